@@ -1,11 +1,12 @@
-//! How long to wait before trying again.
+//! Exponential backoff for retries.
 
 use chrono::TimeDelta;
 
 use crate::model::id::hex;
 
-/// How long to wait after `attempts` attempts (from 1): a second, doubled each time, at most `longest`. Up to a quarter less, by the key,
-/// so that what was held up together does not all come back at once.
+/// Delay before the next attempt after `attempts` attempts (from 1): one second, doubled each time,
+/// at most `longest`, minus up to a quarter of jitter derived from `key`, so that deliveries held
+/// up together do not all retry at once.
 #[must_use]
 pub(crate) fn backoff(attempts: u32, key: &str, longest: TimeDelta) -> TimeDelta {
     let doublings = attempts.saturating_sub(1).min(20);

@@ -1,4 +1,4 @@
-//! Answers to suggestions and corrections of incidents, as people give them.
+//! Reviews (answers to suggestions) and corrections of incidents by people.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,39 +6,39 @@ use super::id::{EventId, IncidentId};
 use super::milestone::MilestoneKind;
 use super::time::Time;
 
-/// A person's answer, with the revision of the incident they saw.
+/// A person's answer to a suggestion, with the revision of the incident they saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Review {
-    /// The incident answered for.
+    /// The incident the answer is for.
     pub of: IncidentId,
     /// The revision shown to the person.
     pub revision: u64,
-    /// What they answered.
+    /// The answer.
     pub answer: Answer,
-    /// A word of theirs, if they gave one.
+    /// The person's comment; empty when they gave none.
     #[serde(default)]
     pub comment: String,
 }
 
-/// The answers a suggestion can get.
+/// The possible answers to a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    /// Hold it.
+    /// Hold the postmortem.
     Accept,
-    /// Do not, and why.
+    /// Hold no postmortem.
     Dismiss {
         /// The reason.
         reason: DismissReason,
     },
     /// Ask again later.
     Snooze {
-        /// When.
+        /// The time of the next reminder.
         until: SnoozeUntil,
     },
 }
 
-/// Why a suggestion is dismissed.
+/// Reasons for dismissing a suggestion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DismissReason {
@@ -50,16 +50,16 @@ pub enum DismissReason {
     Duplicate,
     /// The signal was wrong.
     Noise,
-    /// Not worth a meeting.
+    /// Too small to be worth a meeting.
     TooSmall,
-    /// It has been talked through elsewhere.
+    /// It has been discussed elsewhere.
     AlreadyCovered,
-    /// Something else.
+    /// Any other reason.
     Other,
 }
 
 impl DismissReason {
-    /// As people read it: "dismissed as …".
+    /// The reason as it completes "dismissed as …".
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl DismissReason {
     }
 }
 
-/// Until when a suggestion rests.
+/// The end of a snooze.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnoozeUntil {
@@ -88,50 +88,51 @@ pub enum SnoozeUntil {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "edit", rename_all = "snake_case")]
 pub enum Correction {
-    /// Unassigned events with this correlation key belong to `service` from now on and back.
+    /// Assigns events with this correlation key and no service to `service`, past and future ones.
     Assign {
         /// The correlation key of the unassigned events.
         key: String,
-        /// The service they concern.
+        /// The service to assign.
         service: String,
     },
-    /// A milestone somebody states.
+    /// Sets a milestone to a stated time.
     Milestone {
-        /// Whose.
+        /// The incident.
         of: IncidentId,
-        /// Which.
+        /// The milestone.
         milestone: MilestoneKind,
-        /// When it was.
+        /// Its time.
         at: Time,
     },
-    /// Two incidents are one.
+    /// Merges two incidents.
     Merge {
-        /// The one that goes on.
+        /// The incident that remains.
         into: IncidentId,
-        /// The one that joins it.
+        /// The incident that is merged into it.
         from: IncidentId,
     },
-    /// Some events of an incident belong elsewhere.
+    /// Moves events out of an incident.
     Move {
-        /// Where they are now.
+        /// The incident they are in.
         from: IncidentId,
-        /// The events that move, each with all that was found there about the same subject, now or later.
+        /// The events to move. Everything in that incident about the same subjects moves with them,
+        /// now and later.
         events: Vec<EventId>,
-        /// Where they belong; `None`: they are an incident of their own.
+        /// The incident they move to; `None` opens a new one.
         to: Option<IncidentId>,
     },
-    /// Whoever a source calls so is this person, from now on and back. The last word holds.
+    /// Assigns an alias to a person, for past and future events. The latest assignment wins.
     Identity {
-        /// The name as it came: `github:ada`.
+        /// The alias as the source writes it: `github:ada`.
         alias: String,
-        /// The person's id; `None`: nobody's any more, as if nothing had been stated.
+        /// The person's id; `None` withdraws the assignment.
         person: Option<String>,
     },
-    /// Whether data was lost.
+    /// States that data was lost, or that it was not.
     DataLoss {
         /// The incident.
         of: IncidentId,
-        /// Whether it was.
+        /// True when data was lost.
         lost: bool,
     },
 }

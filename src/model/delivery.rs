@@ -4,24 +4,24 @@ use serde::{Deserialize, Serialize};
 
 use super::id::{IncidentId, PostmortemId};
 
-/// One thing to do outside, with a key that makes a repeat harmless.
+/// One outbound action, with a key that makes repeating it harmless.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Equal keys are one delivery.
+    /// Idempotency key: deliveries with equal keys are one delivery.
     pub key: String,
     /// Deliveries to one destination go out in order.
     pub destination: String,
-    /// What to do.
+    /// The action.
     pub action: DeliveryAction,
 }
 
-/// What a delivery does.
+/// The actions a delivery can perform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum DeliveryAction {
-    /// Bring the file of a postmortem up to date, sparing what people wrote.
+    /// Updates the file of a postmortem and keeps the sections people edited.
     WriteDraft {
-        /// Which.
+        /// The postmortem.
         postmortem: PostmortemId,
         /// File name within the directory of postmortems.
         file: String,
@@ -30,20 +30,20 @@ pub enum DeliveryAction {
         /// The text generated now.
         text: String,
     },
-    /// Write a picture beside the draft, as it is drawn by then.
+    /// Writes a picture beside the draft, in the version current at that time.
     WritePicture {
         /// File name within the directory of postmortems.
         file: String,
         /// The incident.
         incident: IncidentId,
-        /// What is drawn of it: the name of a condition.
+        /// Name of the plotted condition.
         condition: String,
     },
-    /// Visit an address once, by which a subscription is confirmed.
+    /// Requests an address once to confirm a subscription.
     Confirm {
-        /// What is subscribed to.
+        /// The topic subscribed to.
         topic: String,
-        /// The address, which was checked.
+        /// The confirmation address, already validated.
         url: String,
     },
     /// Write an invite.

@@ -1,7 +1,9 @@
-//! Who is who: the names that sources give people and programs, folded into the people of the settings. The only place that folds.
+//! The directory: resolves the names that sources give people and programs to the people of the
+//! settings. No other module resolves names.
 //!
-//! A source names somebody as `scheme:name` (`pagerduty:PABC123`, `github:ada`), people name themselves by an id, a name or an address.
-//! Case never counts. What a person stated of a name comes before what the settings say of it, and the settings before what it looks like.
+//! A source names an actor as `scheme:name` (`pagerduty:PABC123`, `github:ada`); people name
+//! themselves by id, name or address. Case is ignored. An alias assigned by a person takes
+//! precedence over the settings, and the settings over the kind a source reports.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +11,7 @@ use super::event::{Actor, ActorKind, Event};
 use super::glob::matches;
 use super::settings::Person;
 
-/// What is always a program, whatever the settings say; `robots:` adds to these.
+/// Actors that are programs under any settings; `robots:` adds to these.
 pub(crate) const ROBOTS: [&str; 13] = [
     "*[bot]",
     "github:dependabot*",
@@ -26,29 +28,30 @@ pub(crate) const ROBOTS: [&str; 13] = [
     "slack:USLACKBOT",
 ];
 
-/// What people stated of names, in the form of [`key`]: whose they are, by the person's id.
+/// Aliases assigned by people, normalised by [`key`], each with the person's id.
 pub(crate) type Identities = BTreeMap<String, String>;
 
-/// The people of the settings, by every name they have, and what is a program.
+/// The people of the settings by each of their names, and the patterns of programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     people: Vec<Person>,
     ids: BTreeMap<String, usize>,
     aliases: BTreeMap<String, usize>,
     emails: BTreeMap<String, usize>,
-    /// Full names; `None`: several people have it.
+    /// Full names; `None` when several people share one.
     names: BTreeMap<String, Option<usize>>,
     robots: Vec<String>,
 }
 
-/// A name as it is compared: without regard to case and to blanks around it.
+/// A name normalised for comparison: lower case, without surrounding blanks.
 #[must_use]
 pub(crate) fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
 impl Directory {
-    /// Of these people, and with these patterns of programs beside [`ROBOTS`]: `*` stands for any text, and nothing else is special.
+    /// Builds a directory of these people. `robots` are patterns of program names added to
+    /// [`ROBOTS`], in which only `*` is special and matches any text.
     #[must_use]
     pub fn new(people: &[Person], robots: &[String]) -> Self {
         let mut who = Self {
@@ -57,7 +60,7 @@ impl Directory {
         };
         for (index, person) in people.iter().enumerate() {
             who.ids.entry(key(&person.id)).or_insert(index);
-            // Two ids with one address, or one alias, are one person to whoever reads them: the first.
+            // When two people share an address or alias, it resolves to the first of them.
             if let Some(email) = &person.email {
                 who.emails.entry(key(email)).or_insert(index);
             }
@@ -77,13 +80,13 @@ impl Directory {
         who
     }
 
-    /// Everybody, in the order of the settings.
+    /// All people, in the order of the settings.
     #[must_use]
     pub fn people(&self) -> &[Person] {
         &self.people
     }
 
-    /// The person of that id.
+    /// The person with this id.
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<&Person> {
         self.ids
@@ -91,7 +94,7 @@ impl Directory {
             .and_then(|index| self.people.get(*index))
     }
 
-    /// The person that `source` calls so, if it is known who that is.
+    /// The person `source` means by `name`, if known.
     #[must_use]
     pub fn person(&self, source: &str, name: &str, stated: &Identities) -> Option<&Person> {
         let name = key(name);
@@ -99,7 +102,7 @@ impl Directory {
             return Some(person);
         }
         let bare = name.split_once(':').is_none();
-        // Of a bare name it is the source that says whose word it is.
+        // A bare name belongs to the source's own scheme.
         let told = if bare {
             format!("{}:{name}", key(source))
         } else {
@@ -126,7 +129,8 @@ impl Directory {
         at().and_then(|index| self.people.get(index))
     }
 
-    /// Whether it is a person or a program that `source` calls so. A person of the settings is a person, whatever a source says.
+    /// The kind of an actor: person or program. A person of the settings is a person, whatever kind
+    /// a source reports.
     #[must_use]
     pub fn kind(&self, source: &str, actor: &Actor, stated: &Identities) -> ActorKind {
         if self.person(source, &actor.id, stated).is_some() {
@@ -143,7 +147,7 @@ impl Directory {
         }
     }
 
-    /// What acted in an event; `None`: nobody, as far as it says.
+    /// The kind of actor behind an event; `None` when the event names no actor.
     #[must_use]
     pub fn acted(&self, event: &Event, stated: &Identities) -> Option<ActorKind> {
         event
@@ -216,10 +220,10 @@ mod tests {
             ("x", "gitlab:Ada Lovelace", None),
             ("x", "opsgenie:bo@example.com", None),
             ("x", "kubernetes:BO@example.com", Some("bo")),
-            // Two people have that name.
+            // Two people share that name.
             ("people", "Bo M.", None),
             ("chat", "slack:U9", Some("bo")),
-            // What was stated names nobody any more: the settings say.
+            // The alias was withdrawn, so the settings apply.
             ("x", "github:ada", Some("ada")),
             ("x", "", None),
         ] {

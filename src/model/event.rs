@@ -1,4 +1,4 @@
-//! Events: normalised facts, each with the time at which its source says it held.
+//! Events: normalised facts, each with the time its source gives for it.
 
 use std::sync::Arc;
 
@@ -12,34 +12,34 @@ use super::time::Time;
 /// One normalised fact. Build it with [`Event::new`], which derives `id` and `subject`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Derived from what the event states.
+    /// Derived from the event's content.
     pub id: EventId,
-    /// What the event is about.
+    /// The alert, condition, declaration or other thing the event is about.
     pub subject: Subject,
-    /// When it was so, by its source.
+    /// Time of the fact according to its source.
     pub occurred_at: Time,
-    /// The name of the source that told it first.
+    /// Name of the first source that reported it.
     pub source: Arc<str>,
-    /// The service it concerns, as read from its labels or stated; `None` is *unassigned*.
+    /// The service concerned, stated or derived from labels; `None` is *unassigned*.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Arc<str>>,
     /// The environment; `None` counts as production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Arc<str>>,
-    /// An explicit incident key: an incident's id or alias, or the name of an incident at a source, `pagerduty:PGR0VU2`. Whatever is told
-    /// under one name belongs together.
+    /// An explicit incident key: an incident's id or alias, or the name of an incident at a source
+    /// (`pagerduty:PGR0VU2`). Events with one key belong together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Box<str>>,
-    /// Who did it, when somebody did.
+    /// The actor, where the event names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<Box<Actor>>,
-    /// Where to read more.
+    /// Links to further information.
     #[serde(default, skip_serializing_if = "no_links")]
     pub links: Arc<[Link]>,
     /// True when the source's clock was ahead of ours by more than two minutes and the time was clamped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clamped: bool,
-    /// What it states.
+    /// The fact itself.
     pub fact: Fact,
 }
 
@@ -47,17 +47,17 @@ fn no_links(links: &Arc<[Link]>) -> bool {
     links.is_empty()
 }
 
-/// Somebody or something that acted.
+/// The person or program that acted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Actor {
-    /// As the source names them, or a person's id.
+    /// Name at the source, or a person's id.
     pub id: String,
-    /// A human, a robot, or not told.
+    /// Person, program or unknown.
     #[serde(default)]
     pub kind: ActorKind,
 }
 
-/// Whether an actor is a person.
+/// The kinds of actors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
@@ -73,13 +73,13 @@ pub enum ActorKind {
 /// A titled address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Link {
-    /// What is found there.
+    /// Link text.
     pub title: String,
-    /// `http` or `https` address; checked where it is read.
+    /// `http` or `https` address, validated on input.
     pub url: String,
 }
 
-/// The kinds of facts, with what each states.
+/// The kinds of facts, with their content.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fact {
@@ -89,77 +89,79 @@ pub enum Fact {
     Condition(Condition),
     /// An outage was declared, or a declared one ended.
     Declaration(Declaration),
-    /// A human (or robot) acted on the system.
+    /// A person (or program) acted on the system.
     Intervention(Intervention),
-    /// Somebody asked for a postmortem.
+    /// A postmortem was requested.
     Request(PostmortemRequest),
-    /// Somebody reported a near miss.
+    /// A near miss was reported.
     NearMiss(NearMissReport),
     /// A deploy, rollback or flag: context, never an incident by itself.
     Change(Change),
-    /// Somebody took note of a signal.
+    /// A signal was acknowledged.
     Acknowledgement(Acknowledgement),
     /// Free text for the timeline.
     Note(Note),
-    /// Planned work, told beforehand or afterwards.
+    /// Planned work, announced beforehand or afterwards.
     Maintenance(MaintenanceWindow),
     /// A person's answer to a suggestion.
     Review(Review),
-    /// A person's correction of what was correlated or read.
+    /// A person's correction of a correlation or a recorded value.
     Edit(Correction),
     /// A sender stopped renewing a firing alert; its end is unknown.
     Lapsed(LeaseExpiry),
-    /// Rules and services put in force.
+    /// Rules and services took effect.
     Settings(AppliedSettings),
 }
 
-/// An alert's state, Prometheus's or any other's.
+/// An alert's state, from Prometheus or any other source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// `alertname`, or the source's title.
     pub name: Arc<str>,
     /// Firing or resolved.
     pub status: AlertStatus,
-    /// All labels; identity together with `starts_at`.
+    /// Annotations; not part of the identity.
     pub labels: LabelSet,
     /// Annotations; no part of identity.
     #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
     pub annotations: LabelSet,
     /// Normalised severity.
     pub severity: Severity,
-    /// `startsAt`: when the sender began to call it firing.
+    /// `startsAt`: when the sender began to report it as firing.
     pub starts_at: Time,
     /// `endsAt` of a resolved alert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Time>,
-    /// The rule's `for` in seconds where known: the onset is `starts_at - pending_for`.
+    /// The rule's `for` in seconds, where known: the onset is `starts_at - pending_for`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_for: Option<i64>,
     /// The rule's `keep_firing_for` in seconds where known: the true end is that much earlier.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_firing_for: Option<i64>,
-    /// Why a resolved alert ended.
+    /// The reason a resolved alert ended.
     #[serde(default)]
     pub end_reason: EndReason,
-    /// Set when it is told firing after its sender had fallen silent or had called it over: the time when it was seen again.
+    /// Time at which it was reported firing again, after its sender had gone silent or had resolved
+    /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_again: Option<Time>,
-    /// Read from what its Prometheus remembers of it, evaluation by evaluation: it knows better than what was sent.
+    /// True when it was recovered from the alert history of its Prometheus, which is more accurate
+    /// than the notifications.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recalled: bool,
 }
 
-/// Whether an alert is on.
+/// The states of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertStatus {
-    /// On.
+    /// Firing.
     Firing,
-    /// Off.
+    /// Resolved.
     Resolved,
 }
 
-/// Why something ended. Only `Recovered` is evidence of health.
+/// Reasons a signal ended. Only `Recovered` is evidence of health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
@@ -168,13 +170,13 @@ pub enum EndReason {
     Recovered,
     /// The sender of the evidence vanished.
     SourceLost,
-    /// There was no data to judge.
+    /// There was no data to evaluate.
     NoData,
-    /// Somebody muted it.
+    /// It was silenced.
     Muted,
     /// The rule or monitor was deleted.
     Deleted,
-    /// A later episode of the same thing replaced it.
+    /// A later episode of the same signal replaced it.
     Superseded,
     /// The source does not say.
     Unknown,
@@ -186,16 +188,16 @@ pub enum EndReason {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Only proves that its sender is alive.
+    /// Only proves that its sender is alive (a watchdog).
     None,
-    /// Good to know.
+    /// Informational.
     Info,
-    /// Not told, or a word we do not know.
+    /// Missing or not recognised.
     #[default]
     Unknown,
-    /// Soon.
+    /// Needs attention soon.
     Warning,
-    /// Now.
+    /// Needs attention now.
     Critical,
 }
 
@@ -209,13 +211,13 @@ pub struct Condition {
     /// Severity from the rules.
     #[serde(default)]
     pub severity: Severity,
-    /// Label set of the series, empty for a scalar.
+    /// Labels of the series; empty for a scalar.
     #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
     pub labels: LabelSet,
-    /// The value that made it so, in the unit of the query.
+    /// The value that caused the state, in the unit of the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Since when it has been so, where that was before it was called so: `for` and `keep_firing_for` call it late.
+    /// Start of the state, where that precedes its report: `for` and `keep_firing_for` delay it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Time>,
 }
@@ -224,104 +226,106 @@ pub struct Condition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionState {
-    /// Within bounds.
+    /// Within its thresholds.
     Healthy,
     /// Past `degraded`.
     Degraded,
-    /// Past `near_miss` only.
+    /// Past `near_miss` but not past `degraded`.
     NearMiss,
-    /// No data to say.
+    /// Without data.
     Unknown,
 }
 
-/// An outage as somebody declared it. `occurred_at` is when it began, or when it ended.
+/// An outage declared by a person or an incident tool. `occurred_at` is its start or end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Declaration {
-    /// Its key at the source; firing and resolved share it. Empty: one declaration a service at a time. The same as the event's `incident`:
-    /// it is that incident, whatever service it is told of.
+    /// Its key at the source, shared by start and end. Empty: one declaration per service at a
+    /// time. When it equals the event's `incident`, the declaration is that incident, even if its
+    /// service changes.
     #[serde(default)]
     pub key: String,
-    /// What is said to be the matter.
+    /// Title of the outage.
     pub title: String,
-    /// Severity, critical unless said.
+    /// Severity; critical by default.
     pub severity: Severity,
-    /// Begun or ended.
+    /// Firing at its start, resolved at its end.
     pub status: AlertStatus,
     /// True for planned maintenance.
     #[serde(default)]
     pub planned: bool,
-    /// Whether data was lost, where that was said.
+    /// Data loss, where stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data_loss: Option<bool>,
-    /// Who noticed, where that was said.
+    /// The first detector, where stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detected_by: Option<DetectedBy>,
 }
 
-/// Who noticed an incident first.
+/// The first to detect an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DetectedBy {
     /// An alert or a condition.
     Monitor,
-    /// Somebody of the team.
+    /// A member of the team.
     Human,
-    /// Somebody who uses the service.
+    /// A user of the service.
     Customer,
-    /// Nobody can say.
+    /// Not known.
     Unknown,
 }
 
-/// A manual step, or an automatic one that was observed.
+/// A manual step, or an observed automatic one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intervention {
-    /// What kind of step: `restart`, `failover`, `scale`, `rollback`, …
+    /// The kind of step: `restart`, `failover`, `scale`, `rollback`, …
     pub action: String,
-    /// Why it was taken, in the person's words.
+    /// The reason, in the person's words.
     #[serde(default)]
     pub why: String,
-    /// True when a person told us; an observed one opens nothing.
+    /// True when a person reported it; an observed step opens no incident.
     #[serde(default)]
     pub stated: bool,
-    /// What the person said of whether this should be automatic; `None` leaves it to `services[].automatic`.
+    /// The person's answer to "should this be automatic?"; `None` leaves it to
+    /// `services[].automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub should_be_automatic: Option<bool>,
-    /// It was only tried out and changed nothing.
+    /// A dry run, which changed nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// The system refused it, so that it changed nothing.
+    /// Rejected by the system, so that it changed nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
-    /// A change approved beforehand covers it.
+    /// Covered by a change approved beforehand.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub planned: bool,
 }
 
-/// A stakeholder's wish for a postmortem.
+/// A stakeholder's request for a postmortem.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PostmortemRequest {
-    /// Why, in their words.
+    /// The reason, in their words.
     pub reason: String,
-    /// Who asks, as they named themselves.
+    /// The requester, as they named themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requester: Option<String>,
 }
 
-/// Something that nearly happened, reported by a person.
+/// A near miss, reported by a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NearMissReport {
-    /// What nearly happened.
+    /// Description of the near miss.
     pub what: String,
-    /// How bad it would have been.
+    /// Potential severity.
     #[serde(default)]
     pub severity: Severity,
-    /// How close it came, 0 to 1; `None` when not said.
+    /// Closeness to an outage, 0 to 1; `None` when not stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closeness: Option<f64>,
     /// True when it was noticed only by luck.
     #[serde(default)]
     pub by_luck: bool,
-    /// How many barriers were left that would still have stopped it; `None` when not said.
+    /// Number of remaining barriers that would still have stopped it; `None` when not stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barriers_left: Option<u32>,
 }
@@ -331,21 +335,22 @@ pub struct NearMissReport {
 pub struct Change {
     /// `deploy`, `rollback`, `flag`, `config`.
     pub what: String,
-    /// Words for the timeline.
+    /// Title for the timeline.
     #[serde(default)]
     pub title: String,
-    /// Revision reached.
+    /// The revision deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
-    /// Which line of revisions that is one of, where a service may have several: a repository, an application.
+    /// The line of revisions this one belongs to, where a service may have several: a repository,
+    /// an application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<String>,
 }
 
-/// Somebody took a signal on.
+/// Acknowledgement of a signal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Acknowledgement {
-    /// The subject acknowledged; `None`: the incident.
+    /// The subject acknowledged; `None` is the whole incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<Subject>,
 }
@@ -353,50 +358,52 @@ pub struct Acknowledgement {
 /// Free text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Note {
-    /// What was noted.
+    /// Its text.
     pub text: String,
 }
 
-/// A stretch of planned work on the event's service; on all services where it names none. It opens nothing, and time in it counts as planned.
+/// A period of planned work on the event's service, or on all services where it names none. It
+/// opens no incident, and time in it counts as planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaintenanceWindow {
-    /// Its key at the source: what is told later under the same key and service takes its place. Empty: the beginning stands in for it.
+    /// Its key at the source: a later event with the same key and service replaces it. When empty,
+    /// the start serves as key.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
-    /// Its first instant.
+    /// Start.
     pub from: Time,
-    /// The first instant after it. Not after `from`: it was called off.
+    /// End, exclusive. Not after `from` when the work was cancelled.
     pub to: Time,
-    /// What is done.
+    /// Description of the work.
     pub why: String,
 }
 
-/// A sender stopped renewing.
+/// A firing alert that its sender stopped renewing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeaseExpiry {
-    /// The subject whose lease ran out.
+    /// The subject whose lease expired.
     pub of: Subject,
-    /// When it was last seen firing; unknown from then on.
+    /// The last time it was seen firing; its state is unknown from then on.
     pub last_seen: Time,
 }
 
-/// What was put in force.
+/// The settings and rules that took effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedSettings {
     /// Hash of all texts.
     pub hash: String,
-    /// The settings file, whole; empty where there is none. It holds no secrets, only where they are.
+    /// The whole settings file; empty where there is none. It refers to secrets but contains none.
     pub text: String,
-    /// The rule files. Logs of earlier versions have them in front of the settings, in one text.
+    /// The rule files. Logs of earlier versions prepend them to the settings in one text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleFile>,
 }
 
-/// A rule file as it was put in force.
+/// A rule file as it took effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleFile {
     /// Its name.
     pub name: String,
-    /// What stands in it.
+    /// Its content.
     pub text: String,
 }

@@ -1,10 +1,11 @@
-//! What is wrong in a text a person wrote, where, and what to do about it.
+//! Faults in files people wrote: message and position.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// One fault in a file. Shown as `FILE:LINE:COL: message`; lines and columns count from 1, 0 means unknown.
+/// One fault in a file, shown as `FILE:LINE:COL: message`. Lines and columns count from 1; 0 is
+/// unknown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
     /// The file as the person named it.
@@ -13,7 +14,7 @@ pub struct Fault {
     pub line: u64,
     /// Column in characters, from 1.
     pub column: u64,
-    /// What is wrong and what to do.
+    /// The problem and its remedy.
     pub message: String,
 }
 
@@ -31,7 +32,8 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The word of `known` that was most likely meant by `word`, when one is close enough to say so: a slip or two, or its beginning.
+/// The entry of `known` closest to a misspelt `word`: within two edits, or starting with it. `None`
+/// when there is no close one.
 #[must_use]
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = word.to_lowercase();

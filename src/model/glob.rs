@@ -1,6 +1,6 @@
-//! Patterns in which `*` stands for any text, also for none, and nothing else is special.
+//! Glob patterns in which only `*` is special: it matches any text, including none.
 
-/// Whether a whole text is of the form of a pattern.
+/// True when the whole text matches the pattern.
 #[must_use]
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');

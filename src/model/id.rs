@@ -1,4 +1,5 @@
-//! The names of events and of what they are about: numbers derived from what is stated, written as hex digits.
+//! Ids of events, subjects, incidents and postmortems, derived from content and written as hex
+//! digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest, Sha256};
 
-/// Names an incident; follows its opening event. `i-` and ten hex digits.
+/// Id of an incident, derived from its opening event: `i-` and ten hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct IncidentId(pub String);
@@ -17,7 +18,8 @@ impl fmt::Display for IncidentId {
     }
 }
 
-/// Names a postmortem: `pm-` and the digits of its incident's id. One incident has one postmortem.
+/// Id of a postmortem: `pm-` and the digits of its incident's id. An incident has at most one
+/// postmortem.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PostmortemId(pub String);
@@ -39,30 +41,32 @@ pub fn hex(text: &str, bytes: usize) -> String {
         .collect()
 }
 
-/// Identifies an event by what it states: equal facts have equal ids, whoever repeats them. Written as 32 hex digits.
+/// Id of an event, a hash of its content: equal facts have equal ids, whichever source repeats
+/// them. Written as 32 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId([u8; 16]);
 
-/// What events are about; folds firing, acknowledgement and resolved together. Written as 16 hex digits.
+/// Id of an event's subject, shared by firing, acknowledgement and resolution. Written as 16 hex
+/// digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject(u64);
 
-/// Some text is no name of that kind: it has other than so many lower-case hex digits.
+/// Parse error of an id: not the given number of lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} hex digits in lower case belong here")]
 pub struct ParseIdError(usize);
 
 impl EventId {
-    /// Before all others, where ids are in order.
+    /// The smallest id.
     pub const FIRST: Self = Self([0; 16]);
 
-    /// The id of a fact that is stated by `text`.
+    /// The id of the fact with this canonical text.
     pub(crate) fn of(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         Self(std::array::from_fn(|index| digest[index]))
     }
 
-    /// The first bytes of the SHA-256 of its text.
+    /// Its first eight bytes as a number.
     #[must_use]
     pub fn digest(self) -> u64 {
         let digits: [u8; 32] = std::array::from_fn(|place| {
@@ -73,7 +77,7 @@ impl EventId {
         u64::from_be_bytes(std::array::from_fn(|index| digest[index]))
     }
 
-    /// Its bytes: a hash, so that any part of them is one too.
+    /// Its bytes. It is a hash, so any part of them is one too.
     #[must_use]
     pub fn bytes(self) -> [u8; 16] {
         self.0
@@ -81,7 +85,7 @@ impl EventId {
 }
 
 impl Subject {
-    /// The subject that `text` states.
+    /// The subject with this canonical text.
     pub(crate) fn of(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         Self(u64::from_be_bytes(std::array::from_fn(|index| {
@@ -89,7 +93,7 @@ impl Subject {
         })))
     }
 
-    /// It as a number.
+    /// Its value as a number.
     #[must_use]
     pub fn number(self) -> u64 {
         self.0
@@ -152,7 +156,8 @@ impl FromStr for Subject {
     }
 }
 
-/// `text`, where it is written in the one way in which we write a name: equal names are equal texts.
+/// Validates `text` as `length` lower-case hex digits. Only this form is accepted, so that equal
+/// ids are equal texts.
 fn digits(text: &str, length: usize) -> Result<&str, ParseIdError> {
     let fits = text.len() == length
         && text
@@ -192,7 +197,7 @@ impl<'de> Deserialize<'de> for Subject {
 fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = ParseIdError>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
-    // Owned where the text has escapes, borrowed from it otherwise.
+    // Owned when the JSON string has escapes, borrowed otherwise.
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     text.parse().map_err(de::Error::custom)
 }

@@ -5,7 +5,7 @@ use super::id::{EventId, Subject};
 use super::labels::LabelSet;
 use super::time::Time;
 
-/// The subject of an alert: its labels and `startsAt`, which together name one episode.
+/// The subject of an alert: its labels and `startsAt`, which together identify one episode.
 #[must_use]
 pub fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
     let mut stated = String::from("alert\0");
@@ -19,14 +19,16 @@ pub fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
     Subject::of(&stated)
 }
 
-/// The subject of the declaration that is a source's own incident, of that name: whatever service it is told of, as that may change.
+/// The subject of a declaration with an incident key of its source. The service is not part of it,
+/// since it may change.
 #[must_use]
 pub fn declared_subject(incident: &str) -> Subject {
     Subject::of(&format!("declaration of {incident}"))
 }
 
 impl Event {
-    /// Builds an event: derives its id and subject from what it states. `source` is no part of the id.
+    /// Builds an event and derives its id and subject from its content. `source` is not part of the
+    /// id.
     #[must_use]
     pub fn new(source: &str, occurred_at: Time, fact: Fact) -> Self {
         let mut event = Self {
@@ -46,7 +48,7 @@ impl Event {
         event
     }
 
-    /// Derives `id` and `subject` again after a field that they depend on was set.
+    /// Recomputes `id` and `subject` after a field they depend on was set.
     pub fn identify(&mut self) {
         let service = self.service.as_deref().unwrap_or_default();
         let (subject, stated) = match &self.fact {
@@ -138,7 +140,8 @@ impl Event {
                 revision,
                 line,
             }) => {
-                // As it was stated before changes had lines, so that what was told then and is told again stays the same.
+                // The text used before changes had lines, so that a repeated older change keeps its
+                // id.
                 let change = format!(
                     "Change(Change {{ what: {what:?}, title: {title:?}, revision: {revision:?} }})"
                 );
@@ -168,8 +171,8 @@ impl Event {
     }
 }
 
-/// The text of a fact that is hashed into its id. It was the `Debug` form of the types as they were
-/// first named, and stays so whatever they are called: stored ids are compared with new ones.
+/// The text of a fact that is hashed into its id. It equals the `Debug` form of the types under
+/// their first names and must not change: stored ids are compared with new ones.
 fn canonical_text(fact: &Fact) -> String {
     match fact {
         Fact::Request(PostmortemRequest { reason, requester }) => {
@@ -198,8 +201,8 @@ mod tests {
 
     use crate::model::event::Event;
 
-    /// One event of every kind as databases hold it. Ids are stored and compared for ever, so that
-    /// neither the JSON nor the ids of these lines may change.
+    /// Stored events of every kind. Ids are stored and compared, so that neither the JSON nor the
+    /// ids of these lines may change.
     #[test]
     fn stored_events_read_back_and_keep_their_ids() {
         for line in include_str!("testdata/events.jsonl").lines() {

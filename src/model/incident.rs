@@ -1,4 +1,5 @@
-//! Incidents: events that belong together, with the intervals, verdicts and decisions derived from them.
+//! Incidents: events that belong together, with the intervals, verdicts and decisions derived from
+//! them.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +17,13 @@ use super::verdict::{Decision, Verdict};
 /// The events that belong together, and everything derived from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Its name.
+    /// Its id.
     pub id: IncidentId,
-    /// Rises whenever anything a person could see has changed.
+    /// Increases with every change a person could see.
     pub revision: u64,
-    /// What it is about, in a few words: the opening event's.
+    /// Title, from the opening event.
     pub title: String,
-    /// The services concerned, opening service first. Empty: *unassigned*.
+    /// The services concerned, opening service first. Empty is *unassigned*.
     pub services: Vec<String>,
     /// The correlation key of the opening event when it has no service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,70 +34,71 @@ pub struct Incident {
     pub severity: Severity,
     /// The environment of the opening event; `None` counts as production.
     pub environment: Option<String>,
-    /// When each turn of it was, as far as known.
+    /// The milestones, as far as known.
     pub milestones: Milestones,
-    /// Where it is in its life.
+    /// Phase of its life cycle.
     pub phase: Phase,
-    /// When its phase last changed.
+    /// Time of the last phase change.
     pub phase_since: Time,
     /// Its signals with their intervals, by start.
     pub signals: Vec<Signal>,
-    /// Its events in order, each with the reason it belongs.
+    /// Its events in order, each with the reason it belongs here.
     pub members: Members,
-    /// Those of its changes that went back to an earlier revision, whatever their sources call them.
+    /// Changes that went back to an earlier revision, whatever their sources call them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rollbacks: Vec<EventId>,
-    /// One verdict a criterion, in the order of the rules.
+    /// One verdict per criterion, in the order of the rules.
     pub verdicts: Vec<Verdict>,
-    /// The strongest decision of the verdicts as they stand.
+    /// The strongest decision among the current verdicts.
     pub decision: Decision,
-    /// What was made known, which rises by rule and falls only by a person.
+    /// The announced decision. Rules only raise it; only a person lowers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Announced>,
-    /// The last answer a person gave.
+    /// The latest review by a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Reviewed>,
-    /// What stands after announcement and answer.
+    /// Review state after announcement and review.
     pub standing: ReviewState,
-    /// Why it stands so: one sentence for a stakeholder.
+    /// Reason for that state: one sentence for a stakeholder.
     pub reason: String,
-    /// The incident in whose bundle this one waits: both began together and look like one. `None`: it stands for itself.
+    /// The incident in whose bundle this one is: both began together and look alike. `None` when it
+    /// is on its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<IncidentId>,
-    /// Whose the names are by which its events name people, as far as people have stated that.
+    /// Aliases assigned by people that its events use.
     #[serde(default, skip_serializing_if = "Identities::is_empty")]
     pub identities: Identities,
 }
 
-/// A decision that was made known.
+/// An announced decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Announced {
     /// The decision.
     pub decision: Decision,
-    /// When.
+    /// Time of the announcement.
     pub at: Time,
-    /// When anything was made known of it for the first time.
+    /// Time of the first announcement for this incident.
     pub first_at: Time,
-    /// The criteria that were met.
+    /// The criteria met.
     pub criteria: Vec<String>,
-    /// Why, in one sentence.
+    /// The reason, in one sentence.
     pub sentence: String,
 }
 
-/// What a person answered.
+/// A person's review.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reviewed {
     /// The answer.
     #[serde(flatten)]
     pub answer: Answer,
-    /// When.
+    /// Time of the answer.
     pub at: Time,
-    /// Who, when known.
+    /// The person, when known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// A word of theirs.
+    /// Their comment.
     #[serde(default)]
     pub comment: String,
-    /// What was announced when they answered.
+    /// The decision announced at that time.
     pub decision: Decision,
 }

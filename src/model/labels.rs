@@ -1,4 +1,4 @@
-//! Labels as they are kept: one piece of text. A million open alerts hold little else.
+//! Compact label sets: one packed string each, since open alerts consist of little else.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -9,49 +9,51 @@ use std::sync::Arc;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Label or annotation names and values, in order, while they are put together; see [`LabelSet`].
+/// A label or annotation map under construction; see [`LabelSet`].
 pub type Labels = BTreeMap<String, String>;
 
-/// Names and values, in the order of the names, each name once. Made from [`Labels`]; what they are never changes.
+/// An immutable set of names and values, sorted by name, built from [`Labels`].
 ///
-/// Inside it is the length of a name, the length of its value, the name, the value, and so on, the lengths in base 64 with the last digit
-/// marked: a map of strings takes eight times the memory. What others have too may be kept with them, see [`LabelSet::share`].
+/// The packed form is the length of a name, the length of its value, the name, the value, and so
+/// on; lengths are in base 64 with the last digit marked. A map of strings takes eight times the
+/// memory. Sets can share common entries, see [`LabelSet::share`].
 #[derive(Clone, Default)]
 pub struct LabelSet {
     own: Box<str>,
     shared: Option<Arc<str>>,
 }
 
-/// Labels of a [`LabelSet`], borrowed.
+/// A borrowed [`LabelSet`].
 #[derive(Clone, Copy, Default)]
 pub struct LabelsRef<'a> {
     own: &'a str,
     shared: &'a str,
 }
 
-/// What sets of labels have in common.
+/// Entries that several label sets have in common.
 #[derive(Debug, Clone, Default)]
 pub struct SharedLabels(Option<Arc<str>>);
 
-/// Fewer bytes in common take more than they save.
+/// Minimum size of shared entries in bytes: below it, sharing costs more than it saves.
 const WORTH_SHARING: usize = 32;
 
 impl LabelSet {
-    /// From names in ascending order.
+    /// Builds a set from pairs with names in ascending order.
     #[must_use]
     pub fn of_sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
         Self::of_packed(&packed(pairs))
     }
 
     fn of_packed(text: &str) -> Self {
-        // A copy of just its size: what is cut off a piece of text is of no use to anybody.
+        // Copies to the exact size, since spare capacity would be wasted.
         Self {
             own: text.into(),
             shared: None,
         }
     }
 
-    /// Keeps once what it and those before it have in `common`, which becomes what this one has of that too.
+    /// Moves the entries this set shares with previous ones into `common`, and narrows `common` to
+    /// them.
     pub fn share(&mut self, common: &mut SharedLabels) {
         let before = common.0.as_deref().unwrap_or_default();
         let both = packed(Met {
@@ -60,7 +62,7 @@ impl LabelSet {
             apart: false,
         });
         if both.len() < WORTH_SHARING {
-            // Perhaps those to come are like this one.
+            // Candidate for the sets to come.
             common.0 = Some(packed(self.iter()).into());
             return;
         }
@@ -79,19 +81,19 @@ impl LabelSet {
         self.shared = Some(shared);
     }
 
-    /// The value of a name.
+    /// The value of a label.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.all().get(name)
     }
 
-    /// All of them, in the order of the names.
+    /// All labels, in the order of their names.
     #[must_use]
     pub fn iter(&self) -> LabelsRef<'_> {
         self.all()
     }
 
-    /// They, borrowed.
+    /// The borrowed set.
     #[must_use]
     pub fn all(&self) -> LabelsRef<'_> {
         LabelsRef {
@@ -100,7 +102,7 @@ impl LabelSet {
         }
     }
 
-    /// Whether there are none.
+    /// True when there are no labels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.own.is_empty() && self.shared.is_none()
@@ -134,7 +136,7 @@ impl PartialEq for LabelsRef<'_> {
 impl Eq for LabelsRef<'_> {}
 
 impl<'a> LabelsRef<'a> {
-    /// The value of a name.
+    /// The value of a label.
     #[must_use]
     pub fn get(self, name: &str) -> Option<&'a str> {
         let within = |mut text| {
@@ -142,7 +144,7 @@ impl<'a> LabelsRef<'a> {
                 match pair.0.cmp(name) {
                     Ordering::Less => text = rest,
                     Ordering::Equal => return Some(pair.1),
-                    // They are in the order of their names.
+                    // Names are sorted.
                     Ordering::Greater => return None,
                 }
             }
@@ -169,7 +171,8 @@ impl<'a> Iterator for LabelsRef<'a> {
     }
 }
 
-/// Those `of` one set that a packed text has too, or, `apart`, those that it has not. Both are gone through once.
+/// Iterator over the entries of one set that a packed text also contains, or, with `apart`, over
+/// those it lacks. Both are walked once.
 struct Met<'a> {
     of: LabelsRef<'a>,
     with: &'a str,
@@ -193,7 +196,7 @@ impl<'a> Iterator for Met<'a> {
     }
 }
 
-/// The first name with its value, and what comes after them.
+/// The first name and value, and the remaining text.
 fn first(text: &str) -> Option<((&str, &str), &str)> {
     let (name, rest) = read_length(text)?;
     let (value, rest) = read_length(rest)?;
@@ -221,7 +224,7 @@ const MORE: u8 = 64;
 
 fn write_length(text: &mut String, mut length: usize) {
     while length >= 64 {
-        // Six bits at a time, all of them characters of one byte.
+        // Six bits at a time, each encoded as one single-byte character.
         text.push(char::from((length % 64) as u8 | MORE));
         length /= 64;
     }
@@ -306,7 +309,7 @@ impl<'de> Deserialize<'de> for LabelSet {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LabelSet, A::Error> {
-                // What we wrote ourselves is in order; only what is not goes through a map.
+                // Our own output is sorted; only unsorted input goes through a map.
                 let (mut text, mut last, mut unordered) =
                     (String::with_capacity(192), String::new(), None::<Labels>);
                 while let Some((name, value)) = map.next_entry::<Piece<'de>, Piece<'de>>()? {
@@ -337,7 +340,7 @@ impl<'de> Deserialize<'de> for LabelSet {
     }
 }
 
-/// A string, borrowed where it holds no escapes.
+/// A string, borrowed when it has no escapes.
 #[derive(Deserialize)]
 struct Piece<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 

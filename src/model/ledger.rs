@@ -1,4 +1,4 @@
-//! The ledger: every closed incident, what was decided and why, what people answered, and what came of it.
+//! The ledger: one entry per closed incident, with its decision, reasons, review and outcome.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,14 +12,14 @@ use crate::model::milestone::Milestones;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome, Verdict};
 
-/// A closed incident in short, with all that its decision rests on.
+/// A closed incident in short, with everything its decision is based on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerEntry {
     /// The incident.
     pub incident: IncidentId,
-    /// When it was closed.
+    /// Time of closing.
     pub closed_at: Time,
-    /// What it was about.
+    /// Its title.
     pub title: String,
     /// The services concerned.
     pub services: Vec<String>,
@@ -28,35 +28,35 @@ pub struct LedgerEntry {
     /// The worst severity of its signals.
     #[serde(default)]
     pub severity: Severity,
-    /// The environment of its opening event, where that was said.
+    /// The environment of its opening event, where stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// When each turn of it was.
+    /// Its milestones.
     pub milestones: Milestones,
-    /// What its verdicts came to.
+    /// The strongest decision among its verdicts.
     pub decision: Decision,
-    /// Why: the sentence of each verdict that is met and counts.
+    /// Reasons: the sentence of each verdict that is met and counts.
     pub reasons: Vec<String>,
-    /// All verdicts, those of shadows among them.
+    /// All verdicts, including those of shadow criteria.
     pub verdicts: Vec<Verdict>,
-    /// What was made known.
+    /// The announced decision.
     pub announced: Option<Announced>,
-    /// What a person answered.
+    /// The review by a person.
     pub review: Option<Reviewed>,
-    /// What stands after both.
+    /// Review state after both.
     pub standing: ReviewState,
-    /// Why it stands so, in one sentence.
+    /// Reason for that state, in one sentence.
     pub reason: String,
-    /// When a person first asked for a postmortem, where one did.
+    /// Time of the first request for a postmortem by a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Time>,
-    /// The incident in whose bundle this one waits.
+    /// The incident in whose bundle this one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<IncidentId>,
 }
 
 impl LedgerEntry {
-    /// The entry of an incident as it stands. `closed_at` is when its phase last changed.
+    /// The entry for an incident in its current state. `closed_at` is its last phase change.
     #[must_use]
     pub fn of(incident: &Incident) -> Self {
         let met = incident
@@ -95,7 +95,7 @@ impl LedgerEntry {
         }
     }
 
-    /// What was made known of it.
+    /// The announced decision; none when nothing was announced.
     #[must_use]
     pub fn decided(&self) -> Decision {
         self.announced
@@ -103,7 +103,7 @@ impl LedgerEntry {
             .map_or(Decision::None, |announced| announced.decision)
     }
 
-    /// Whether that criterion was met on it, as a shadow too, or had a part in what was made known.
+    /// True when the criterion was met, also as a shadow, or contributed to the announced decision.
     #[must_use]
     pub fn rests_on(&self, criterion: &str) -> bool {
         let met =
@@ -115,7 +115,7 @@ impl LedgerEntry {
             || self.verdicts.iter().any(met)
     }
 
-    /// The verdicts of shadows, each with what it would have led to.
+    /// The verdicts of shadow criteria, each with the decision it would have led to.
     pub fn shadows(&self) -> impl Iterator<Item = (&Verdict, Decision)> {
         self.verdicts
             .iter()
@@ -124,20 +124,21 @@ impl LedgerEntry {
     }
 }
 
-/// An entry with what became of it later.
+/// An entry with later developments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LedgerRecord {
-    /// As it stood at closing.
+    /// State at closing.
     pub entry: LedgerEntry,
-    /// As it stands since late facts or a late answer, and when that was; `None` while nothing differs.
+    /// Current state and the time it changed, after late facts or a late answer; `None` when
+    /// nothing differs.
     pub amended: Option<(Time, LedgerEntry)>,
     /// Its postmortem.
     pub postmortem: Option<PostmortemRef>,
-    /// The meeting on that.
+    /// The postmortem's meeting.
     pub meeting: Option<MeetingRef>,
-    /// The incident that has its events since it was closed.
+    /// The incident it was merged into after closing.
     pub merged_into: Option<IncidentId>,
-    /// Late facts have joined it, and it has not closed again yet.
+    /// True when late facts reopened it and it has not closed again yet.
     pub reopened: bool,
 }
 
@@ -146,7 +147,7 @@ pub struct LedgerRecord {
 pub struct PostmortemRef {
     /// Its name.
     pub id: PostmortemId,
-    /// Where it is in its life.
+    /// Status of the document.
     pub status: PostmortemStatus,
     /// File name within the directory of postmortems.
     pub file: String,
@@ -155,46 +156,46 @@ pub struct PostmortemRef {
 /// A meeting in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct MeetingRef {
-    /// When it starts.
+    /// Start.
     pub starts_at: Time,
-    /// True once called off.
+    /// True when cancelled.
     pub cancelled: bool,
 }
 
-/// What came of a closed incident.
+/// Outcomes of a closed incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Disposition {
-    /// Nothing was decided, and nothing followed.
+    /// No decision and no postmortem.
     Nothing,
-    /// Suggested; nobody has answered yet.
+    /// Suggested, not answered yet.
     Waiting,
-    /// Suggested; somebody wants to be asked again later.
+    /// Suggested, snoozed by a person.
     Snoozed,
-    /// Suggested; nobody answered in time.
+    /// Suggested, not answered in time.
     Lapsed,
     /// A person decided against it.
     Dismissed,
-    /// It waits in the bundle of another incident.
+    /// Part of another incident's bundle.
     Bundled,
-    /// It is part of another incident by now.
+    /// Merged into another incident.
     Merged,
-    /// Late facts have joined it, and it has not closed again yet.
+    /// Reopened by late facts, not closed again yet.
     Reopened,
-    /// A postmortem is due, and not opened yet.
+    /// A postmortem is due and not opened yet.
     Due,
     /// Its postmortem is being written.
     Draft,
-    /// Its postmortem is being talked through.
+    /// Its postmortem is in discussion.
     InDiscussion,
-    /// Its postmortem is done.
+    /// Its postmortem is completed.
     Completed,
-    /// Its postmortem is not held after all.
+    /// Its postmortem was declined.
     Declined,
 }
 
 impl LedgerRecord {
-    /// As it stands by now.
+    /// The entry in its latest state.
     #[must_use]
     pub fn latest(&self) -> &LedgerEntry {
         self.amended
@@ -202,7 +203,7 @@ impl LedgerRecord {
             .map_or(&self.entry, |(_, entry)| entry)
     }
 
-    /// Since when a suggestion of it waits for an answer, where one does.
+    /// Time since which a suggestion waits for an answer, if one does.
     #[must_use]
     pub fn asked_at(&self) -> Option<Time> {
         let latest = self.latest();
@@ -226,7 +227,7 @@ impl LedgerRecord {
             .then_some(asked_at)
     }
 
-    /// What came of it. `lapsed`: whether the time to answer is over.
+    /// The outcome. `lapsed` is true when the time to answer is over.
     #[must_use]
     pub fn became(&self, lapsed: bool) -> Disposition {
         let latest = self.latest();

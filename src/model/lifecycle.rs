@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What stands between rules and people.
+/// The review state of an incident, between rules and people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReviewState {
@@ -11,22 +11,22 @@ pub enum ReviewState {
     None,
     /// Suggested, not answered.
     Suggested,
-    /// Suggested, to be asked again later.
+    /// Snoozed, to be suggested again later.
     Snoozed,
-    /// A postmortem is held: by rule, or accepted.
+    /// A postmortem is held: required by a rule, or accepted.
     Held,
     /// A person decided against it.
     Dismissed,
 }
 
-/// The life of an incident.
+/// The phases of an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Some signal is on, or not yet quiet for `settle`.
+    /// Some signal is firing, or has not been quiet for `settle` yet.
     Active,
     /// Quiet for `settle`.
     Resolved,
-    /// Quiet for `reopen_within`; nothing joins any more.
+    /// Quiet for `reopen_within`; no more events join.
     Closed,
 }

@@ -5,42 +5,42 @@ use serde::{Deserialize, Serialize};
 use super::id::PostmortemId;
 use super::time::Time;
 
-/// A meeting in calendars.
+/// A meeting as a calendar event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meeting {
-    /// Its name; also the stem of its `.ics` file.
+    /// Its id; also the stem of its `.ics` file.
     pub id: PostmortemId,
     /// iCalendar UID, stable for its life (RFC 5545 §3.8.4.7).
     pub uid: String,
-    /// iCalendar SEQUENCE: rises when time or status changes (RFC 5546 §2.1.4).
+    /// iCalendar SEQUENCE: increases when time or status changes (RFC 5546 §2.1.4).
     pub sequence: u32,
-    /// When this revision was made: DTSTAMP.
+    /// DTSTAMP: creation time of this revision.
     pub stamp: Time,
-    /// When it starts.
+    /// Start.
     pub starts_at: Time,
-    /// When it ends.
+    /// End.
     pub ends_at: Time,
-    /// True once called off.
+    /// True when cancelled.
     pub cancelled: bool,
-    /// One line.
+    /// Summary in one line.
     pub summary: String,
-    /// What to know beforehand.
+    /// Agenda and context.
     pub description: String,
-    /// Where to read the draft.
+    /// Address of the draft.
     pub url: String,
-    /// Bare address replies go to.
+    /// Bare address for replies.
     pub organizer: String,
-    /// Who is asked.
+    /// The invited people.
     pub attendees: Vec<Attendee>,
 }
 
-/// Somebody asked to a meeting.
+/// An invited person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attendee {
-    /// Name to show.
+    /// Display name.
     pub name: String,
     /// Bare address.
     pub email: String,
-    /// Optional: affected or curious.
+    /// True when their attendance is optional.
     pub optional: bool,
 }

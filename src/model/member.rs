@@ -1,4 +1,4 @@
-//! The events of an incident as a copy-on-write list with an incrementally kept fingerprint.
+//! The events of an incident as a copy-on-write list with an incrementally maintained fingerprint.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -11,48 +11,48 @@ use super::event::{AlertStatus, Event, Fact};
 /// One event of an incident.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
-    /// The event; whoever holds the incident shares it.
+    /// The event, shared by all copies of the incident.
     pub event: Arc<Event>,
-    /// Why it belongs here.
+    /// The reason it belongs to the incident.
     pub reason: JoinReason,
 }
 
 impl PartialEq for Member {
     fn eq(&self, other: &Self) -> bool {
-        // Large incidents are compared often, and nearly all of their events are shared.
+        // Large incidents are compared often and share nearly all of their events.
         (Arc::ptr_eq(&self.event, &other.event) || self.event == other.event)
             && self.reason == other.reason
     }
 }
 
-/// Why an event belongs to an incident, by order of precedence.
+/// Reasons for an event to belong to an incident, by precedence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "joined", rename_all = "snake_case")]
 pub enum JoinReason {
-    /// Shortly before the incident opened: a change, a step that was taken, or a measurement that had fallen silent.
+    /// A change, an intervention or a lost measurement shortly before the incident opened.
     Context,
-    /// It opened the incident.
+    /// The opening event.
     Opened,
-    /// It names the incident.
+    /// It carries the incident's key.
     Key,
-    /// It is about a subject that is already here.
+    /// Its subject is already part of the incident.
     Subject,
     /// It has the same correlation key.
     Labels {
-        /// The key they share.
+        /// The shared key.
         key: Arc<str>,
     },
-    /// Its service is one hop from the opening service.
+    /// Its service is one dependency away from the opening service.
     Dependency {
-        /// The service it came from.
+        /// The event's service.
         service: Arc<str>,
     },
-    /// A person said that it belongs here.
+    /// A person assigned it.
     Person,
 }
 
 impl JoinReason {
-    /// A number for each reason, and by what it is, where that is part of the reason.
+    /// A number for each reason, and the reason's text where it has one.
     pub(crate) fn parts(&self) -> (u128, &str) {
         match self {
             Self::Context => (1, ""),
@@ -66,18 +66,18 @@ impl JoinReason {
     }
 }
 
-/// Members in order. A copy costs nothing until one of the two changes.
+/// Members in order. Copies share memory until one of them changes.
 #[derive(Clone, Default)]
 pub struct Members {
     all: Arc<Vec<Member>>,
-    /// Where those are that are no alerts: few, and nearly all that is asked of members is asked of them.
+    /// Indices of the members that are not alerts: there are few, and most lookups concern them.
     told: Arc<Vec<u32>>,
-    /// Adds up what tells members apart, so that lists with the same members have the same.
+    /// Sum of the members' hashes: equal for lists with the same members.
     sum: u128,
 }
 
 impl Members {
-    /// Adds one at the end.
+    /// Appends a member.
     pub fn push(&mut self, member: Member) {
         self.sum = self.sum.wrapping_add(weight(&member));
         if !is_alert(&member) {
@@ -85,13 +85,13 @@ impl Members {
         }
         let all = Arc::make_mut(&mut self.all);
         if all.len() == all.capacity() {
-            // Large incidents grow for long; twice the room would be idle memory.
+            // Large incidents grow slowly; doubling the capacity would waste memory.
             all.reserve_exact(all.len() / 8 + 4);
         }
         all.push(member);
     }
 
-    /// Takes those from `kept` on out.
+    /// Removes and returns the members from index `kept` on.
     #[must_use]
     pub fn split_off(&mut self, kept: usize) -> Vec<Member> {
         let taken = Arc::make_mut(&mut self.all).split_off(kept);
@@ -105,14 +105,15 @@ impl Members {
         taken
     }
 
-    /// Those that are no alerts.
+    /// The members that are not alerts.
     pub fn told(&self) -> impl DoubleEndedIterator<Item = &Member> {
         self.told
             .iter()
             .filter_map(|place| self.all.get(*place as usize))
     }
 
-    /// Whether an event only closes a declaration that was one for an instant: proof that there was an outage, of no length.
+    /// True when the event only closes a declaration that lasted no time: evidence of an outage of
+    /// zero length.
     #[must_use]
     pub fn closes_an_instant(&self, end: &Event) -> bool {
         let declared = |event: &Event, wanted| matches!(&event.fact, Fact::Declaration(declared) if declared.status == wanted);
@@ -126,13 +127,13 @@ impl Members {
         declared(end, AlertStatus::Resolved) && self.told().any(begins)
     }
 
-    /// A number that differs where the members do.
+    /// Fingerprint of the members.
     #[must_use]
     pub fn sum(&self) -> u128 {
         self.sum
     }
 
-    /// They as a list of their own.
+    /// The members as a list.
     #[must_use]
     pub fn into_vec(self) -> Vec<Member> {
         Arc::unwrap_or_clone(self.all)
@@ -143,7 +144,8 @@ fn is_alert(member: &Member) -> bool {
     matches!(member.event.fact, Fact::Alert(_))
 }
 
-/// The id is a hash of all that the event states; only its service may be assigned later.
+/// Hash of a member. The event id covers its whole content except the service, which may be
+/// assigned later.
 fn weight(Member { event, reason }: &Member) -> u128 {
     const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
     let Event { id, service, .. } = &**event;

@@ -1,51 +1,51 @@
-//! Milestones of an incident, and how each time is known.
+//! Milestones of an incident, each with the certainty of its time.
 
 use serde::{Deserialize, Serialize};
 
 use super::id::EventId;
 use super::time::Time;
 
-/// The turns of an incident; what is not known is absent.
+/// The milestones of an incident; unknown ones are absent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Milestones {
-    /// When it began to be felt.
+    /// Start of user impact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<Milestone>,
-    /// When somebody or something noticed.
+    /// First detection, by a person or a monitor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detected: Option<Milestone>,
-    /// When a person took it on.
+    /// First acknowledgement by a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Milestone>,
-    /// When it was no longer felt.
+    /// End of user impact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mitigated: Option<Milestone>,
-    /// When it was over.
+    /// End of the incident.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Milestone>,
 }
 
-/// One turn of an incident.
+/// One milestone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Milestone {
-    /// When.
+    /// Its time.
     pub at: Time,
-    /// How we know.
+    /// Certainty of that time.
     pub certainty: Certainty,
-    /// The event that says so.
+    /// The event it is taken from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<EventId>,
 }
 
-/// How a time is known.
+/// The kinds of certainty of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Certainty {
-    /// A machine measured it.
+    /// Measured by a machine.
     Measured,
-    /// A person said so.
+    /// Stated by a person.
     Stated,
-    /// It follows from something else.
+    /// Inferred from other facts.
     Inferred,
 }
 
@@ -53,14 +53,14 @@ pub enum Certainty {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MilestoneKind {
-    /// Began to be felt.
+    /// Start of user impact.
     Began,
-    /// Was noticed.
+    /// First detection.
     Detected,
-    /// Was taken on.
+    /// First acknowledgement.
     Acknowledged,
-    /// Was no longer felt.
+    /// End of user impact.
     Mitigated,
-    /// Was over.
+    /// End of the incident.
     Resolved,
 }

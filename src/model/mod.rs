@@ -1,4 +1,4 @@
-//! The domain's vocabulary: plain data types with no behaviour beyond constructing them correctly.
+//! Domain model: plain data types with no behaviour beyond constructing them correctly.
 
 pub(crate) mod backoff;
 pub mod correction;

@@ -1,30 +1,30 @@
-//! Who was on call: an answer that may be nobody, and may be that nobody can say.
+//! On-call answers: people, nobody, or unknown.
 
-/// Who was on call at an instant.
+/// The people on call at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnCall {
-    /// These; at least one.
+    /// At least one person.
     These(Vec<OnCallPerson>),
-    /// Nobody: the rota is known, and names nobody then.
+    /// Nobody: the rota is known and empty at that time.
     Nobody,
-    /// Nobody can say; why, in a few words.
+    /// Unknown, with the reason in a few words.
     Unknown(String),
 }
 
-/// Somebody on call.
+/// A person on call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnCallPerson {
-    /// Their name; of whom the settings do not know, what the rota says.
+    /// Their name; the one in the rota when the settings do not know them.
     pub name: String,
-    /// Their id, where the settings know them.
+    /// Their id, when the settings know them.
     pub person: Option<String>,
 }
 
-/// Who was on call for a service at an instant.
+/// The people on call for a service at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceOnCall {
     /// The service.
     pub service: String,
-    /// Who.
+    /// The people on call.
     pub who: OnCall,
 }

@@ -1,4 +1,4 @@
-//! A condition of an incident over time, ready to be drawn.
+//! Plot data: a condition of an incident over time.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,41 +14,41 @@ pub struct Plot {
     pub condition: String,
     /// The service it watches.
     pub service: String,
-    /// What was asked: the query as the rules have it.
+    /// The query as the rules have it.
     pub query: String,
-    /// The first instant drawn.
+    /// Start of the plotted range.
     pub from: Time,
-    /// The last instant drawn.
+    /// End of the plotted range.
     pub to: Time,
-    /// One line a series, in the order of their labels.
+    /// The series, ordered by their labels.
     pub lines: Vec<PlotSeries>,
-    /// Lines across, in the order `degraded`, `near_miss`, `recovered`.
+    /// Threshold lines, in the order `degraded`, `near_miss`, `recovered`.
     pub bounds: Vec<ThresholdLine>,
-    /// What the condition was when, over all series; see [`Span`].
+    /// States of the condition over all series; see [`Span`].
     pub spans: Vec<Span>,
-    /// The incident's turns within, in order of time.
+    /// The incident's milestones in range, in order of time.
     pub milestones: Vec<(MilestoneKind, Time)>,
-    /// How many series were left out because there were too many to tell apart.
+    /// Number of series left out because there were too many to distinguish.
     #[serde(default)]
     pub left_out: usize,
 }
 
-/// A series.
+/// One series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlotSeries {
-    /// Its labels; empty where there is only one.
+    /// Its labels; empty for a single series.
     pub labels: Labels,
-    /// Its values by time. `None`: there was none, and the line is broken there.
+    /// Its values by time; `None` is a gap.
     pub points: Vec<(Time, Option<f64>)>,
 }
 
-/// A threshold.
+/// A threshold line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdLine {
     /// `degraded`, `near_miss` or `recovered`.
     pub name: String,
-    /// As the rules write it: `> 0.02`.
+    /// Text as in the rules: `> 0.02`.
     pub text: String,
-    /// Its number, in the unit of the query.
+    /// Value in the unit of the query.
     pub value: f64,
 }

@@ -1,25 +1,26 @@
-//! What metrics say: the values of series at instants.
+//! Samples: values of series at instants.
 
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 
-/// The not-a-number by which Prometheus marks that a series ended (`model/value/value.go`, `StaleNaN`). Any other not-a-number is a value.
+/// The NaN with which Prometheus marks the end of a series (`model/value/value.go`, `StaleNaN`).
+/// Any other NaN is a value.
 pub const STALE: u64 = 0x7ff0_0000_0000_0002;
 
-/// One value of one series.
+/// One sample of one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     /// The metric's name, `__name__`.
     pub name: String,
     /// All other labels.
     pub labels: Labels,
-    /// When it was so.
+    /// Its timestamp.
     pub at: Time,
-    /// The value; see [`is_stale`].
+    /// Its value; see [`is_stale`].
     pub value: f64,
 }
 
-/// Whether a value only says that its series ended.
+/// True for the marker that ends a series.
 #[must_use]
 pub fn is_stale(value: f64) -> bool {
     value.to_bits() == STALE

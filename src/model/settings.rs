@@ -1,4 +1,4 @@
-//! Settings that several modules share: people, services, how labels are read.
+//! Settings shared by several modules: people, services, label names.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use chrono_tz::Tz;
 use super::event::Severity;
 use crate::model::time::Time;
 
-/// Somebody who works on services or cares for them.
+/// A person who works on services or is responsible for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// Short name used in the settings.
     pub id: String,
     /// Full name.
     pub name: String,
-    /// Where invites go; `None`: not reachable.
+    /// Address for invitations; `None` when unreachable by mail.
     pub email: Option<String>,
     /// Their time zone.
     pub time_zone: Tz,
@@ -24,44 +24,45 @@ pub struct Person {
     pub aliases: Vec<String>,
 }
 
-/// Weekly working hours, by wall clock.
+/// Weekly working hours in local time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hours {
     /// Working days, Monday first.
     pub days: [bool; 7],
-    /// Minute of the day at which work begins.
+    /// Start, in minutes of the day.
     pub from: u32,
-    /// Minute of the day at which it ends.
+    /// End, in minutes of the day.
     pub to: u32,
 }
 
 /// A service.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Service {
-    /// Its name, as labels give it.
+    /// Its name, as used in labels.
     pub name: String,
-    /// What it is called elsewhere: `source:word`, or a word that any source may use.
+    /// Its names at sources: `source:word`, or a word any source may use.
     pub aliases: Vec<String>,
-    /// Ids of the people who own it.
+    /// Ids of its owners.
     pub owners: Vec<String>,
-    /// Ids of those who want to know.
+    /// Ids of its stakeholders.
     pub stakeholders: Vec<String>,
-    /// Services it cannot work without.
+    /// Services it depends on.
     pub depends_on: Vec<String>,
-    /// Actions that should need no human.
+    /// Actions that should need no manual step.
     pub automatic: Vec<String>,
-    /// Its objective in percent of good time over four weeks: `99.9`. `None`: nobody set one, and its budget is unknown.
+    /// Availability objective over four weeks in percent: `99.9`. `None` when not set; the error
+    /// budget is then unknown.
     pub objective: Option<f64>,
 }
 
-/// How much people are asked at once.
+/// Limits on postmortems and suggestions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// At most so many postmortems are opened by rule, per so many seconds and scope.
+    /// Maximum number of postmortems opened by rule, per period in seconds, for each scope.
     pub holds: (u32, i64),
-    /// At most so many are suggested, per so many seconds and scope.
+    /// Maximum number of suggestions, per period in seconds, for each scope.
     pub suggestions: (u32, i64),
-    /// Seconds within which incidents began that look like one.
+    /// Incidents that look alike and began within this many seconds are bundled.
     pub bundle_within: i64,
 }
 
@@ -78,28 +79,28 @@ impl Default for Limits {
 /// Planned work on a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maintenance {
-    /// The service; `None`: all.
+    /// The service; `None` for all services.
     pub service: Option<String>,
-    /// Its first instant.
+    /// Start.
     pub from: Time,
-    /// The first instant after it.
+    /// End, exclusive.
     pub to: Time,
-    /// Why.
+    /// Description of the work.
     pub why: String,
 }
 
-/// Which label gives what; the first that is present wins.
+/// Label names by purpose; the first one present wins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelNames {
-    /// For the service.
+    /// Labels for the service.
     pub service: Vec<String>,
-    /// For the severity.
+    /// Labels for the severity.
     pub severity: Vec<String>,
-    /// For the environment.
+    /// Labels for the environment.
     pub environment: Vec<String>,
-    /// Severity words of the team's own, lower case.
+    /// The team's own severity words, in lower case.
     pub severities: BTreeMap<String, Severity>,
-    /// Labels that only tell replicas of one sender apart: they are dropped before anything else is read.
+    /// Labels that only distinguish replicas of one sender; they are dropped first.
     pub ignored: Vec<String>,
 }
 

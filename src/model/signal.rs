@@ -1,4 +1,4 @@
-//! Signals: an alert, condition or declaration as intervals of time.
+//! Signals: alerts, conditions and declarations as intervals of time.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use super::spans::Spans;
 /// An alert, condition or declaration as an interval.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signal {
-    /// What it is about.
+    /// The subject it describes.
     pub subject: Subject,
-    /// What it says of itself; a storm has many that say the same.
+    /// Its class, shared by similar signals: an alert storm has many of one class.
     #[serde(flatten)]
     pub sort: Arc<SignalClass>,
-    /// What it was when, in order, without overlap. An open stretch has no end.
+    /// Its states in order, without overlap. An open span has no end.
     pub spans: Spans,
-    /// The event it began with.
+    /// Its first event.
     pub event: EventId,
 }
 
@@ -31,7 +31,7 @@ impl Deref for Signal {
     }
 }
 
-/// What a signal says of itself.
+/// The properties shared by similar signals.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SignalClass {
     /// `alert`, `condition`, `declaration`.
@@ -44,8 +44,8 @@ pub struct SignalClass {
     pub service: Option<Arc<str>>,
     /// Its environment.
     pub environment: Option<Arc<str>>,
-    /// The label `afterword`, which people put on rules: `cause` marks a signal that explains but is not felt, `outage` one that declares an
-    /// outage as long as it lasts.
+    /// The label `afterword` set on rules: `cause` marks a signal that explains but has no user
+    /// impact, `outage` one that declares an outage while it fires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Arc<str>>,
 }

@@ -1,31 +1,31 @@
-//! What webhook sources speak.
+//! Kinds of webhook sources and their settings.
 
-/// What a source speaks.
+/// The protocol of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SourceKind {
     /// Alertmanager's webhook, versions 3 and 4.
     Alertmanager,
-    /// Grafana's contact point `webhook`, unified alerting and the one before it.
+    /// Grafana's `webhook` contact point, unified and legacy alerting.
     Grafana,
-    /// Opsgenie, and Jira Service Management, which sends the same.
+    /// Opsgenie, and Jira Service Management, which sends the same format.
     Opsgenie,
-    /// Datadog's webhook with the body that our documentation gives.
+    /// Datadog's webhook with the body given in our documentation.
     Datadog,
-    /// CloudWatch alarms, by way of Amazon SNS.
+    /// CloudWatch alarms via Amazon SNS.
     Sns,
     /// Sentry's integration platform.
     Sentry,
-    /// CloudEvents 1.0: structured, batched, binary.
+    /// CloudEvents 1.0: structured, batched and binary mode.
     CloudEvents,
-    /// `{type, timestamp, data}` signed as Standard Webhooks has it.
+    /// `{type, timestamp, data}` with a Standard Webhooks signature.
     StandardWebhooks,
-    /// Any JSON, read by expressions of the settings.
+    /// Any JSON, mapped by expressions in the settings.
     Generic,
     /// Azure Monitor's common alert schema.
     AzureMonitor,
     /// Google Cloud Monitoring.
     GoogleCloudMonitoring,
-    /// Zabbix, with the media type that our documentation gives.
+    /// Zabbix, with the media type given in our documentation.
     Zabbix,
     /// Icinga notifications.
     Icinga,
@@ -43,7 +43,7 @@ pub enum SourceKind {
     IncidentIo,
     /// The audit webhook of a Kubernetes API server.
     KubernetesAudit,
-    /// Argo CD notifications, with the template that our documentation gives.
+    /// Argo CD notifications, with the template given in our documentation.
     ArgoCd,
     /// GitHub.
     GitHub,
@@ -54,7 +54,7 @@ pub enum SourceKind {
 }
 
 impl SourceKind {
-    /// The words that the settings may use for it.
+    /// The words accepted for it in the settings.
     #[must_use]
     pub fn words(self) -> &'static [&'static str] {
         KINDS
@@ -64,23 +64,24 @@ impl SourceKind {
     }
 }
 
-/// What the things are called here of which a source tells under names of its own.
+/// Mapping of a source's names to services and an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServiceMapping {
-    /// Patterns with the services that they stand for; the first that fits names the service.
+    /// Patterns with their services; the first match wins.
     pub services: Vec<(String, String)>,
-    /// The environment of everything of which the source does not say where it is.
+    /// The environment of events for which the source gives none.
     pub environment: Option<String>,
 }
 
-/// Which of PagerDuty's incidents are declared outages; the others are alerts.
+/// PagerDuty incidents that count as declared outages; the others are alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PagerDutyOutages {
-    /// Those with one of these priorities, in whatever case.
+    /// Priorities of declared outages, in any case.
     pub priority: Vec<String>,
-    /// Of those without a priority, those with one of these urgencies: `high`, `low`.
+    /// Urgencies (`high`, `low`) of declared outages, for incidents without a priority.
     pub urgency: Vec<String>,
-    /// Of those without a priority, also urgent ones that a person opened.
+    /// True when urgent incidents without a priority that a person opened are declared outages,
+    /// too.
     pub by_hand: bool,
 }
 
@@ -94,7 +95,7 @@ impl Default for PagerDutyOutages {
     }
 }
 
-/// Every kind, with the words that the settings may use for it, the first of which we use.
+/// Every kind with the words accepted for it in the settings, preferred word first.
 pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::Alertmanager, &["alertmanager"]),
     (SourceKind::Grafana, &["grafana"]),
@@ -128,26 +129,29 @@ pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::Slack, &["slack"]),
 ];
 
-/// How a kind signs what it sends, where it is asked to.
+/// Signature formats of the kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureFormat {
-    /// Hex in a header of its settings, which may name another header for the time; then that is signed with the body.
+    /// Hex in a configured header. With a second header for the timestamp, that is signed together
+    /// with the body.
     Grafana,
     /// `X-PagerDuty-Signature: v1=HEX[,v1=HEX]`
     PagerDuty,
-    /// `Sentry-Hook-Signature: HEX`; the time beside it is not signed.
+    /// `Sentry-Hook-Signature: HEX`; the timestamp beside it is not signed.
     Sentry,
     /// `X-Hub-Signature-256: sha256=HEX`
     GitHub,
     /// `X-Slack-Signature: v0=HEX` over `v0:TIME:BODY`.
     Slack,
-    /// `webhook-signature: v1,BASE64` over `ID.TIME.BODY`, by standardwebhooks.com; the names with `svix-` too.
+    /// `webhook-signature: v1,BASE64` over `ID.TIME.BODY` (standardwebhooks.com), also under the
+    /// `svix-` names.
     StandardWebhooks,
-    /// Nothing of its own. What stands between may sign: hex in a header of its choice, with or without `sha256=`.
+    /// No format of its own. A proxy in between may sign: hex in a header of its choice, with or
+    /// without `sha256=`.
     Plain,
 }
 
-/// How a kind signs.
+/// The signature format of a kind.
 #[must_use]
 pub const fn signing(kind: SourceKind) -> SignatureFormat {
     match kind {

@@ -1,4 +1,4 @@
-//! Half-open intervals in one state, and a list of them that needs no allocation for one.
+//! Half-open intervals with a state, and a list of them that does not allocate for a single one.
 
 use std::ops::{Deref, DerefMut};
 
@@ -6,28 +6,28 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::time::Time;
 
-/// A half-open stretch `[start, end)` in one state.
+/// A half-open interval `[start, end)` in one state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
-    /// Its first instant.
+    /// Start.
     pub start: Time,
-    /// The first instant after it; `None` while it lasts.
+    /// End, exclusive; `None` while it lasts.
     pub end: Option<Time>,
-    /// What it was.
+    /// Its state.
     pub state: SpanState,
 }
 
-/// What a signal says of a stretch of time.
+/// The states of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpanState {
-    /// Users felt it.
+    /// With user impact.
     Degraded,
-    /// They nearly did.
+    /// Close to user impact.
     NearMiss,
-    /// Nobody can say.
+    /// Unknown, for lack of data.
     Unknown,
-    /// It was planned.
+    /// Planned work.
     Planned,
 }
 
@@ -38,12 +38,12 @@ pub struct Spans(Held);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Held {
     One(Span),
-    /// None, or more than one.
+    /// No span, or more than one.
     Many(Vec<Span>),
 }
 
 impl Spans {
-    /// Adds one at the end.
+    /// Appends a span.
     pub fn push(&mut self, span: Span) {
         match &mut self.0 {
             Held::Many(spans) if spans.is_empty() => self.0 = Held::One(span),
@@ -52,7 +52,7 @@ impl Spans {
         }
     }
 
-    /// Keeps those for which `stays` holds.
+    /// Keeps the spans for which `stays` is true.
     pub fn retain(&mut self, stays: impl Fn(&Span) -> bool) {
         if !self.iter().all(&stays) {
             *self = self.iter().copied().filter(stays).collect();

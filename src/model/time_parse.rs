@@ -1,18 +1,19 @@
-//! Times as people write them: an instant, a date, or how long ago.
+//! Parses times as people write them: an instant, a date, or a duration ago.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use crate::model::time::Time;
 
-/// What can be written.
+/// The accepted forms, for messages.
 pub(crate) const FORMS: &str =
     "an instant (2026-11-23T07:01:03Z), a date (2026-11-23), or how long ago (90d, 12h)";
 
-/// The instant that `text` means at `now`; a date is `date_is` after its beginning. `None`: it is no time, or one of no incident's.
+/// Parses `text` relative to `now`; a date means `date_is` after its start. `None` when it is not a
+/// time, or out of the range of incidents.
 #[must_use]
 pub(crate) fn read(text: &str, now: Time, date_is: TimeDelta) -> Option<Time> {
     let text = text.trim();
-    // The offset of a form or an address may have lost its plus sign.
+    // Form encoding may have turned the offset's plus sign into a blank.
     let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
         .ok()
         .map(|at| at.with_timezone(&Utc));

@@ -1,11 +1,11 @@
-//! Verdicts: a criterion's outcome on an incident, with the numbers and evidence behind it.
+//! Verdicts: a criterion's outcome for an incident, with the numbers and evidence behind it.
 
 use serde::{Deserialize, Serialize};
 
 use super::id::EventId;
 use super::lifecycle::Phase;
 
-/// What becomes of an incident, weakest first.
+/// Decisions about an incident, weakest first.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
@@ -14,21 +14,21 @@ pub enum Decision {
     /// No postmortem.
     #[default]
     None,
-    /// Ask the on-call engineer.
+    /// Suggest a postmortem to the on-call engineer.
     Suggest,
-    /// Open it.
+    /// Open a postmortem.
     Hold,
 }
 
-/// Whether a criterion is met.
+/// Outcomes of a criterion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Yes, whatever the unknown was.
+    /// Met, whatever the unknown facts are.
     Met,
-    /// No, whatever the unknown was.
+    /// Not met, whatever the unknown facts are.
     NotMet,
-    /// It depends on what nobody can say.
+    /// Depends on facts that are not known.
     Unknown,
 }
 
@@ -38,48 +38,49 @@ pub enum Outcome {
 pub enum CriterionKind {
     /// A declared outage.
     Outage,
-    /// Degradation long enough.
+    /// Sufficiently long degradation.
     Degradation,
-    /// A human had to step in.
+    /// A manual intervention.
     Intervention,
-    /// A stakeholder asked.
+    /// A stakeholder's request.
     Request,
-    /// It nearly happened.
+    /// A near miss.
     NearMiss,
-    /// The same thing came back.
+    /// A recurring incident.
     Recurrence,
 }
 
-/// A criterion's outcome on an incident, able to defend itself.
+/// A criterion's outcome for an incident, with its justification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The criterion's name in the rules.
     pub criterion: String,
     /// Its kind.
     pub on: CriterionKind,
-    /// Whether it is met.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// What it leads to when met.
+    /// The decision it leads to when met.
     pub decision: Decision,
-    /// True when it only records what it would have done.
+    /// True for a shadow criterion, which only records its verdict.
     #[serde(default)]
     pub shadow: bool,
-    /// What was observed against what is required; `None` where nothing is counted.
+    /// The observed quantity against the required one; `None` where the criterion counts nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<Measure>,
-    /// What a score is made of, in the order in which it is multiplied.
+    /// The factors of a score, in the order of multiplication.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factors: Vec<Factor>,
-    /// The events it rests on.
+    /// The events it is based on.
     pub evidence: Vec<EventId>,
-    /// One sentence with numbers.
+    /// One sentence with the numbers.
     pub sentence: String,
-    /// What would have changed it.
+    /// The change that would have altered the outcome.
     pub would_change: String,
 }
 
 impl Verdict {
-    /// What it leads to in that phase, or would lead to if it were no shadow: at resolution an unknown one becomes a suggestion.
+    /// The decision it leads to in that phase, shadow or not. At resolution an unknown outcome
+    /// becomes a suggestion.
     #[must_use]
     pub fn leads_to(&self, phase: Phase) -> Decision {
         match self.outcome {
@@ -90,26 +91,27 @@ impl Verdict {
     }
 }
 
-/// Observed against required.
+/// An observed quantity against a required one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
-    /// With everything unknown taken as healthy.
+    /// Observed, with everything unknown taken as healthy.
     pub lower: f64,
-    /// With everything unknown taken as degraded.
+    /// Observed, with everything unknown taken as degraded.
     pub upper: f64,
-    /// What it takes.
+    /// Required.
     pub required: f64,
-    /// How far it is from changing: what was observed beyond what it takes; negative while that lacks.
+    /// Distance to a change of outcome: observed minus required, negative while it is short.
     pub margin: f64,
-    /// What is counted.
+    /// The unit.
     pub unit: Unit,
 }
 
 impl Measure {
-    /// Sets what was observed, between `lower` and `upper`, against `required`.
+    /// Measures an observed quantity between `lower` and `upper` against `required`.
     #[must_use]
     pub fn new(lower: f64, upper: f64, required: f64, unit: Unit) -> Self {
-        // Nothing suffices until the lower bound does; what even the upper bound lacks is the distance to a change.
+        // The lower bound decides that it is met, the upper bound that it is not; the distance is
+        // taken from the deciding one.
         let decisive = if upper < required { upper } else { lower };
         Self {
             lower,
@@ -124,21 +126,21 @@ impl Measure {
 /// One factor of a score.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Factor {
-    /// What it stands for.
+    /// Its name.
     pub name: String,
-    /// The number.
+    /// Its value.
     pub value: f64,
-    /// Where the number is from.
+    /// The origin of the value.
     pub why: String,
 }
 
-/// What a measure counts.
+/// Units of a measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Seconds.
     Seconds,
-    /// Times.
+    /// A count.
     Times,
     /// A score.
     Score,
