@@ -1,4 +1,4 @@
-//! Alerts that fire: when each was last reported, and when its lease ends.
+//! Active alerts: firing alerts with the time of their last report and the end of their lease.
 
 use super::error::StoreError;
 use super::sql;

@@ -1,4 +1,5 @@
-//! Applying: what the judge made of some records, written at once and only by the judge in office.
+//! Applies the engine's results: incidents, deliveries and the applied position in one transaction,
+//! written only by the current leader.
 
 use std::sync::Arc;
 
@@ -18,52 +19,53 @@ use crate::store::database::Store;
 
 const NOUN: &str = "apply";
 
-/// What to write together with the applied position.
+/// Changes to write together with the applied position.
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// Incidents that are new or changed.
+    /// New or changed incidents.
     pub incidents: Vec<Arc<Incident>>,
-    /// Incidents that are no more, having fallen together with others.
+    /// Incidents merged into others.
     pub removed: Vec<IncidentId>,
-    /// Other names for incidents.
+    /// Aliases of incidents.
     pub aliases: Vec<(String, IncidentId)>,
     /// Events that belong to no incident yet.
     pub loose: Vec<Event>,
-    /// Events that are loose no more.
+    /// Loose events that joined an incident or expired.
     pub loose_removed: Vec<EventId>,
-    /// Postmortems that are new or changed.
+    /// New or changed postmortems.
     pub postmortems: Vec<Postmortem>,
-    /// Meetings that are new or changed.
+    /// New or changed meetings.
     pub meetings: Vec<Meeting>,
-    /// What is to be done outside; a key that is already there is left as it is.
+    /// Deliveries to create; existing keys are left unchanged.
     pub deliveries: Vec<Delivery>,
     /// Closed incidents; a second entry for one amends the first.
     pub ledger: Vec<LedgerEntry>,
-    /// Records that the engine could not take: position and why.
+    /// Records the engine rejected, by position, with the reason.
     pub quarantined: Vec<(u64, String)>,
-    /// Up to when the engine has judged: the time of the last record or timer.
+    /// Time up to which the engine has judged: that of the last record or timer.
     pub judged_until: Time,
-    /// When this is so: the first instant at which the deliveries are due.
+    /// Time of the changes: the deliveries are due from then on.
     pub now: Time,
 }
 
-/// What a judge needs to go on where the last one stopped.
+/// State a leader needs to continue where the last one stopped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredState {
     /// The position of the last record applied.
     pub applied: u64,
-    /// Up to when it was judged: the time of the last record or timer; 1970 before the first.
+    /// Time up to which it was judged: that of the last record or timer; 1970 before the first.
     pub judged_until: Time,
     /// Incidents that may still change, oldest first.
     pub incidents: Vec<Incident>,
     /// Events that may still join one, oldest first.
     pub loose: Vec<Event>,
-    /// Other names of these incidents.
+    /// Aliases of these incidents.
     pub aliases: Vec<(String, IncidentId)>,
 }
 
 impl Store {
-    /// What stands at the applied position: incidents not closed or closed after `since`, and all loose events.
+    /// The state at the applied position: incidents not closed or closed after `since`, and all
+    /// loose events.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -85,8 +87,9 @@ impl Store {
     /// Moves the applied position from `from` to `to` and writes `changes`, in one transaction. `from == to` is for timers.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] unless `epoch` is in office and `from` is the applied position: take office again and
-    /// [load](Store::load). [`StoreError::Full`] when the disk takes no more: the same call may be tried again.
+    /// [`StoreError::Fenced`] unless `epoch` is that of the current leader and `from` is the
+    /// applied position: acquire the lease again and [load](Store::load). [`StoreError::Full`] when
+    /// the disk is full: the same call may be retried.
     pub fn apply(
         &self,
         epoch: u64,
@@ -94,7 +97,8 @@ impl Store {
         to: u64,
         changes: &Changes,
     ) -> Result<(), StoreError> {
-        // Last, so that appending waits no longer than it must. What a judge out of office has written until here is rolled back.
+        // The fence comes last, so that appending waits as briefly as possible. Everything a former
+        // leader wrote up to here is rolled back.
         let fence = "update head set applied = $1, judged_at = $4 where id = 1 and applied = $2 and epoch = $3";
         self.write(NOUN, |at| {
             write(at, changes)?;

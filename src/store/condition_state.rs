@@ -1,4 +1,5 @@
-//! What is remembered of conditions between evaluations, and of the alerts of a Prometheus: texts that only their owner reads.
+//! Saved state of conditions between evaluations, and of alerts read from a Prometheus: texts that
+//! only their owner interprets.
 
 use super::error::StoreError;
 use super::log;
@@ -10,26 +11,26 @@ use crate::store::database::Store;
 
 const NOUN: &str = "watch";
 
-/// What is remembered under a name.
+/// A named state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedState {
     /// The condition, or the entry of `metrics:`.
     pub name: String,
-    /// What is known of it; `None`: it is forgotten.
+    /// The state; `None` deletes it.
     pub state: Option<String>,
 }
 
-/// Who remembers.
+/// Owners of saved states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateOwner {
-    /// Conditions.
+    /// Metric conditions.
     Conditions,
-    /// What was read of the alerts of a Prometheus.
+    /// Alert histories read from a Prometheus.
     Alerts,
 }
 
 impl StateOwner {
-    /// The table and its key.
+    /// The table and its key column.
     fn place(self) -> (&'static str, &'static str) {
         match self {
             Self::Conditions => ("watch", "condition"),
@@ -39,7 +40,7 @@ impl StateOwner {
 }
 
 impl Store {
-    /// Everything remembered, by name.
+    /// All saved states of an owner, by name.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -56,10 +57,12 @@ impl Store {
         })
     }
 
-    /// Appends what evaluations made known and remembers how far they have come, both or neither, while `epoch` is in office.
+    /// Appends the records of evaluations and saves their progress in one transaction, while
+    /// `epoch` leads.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] when another judge is in office by now; [`StoreError::Full`] when the disk takes no more.
+    /// [`StoreError::Fenced`] when another leader has taken over; [`StoreError::Full`] when the
+    /// disk is full.
     pub fn remember(
         &self,
         epoch: u64,

@@ -11,10 +11,10 @@ use super::sql::SqlConnection;
 use super::sqlite::Sqlite;
 use crate::model::time::Time;
 
-/// Where a database is.
+/// Location of a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DatabaseLocation {
-    /// A file of this process alone.
+    /// A file used by this process alone.
     Sqlite(PathBuf),
     /// A server that replicas may share.
     Postgres(PostgresAddress),
@@ -49,14 +49,14 @@ impl Store {
         open_and_migrate(place, now).map(|(store, _)| store)
     }
 
-    /// Whether other processes may be at work on the same database.
+    /// True when other processes may use the same database.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         matches!(self.database, Database::Postgres(_))
     }
 
-    /// Waits until something was appended or applied by anybody, `patience` at most. Only for a shared database; of a file's changes its one
-    /// process knows itself.
+    /// Waits until any process appends or applies something, at most `patience`. For shared
+    /// databases only: changes to a file are made by this process alone.
     ///
     /// # Errors
     /// [`StoreError::Away`] when the server cannot be reached.
@@ -67,7 +67,7 @@ impl Store {
         }
     }
 
-    /// Runs `work` in one write transaction: all of it is kept, durably, or nothing.
+    /// Runs `work` in one write transaction: durable as a whole, or not at all.
     pub(super) fn write<T>(
         &self,
         noun: &str,

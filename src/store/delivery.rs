@@ -1,4 +1,4 @@
-//! Deliveries: what is to be done outside, each destination's in order, and what became of it.
+//! Deliveries: a queue of outbound actions, ordered per destination, with their results.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::model::time::Time;
 use crate::store::database::Store;
 
 const NOUN: &str = "delivery";
-/// How long a delivery is left to who took it. Past it, whoever took it counts as gone.
+/// Time a process has to perform a claimed delivery. After it, the process counts as gone.
 pub(crate) const CLAIM: Duration = Duration::from_secs(60);
 
 /// A delivery that is due.
@@ -19,45 +19,46 @@ pub(crate) const CLAIM: Duration = Duration::from_secs(60);
 pub struct DueDelivery {
     /// Its key.
     pub key: String,
-    /// What to do.
+    /// The action.
     pub delivery: Delivery,
-    /// How often it was tried before.
+    /// Number of earlier attempts.
     pub attempts: u32,
 }
 
-/// Where a delivery is in its life.
+/// States of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// To be done, or to be tried again.
+    /// To be performed or retried.
     Pending,
     /// Done.
     Delivered,
-    /// Trying again makes no sense.
+    /// Failed for good: a retry would not help.
     Refused,
 }
 
-/// A delivery with what became of it.
+/// A delivery with its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryRow {
-    /// What to do.
+    /// The delivery.
     pub delivery: Delivery,
-    /// Where it is in its life.
+    /// Its state.
     pub state: DeliveryState,
-    /// How often it was tried and not done.
+    /// Number of failed attempts.
     pub attempts: u32,
-    /// When it is tried next, while pending.
+    /// Time of the next attempt, while pending.
     pub next_at: Time,
-    /// Why it was not done the last time.
+    /// Error of the last attempt.
     pub error: Option<String>,
-    /// When it was decided on.
+    /// Time of creation.
     pub created_at: Time,
-    /// When it was done or refused.
+    /// Time of success or refusal.
     pub done_at: Option<Time>,
 }
 
 impl Store {
-    /// Takes deliveries to be tried now, oldest first, for as long as [`CLAIM`]: of each destination only the oldest that is not done, so
-    /// that a later one never overtakes it. What is taken nobody else takes meanwhile.
+    /// Claims due deliveries for [`CLAIM`], oldest first. Of each destination only the oldest
+    /// unfinished one is claimed, so that a later one never overtakes it. No other process gets a
+    /// claimed delivery meanwhile.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -105,7 +106,8 @@ impl Store {
         Ok(due.into_iter().map(|(_, due)| due).collect())
     }
 
-    /// Lets go of all that is taken: what a process that is no more was at. Only its one successor may.
+    /// Releases all claims, left over from a process that has ended. Only its single successor may
+    /// call this.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -121,7 +123,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Puts a refused delivery back in its turn; `false` when none of that key is refused.
+    /// Queues a refused delivery again; `false` when there is no refused one with this key.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -136,7 +138,7 @@ impl Store {
         Ok(tried > 0)
     }
 
-    /// The next instant at which a delivery is due; `None` when all is done.
+    /// Time at which the next delivery is due; `None` when none is pending.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -150,7 +152,7 @@ impl Store {
             .flatten())
     }
 
-    /// Notes that a delivery is done.
+    /// Records that a delivery succeeded.
     ///
     /// # Errors
     /// When the database cannot be written; the delivery is then performed again, which its key makes harmless.
@@ -162,7 +164,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Notes that a delivery did not succeed and when to try it again.
+    /// Records a failed attempt and the time of the next one.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -174,7 +176,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Notes that a delivery is not to be tried again; the next of its destination takes its turn.
+    /// Records that a delivery failed for good; the next one for its destination follows.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -211,7 +213,7 @@ impl Store {
 }
 
 impl Store {
-    /// Adds a delivery that no incident asks for, due at once; does nothing when its key is there already.
+    /// Adds a delivery that belongs to no incident, due at once. An existing key is left unchanged.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -223,13 +225,14 @@ impl Store {
     }
 }
 
-/// Adds a delivery, due at once; does nothing when its key is there already. One that waits to do the very same is no longer needed.
+/// Adds a delivery, due at once. An existing key is left unchanged. Pending deliveries with the
+/// same action are superseded.
 pub(crate) fn insert(
     at: &SqlConnection<'_>,
     delivery: &Delivery,
     now: Time,
 ) -> Result<(), StoreError> {
-    // What somebody is at stays: it may have read what it writes before this one was decided on.
+    // A claimed delivery stays: it may have read its input before this one was created.
     let same = "delete from delivery where state = 'pending' and destination = $1 and action = $2 and key <> $3 and claimed_until = 0";
     let text = "insert into delivery (key, destination, action, state, attempts, next_at, created_at) \
                 values ($1, $2, $3, 'pending', 0, $4, $4) on conflict (key) do nothing";
@@ -249,7 +252,7 @@ pub(crate) fn insert(
     .map(drop)
 }
 
-/// The table's check admits these three words only.
+/// The table's check constraint admits only these three words.
 fn state(word: &str) -> DeliveryState {
     match word {
         "delivered" => DeliveryState::Delivered,

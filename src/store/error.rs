@@ -1,12 +1,13 @@
-//! What can go wrong with the database, told apart where the caller acts on it.
+//! Store errors, by the caller's possible reaction.
 
 use postgres::error::SqlState;
 use rusqlite::ErrorCode;
 
-/// Why the store did not do what was asked. Nothing of the call was kept, but for [`StoreError::Away`] during a commit.
+/// An error of the store. The transaction was rolled back, unless [`StoreError::Away`] occurred
+/// during its commit.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is ahead of this program.
+    /// The database was made by a newer program.
     #[error(
         "the database was made by a newer version of afterword (database version {found}, this program knows {known}): \
          run that version or restore a back-up"
@@ -17,25 +18,25 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: u32,
     },
-    /// The disk takes no more: full, read-only or failing. Senders should try again later.
+    /// The disk is full, read-only or failing. Senders should retry later.
     #[error(
         "nothing can be stored ({0}): free some disk space, or make the database's directory writable"
     )]
     Full(String),
-    /// The database server cannot be reached, or broke off. Senders should try again later. If it broke off while committing, nobody can
-    /// say whether it did: whatever is sent again is recognised.
+    /// The database server is unreachable or the connection broke. Senders should retry later.
+    /// After a break during a commit its outcome is unknown: repeated messages are recognised.
     #[error("the database cannot be reached ({0}): it is tried again until it can")]
     Away(String),
-    /// Another judge is in office, or has already applied these records: reload before going on.
+    /// Another process leads, or has already applied these records: reload before continuing.
     #[error("another judge has taken over")]
     Fenced,
-    /// Anything else, with what was being done.
+    /// Any other error, with the failed operation.
     #[error(transparent)]
     Other(#[from] anyhow::Error),
 }
 
 impl StoreError {
-    /// The same, saying what was being read where that is not told yet.
+    /// Adds the noun that was being read, where the message lacks one.
     pub(crate) fn about(self, noun: &str) -> Self {
         match self {
             Self::Other(error) => Self::Other(error.context(noun.to_owned())),
@@ -44,7 +45,8 @@ impl StoreError {
     }
 }
 
-/// Sorts an error of SQLite by what the caller can do; `noun` names what was being read or written.
+/// Classifies an SQLite error by the caller's possible reaction; `noun` names the data being read
+/// or written.
 pub(crate) fn fault(noun: &str, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
@@ -57,7 +59,8 @@ pub(crate) fn fault(noun: &str, error: rusqlite::Error) -> StoreError {
     }
 }
 
-/// Sorts an error of PostgreSQL likewise. The error's own text is short; what the server said is its source.
+/// Classifies a PostgreSQL error likewise. Its own text is short; the server's message is its
+/// source.
 pub(crate) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError {
     let told = error.as_db_error().map_or_else(
         || error.to_string(),
@@ -66,7 +69,7 @@ pub(crate) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError 
     let Some(code) = error.code() else {
         let why = std::error::Error::source(error)
             .map_or_else(|| told.clone(), |source| format!("{told}: {source}"));
-        // Without an answer of the server it is the connection, or a value that does not fit its column.
+        // Without a server response, the connection failed or a value does not fit its column.
         return match error.is_closed() || broke_off(error) {
             true => StoreError::Away(format!("{noun}: {why}")),
             false => StoreError::Other(anyhow::anyhow!("{noun}: {why}")),
@@ -85,7 +88,8 @@ pub(crate) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError 
         &SqlState::INVALID_CATALOG_NAME => StoreError::Other(anyhow::anyhow!(
             "{noun}: {told}: make it with `createdb`, or name another under `storage:`"
         )),
-        // 08: connection, 57P: shut down or starting, 53: no connection left, 25P: waited too long inside a transaction.
+        // 08: connection, 57P: shutting down or starting, 53: no connection left, 25P: idle too
+        // long in a transaction.
         code if ["08", "57P", "53", "25P", "40"]
             .iter()
             .any(|class| code.code().starts_with(class)) =>

@@ -1,7 +1,9 @@
-//! A site as lines of JSON and back: a back-up, and the way from one database to another, without loss.
+//! Export and import of a whole database as JSON lines, lossless: for back-ups and moves between
+//! databases.
 //!
-//! The first line is `{"afterword": VERSION}`, each other one row: `{"table": NAME, "row": [VALUE, …]}`, bytes in base 16. The last line is
-//! `{"end": ROWS}`, so that half a file is told from a whole one.
+//! The first line is `{"afterword": VERSION}`, each following one a row: `{"table": NAME, "row":
+//! [VALUE, …]}`, with bytes in hex. The last line is `{"end": ROWS}`, which reveals a truncated
+//! file.
 
 use std::io::{BufRead, Write};
 
@@ -23,10 +25,10 @@ const NOUN: &str = "export";
 const OLDEST: u32 = 4;
 /// Tables under their earlier names, with their present ones.
 const RENAMED: [(&str, &str); 1] = [("sight", "active_alert")];
-/// Rows read at once.
+/// Rows read per query.
 const PAGE: i64 = 500;
 
-/// What a column holds.
+/// Column types.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ColumnKind {
     Integer,
@@ -34,7 +36,7 @@ enum ColumnKind {
     Bytes,
 }
 
-/// A table: its name, the columns that order its rows and tell them apart, and all columns.
+/// A table: its name, its key columns in export order, and all columns.
 struct Table {
     name: &'static str,
     key: &'static [&'static str],
@@ -43,7 +45,8 @@ struct Table {
 
 use ColumnKind::{Bytes as B, Integer as I, Text as T};
 
-/// Every table but `migration`, which each database has of its own. A test compares them with the migrations.
+/// Every table except `migration`, which each database maintains itself. A test compares them with
+/// the migrations.
 const TABLES: &[Table] = &[
     Table {
         name: "head",
@@ -252,7 +255,7 @@ const TABLES: &[Table] = &[
     },
 ];
 
-/// Tables of one row that every database is made with.
+/// Single-row tables that exist in every new database.
 const HEADS: [&str; 2] = ["head", "sample_head"];
 
 #[derive(Serialize, Deserialize)]
@@ -263,7 +266,7 @@ enum ExportLine {
     End { end: u64 },
 }
 
-/// A [`Line`] whose row is not read unless it is asked for: most of a large export is of no use to a backtest.
+/// A [`Line`] whose row is parsed on demand: a backtest needs few rows of a large export.
 #[derive(Deserialize)]
 struct LineHeader<'a> {
     table: Option<&'a str>,
@@ -274,7 +277,7 @@ struct LineHeader<'a> {
 }
 
 impl Store {
-    /// Writes everything as it is at one instant; gives the number of rows. The service may go on meanwhile.
+    /// Exports a snapshot and returns the number of rows. The service may keep running.
     ///
     /// # Errors
     /// When the database cannot be read or `out` not written.
@@ -291,14 +294,15 @@ impl Store {
         })
     }
 
-    /// Reads what [`Store::export`] wrote into a database that holds nothing yet; gives the number of rows. All or nothing is kept.
+    /// Imports the output of [`Store::export`] into an empty database, as a whole or not at all;
+    /// returns the number of rows.
     ///
     /// # Errors
-    /// When something is in the database already, or a line cannot be read: then with its number.
+    /// When the database is not empty, or a line cannot be read: then with its number.
     pub fn import(&self, from: &mut dyn BufRead) -> Result<u64, StoreError> {
         self.write(NOUN, |at| {
             let held = sql::row(at, NOUN, "select next + epoch from head where id = 1", &[], |row| row.get::<i64>(0))?;
-            // A database in which nothing was ever logged or judged.
+            // A database that has never logged or judged anything.
             if held != Some(1) {
                 return Err(anyhow!("the database is in use already; import into a new one, which the service has not run on").into());
             }
@@ -310,7 +314,7 @@ impl Store {
                 let text = "select setval(pg_get_serial_sequence('delivery', 'sequence'), (select coalesce(max(sequence), 0) + 1 from delivery), false)";
                 sql::rows(at, NOUN, text, &[], |_| Ok(()))?;
             }
-            // Who was in office there is not here.
+            // The leader of the old database does not exist in this one.
             sql::execute(at, NOUN, "update head set lease_until = 0 where id = 1", &[])?;
             Ok(rows)
         })
@@ -398,10 +402,10 @@ fn read(row: &SqlRow<'_>, index: usize, kind: ColumnKind) -> Result<Json, StoreE
     })
 }
 
-/// The record that a line of an export holds; `None`: the line is of something else.
+/// The log record in a line of an export; `None` for lines of other tables.
 ///
 /// # Errors
-/// When it is no line of an export.
+/// When it is not a line of an export.
 pub(crate) fn logged(line: &str) -> Result<Option<LogRecord>, StoreError> {
     let bad =
         |error: serde_json::Error| StoreError::from(anyhow!("not a line of an export: {error}"));
@@ -427,7 +431,7 @@ pub(crate) fn logged(line: &str) -> Result<Option<LogRecord>, StoreError> {
     }))
 }
 
-/// A value of a line as a parameter; `bytes` holds what a column of bytes stands for.
+/// A value of a line as a parameter; `bytes` holds the decoded value of a binary column.
 fn given<'a>(value: &'a Json, kind: ColumnKind, bytes: &'a [u8]) -> SqlValue<'a> {
     match (value, kind) {
         (_, B) => SqlValue::Bytes(bytes),
@@ -538,7 +542,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 impl Store {
-    /// Columns of the database that an export would leave out.
+    /// Columns of the database that the export does not cover.
     pub(crate) fn tables_unknown_to_export(&self) -> Result<Vec<String>, StoreError> {
         self.read(NOUN, |at| {
             let text = match at {

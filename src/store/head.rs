@@ -1,4 +1,4 @@
-//! The head: where the log ends, how far it is applied, which judge is in office.
+//! The head row: end of the log, applied position, and the current leader.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use crate::model::time::Time;
 use crate::store::database::Store;
 
 const NOUN: &str = "head";
-/// How long a judge is in office unless it renews.
+/// Duration of a leader's lease without renewal.
 pub(crate) const LEASE: Duration = Duration::from_secs(5);
-/// Microseconds since 1970 by PostgreSQL's own clock, since those of replicas may differ.
+/// Microseconds since 1970 by PostgreSQL's clock, since the clocks of replicas may differ.
 pub(crate) const DATABASE_CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
-/// The one row that appending and judging go through.
+/// The single row that appending and judging go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogHead {
-    /// The position that the next record gets; the first is 1.
+    /// The next record's position; the first is 1.
     pub next: u64,
-    /// When the newest record was logged; 1970 while there is none.
+    /// Logging time of the newest record; 1970 while there is none.
     pub clock: Time,
     /// The position of the last record applied; 0 before the first.
     pub applied: u64,
-    /// The judge in office.
+    /// Epoch of the current leader.
     pub epoch: u64,
 }
 
-/// How much there is of what, for metrics and the first page.
+/// Counts for metrics and the overview page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct IncidentCounts {
     /// Records ever logged.
@@ -40,7 +40,7 @@ pub struct IncidentCounts {
     pub quarantined: u64,
     /// Incidents by phase: `active`, `resolved`, `closed`.
     pub incidents: BTreeMap<String, u64>,
-    /// Incidents by what stands: `none`, `suggested`, `snoozed`, `held`, `dismissed`.
+    /// Incidents by review state: `none`, `suggested`, `snoozed`, `held`, `dismissed`.
     pub standings: BTreeMap<String, u64>,
     /// Postmortems by status.
     pub postmortems: BTreeMap<String, u64>,
@@ -49,7 +49,7 @@ pub struct IncidentCounts {
 }
 
 impl Store {
-    /// The head as it is now.
+    /// The current head.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -57,7 +57,7 @@ impl Store {
         self.read(NOUN, head)
     }
 
-    /// Puts a new judge in office; whoever was is refused from now on. Returns the new judge's epoch.
+    /// Makes the caller the leader and fences all earlier ones. Returns its epoch.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -69,10 +69,12 @@ impl Store {
         .ok_or_else(missing)
     }
 
-    /// Takes office, or stays in it: returns the epoch of a judge in office, `None` while another is. `mine` is the epoch held so far.
+    /// Acquires or renews the leader's lease: returns the caller's epoch, or `None` while another
+    /// process leads. `mine` is the epoch held so far.
     ///
-    /// A file has one process, which is always in office. On a shared database the office is lent for [`LEASE`], by the clock of the
-    /// database, and taken over once that has run out. A judge that was only asleep finds its epoch gone.
+    /// A file has one process, which always leads. On a shared database the lease lasts [`LEASE`]
+    /// by the database's clock and is taken over once it has expired. A former leader that was only
+    /// suspended finds its epoch replaced.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -105,10 +107,10 @@ impl Store {
         })
     }
 
-    /// Leaves office at once, so that another need not wait for the lease to run out.
+    /// Releases the lease at once, so that a successor need not wait for its expiry.
     ///
     /// # Errors
-    /// When the database cannot be written; the lease then runs out.
+    /// When the database cannot be written; the lease then expires by itself.
     pub fn leave_office(&self, mine: u64) -> Result<(), StoreError> {
         let text = "update head set lease_until = 0 where id = 1 and epoch = $1";
         self.write(NOUN, |at| {
@@ -117,7 +119,7 @@ impl Store {
         })
     }
 
-    /// Counts what is there.
+    /// Counts of records, incidents, postmortems and deliveries.
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -1,4 +1,4 @@
-//! Incidents, the other names they go by, and loose events that may still join one.
+//! Incidents, their aliases, and loose events that may still join one.
 
 use super::error::StoreError;
 use super::incident_parts;
@@ -14,12 +14,12 @@ use crate::store::database::Store;
 
 const NOUN: &str = "incident";
 
-/// Which incidents to list.
+/// Filter for listing incidents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IncidentFilter {
-    /// Leave out closed ones.
+    /// Omit closed ones.
     pub open_only: bool,
-    /// At most so many.
+    /// Maximum number.
     pub limit: usize,
 }
 
@@ -39,7 +39,7 @@ impl Store {
         })
     }
 
-    /// An incident by its id, or by another name it goes by.
+    /// An incident by its id or an alias.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -54,7 +54,7 @@ impl Store {
         })
     }
 
-    /// Incidents whose suggestion nobody has answered, newest first. Snoozed ones rest and are not among them.
+    /// Incidents with an unanswered suggestion, newest first. Snoozed ones are excluded.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -62,8 +62,8 @@ impl Store {
         self.standing(ReviewState::Suggested, usize::MAX)
     }
 
-    /// Incidents with a condition among their signals, by id, each with its revision: those that are open, and those that changed last after
-    /// `since`.
+    /// Incidents with a condition among their signals, by id, with their revisions: open ones and
+    /// those last changed after `since`.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -76,7 +76,7 @@ impl Store {
         })
     }
 
-    /// Incidents with this standing, newest first.
+    /// Incidents in this review state, newest first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -100,7 +100,7 @@ pub(crate) fn unfinished(at: &SqlConnection<'_>, since: Time) -> Result<Vec<Inci
     incident_parts::found(at, text, values![sql::micros(since)])
 }
 
-/// The other names of those incidents.
+/// The aliases of these incidents.
 pub(crate) fn aliases(
     at: &SqlConnection<'_>,
     since: Time,
@@ -123,7 +123,7 @@ pub(crate) fn loose(at: &SqlConnection<'_>) -> Result<Vec<Event>, StoreError> {
     )
 }
 
-/// Writes an incident over what was there.
+/// Inserts or replaces an incident.
 pub(crate) fn save(
     at: &SqlConnection<'_>,
     incident: &Incident,
@@ -159,7 +159,7 @@ pub(crate) fn save(
             measured,
         ],
     )?;
-    // An incident that comes back under its own id is nobody's other name any more.
+    // An incident that reappears under its own id is no longer an alias of another.
     sql::execute(
         at,
         "alias",
@@ -169,7 +169,7 @@ pub(crate) fn save(
     .map(drop)
 }
 
-/// Removes an incident that fell together with another.
+/// Removes an incident that was merged into another.
 pub(crate) fn remove(at: &SqlConnection<'_>, id: &IncidentId) -> Result<(), StoreError> {
     sql::execute(
         at,
@@ -186,7 +186,7 @@ pub(crate) fn remove(at: &SqlConnection<'_>, id: &IncidentId) -> Result<(), Stor
     .map(drop)
 }
 
-/// Lets `alias` name `incident`, and with it every name that `alias` stood for.
+/// Makes `alias`, and every alias of it, name `incident`.
 pub(crate) fn save_alias(
     at: &SqlConnection<'_>,
     alias: &str,
@@ -203,12 +203,12 @@ pub(crate) fn save_alias(
 }
 
 impl Store {
-    /// The planned work that was told of and is not long over, in the order in which it was told.
+    /// Planned work that has not ended long ago, in order of announcement.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn planned(&self) -> Result<Vec<Event>, StoreError> {
-        // Planned work belongs to no incident, so that all of it is here.
+        // Planned work belongs to no incident, so all of it is loose.
         let text = "select event from loose where event like '%\"kind\":\"maintenance\"%' order by occurred_at, event_id";
         self.read("loose", |at| {
             let mut found: Vec<Event> =
@@ -219,7 +219,7 @@ impl Store {
     }
 }
 
-/// Keeps a loose event.
+/// Saves a loose event.
 pub(crate) fn save_loose(at: &SqlConnection<'_>, event: &Event) -> Result<(), StoreError> {
     let text = "insert into loose (event_id, occurred_at, event) values ($1, $2, $3) \
                 on conflict (event_id) do update set occurred_at = excluded.occurred_at, event = excluded.event";
@@ -236,7 +236,7 @@ pub(crate) fn save_loose(at: &SqlConnection<'_>, event: &Event) -> Result<(), St
     .map(drop)
 }
 
-/// Forgets a loose event: it joined an incident, or is too old to.
+/// Removes a loose event that joined an incident or expired.
 pub(crate) fn remove_loose(at: &SqlConnection<'_>, id: EventId) -> Result<(), StoreError> {
     sql::execute(
         at,
@@ -247,14 +247,14 @@ pub(crate) fn remove_loose(at: &SqlConnection<'_>, id: EventId) -> Result<(), St
     .map(drop)
 }
 
-/// The earliest time known of an incident; its beginning may be unknown, but lists need an order.
+/// Earliest known time of an incident, for sorting; its beginning may be unknown.
 fn opened_at(incident: &Incident) -> Time {
     let milestones = &incident.milestones;
     let turns = [&milestones.began, &milestones.detected]
         .into_iter()
         .flatten()
         .map(|milestone| milestone.at);
-    // They are in order of time.
+    // Sorted by time.
     let events = incident
         .members
         .first()

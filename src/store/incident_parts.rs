@@ -1,4 +1,4 @@
-//! All but the smallest incidents in parts: one more alert writes what it changes, not all that came before it.
+//! Large incidents stored in parts, so that another alert writes only what it changes.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -13,18 +13,18 @@ use crate::model::signal::Signal;
 use crate::model::verdict::Verdict;
 
 const NOUN: &str = "part";
-/// Up to so many members an incident is kept whole.
+/// Maximum number of members of an incident stored whole.
 const WHOLE: usize = 8;
-/// Members or signals a part: at least, and at the most.
+/// Minimum and maximum number of members or signals per part.
 const SIZES: (usize, usize) = (8, 128);
-/// Up to so much evidence a verdict is kept whole.
+/// Maximum number of evidence items of a verdict stored whole.
 const SHORT: usize = 64;
-/// Evidence a part.
+/// Evidence items per part.
 const EVIDENCE: usize = 1024;
-/// Numbers that the parts of one verdict's evidence may have.
+/// Range of part numbers per verdict.
 const OF_A_VERDICT: i64 = 1_000_000;
 
-/// Incidents that `text` selects by `state, parts`, each put together again.
+/// The incidents whose `state, parts` are selected by `text`, reassembled.
 pub(crate) fn found(
     at: &SqlConnection<'_>,
     text: &str,
@@ -78,7 +78,8 @@ fn whole(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, StoreError
     })
 }
 
-/// The incident without what its parts hold. Every field is named: copying all to drop most would cost what parts are to save.
+/// The incident without the content of its parts. Every field is named, since copying everything to
+/// drop most of it would be slow.
 pub(crate) fn shell(incident: &Incident) -> Incident {
     Incident {
         id: incident.id.clone(),
@@ -106,7 +107,7 @@ pub(crate) fn shell(incident: &Incident) -> Incident {
     }
 }
 
-/// A verdict without evidence that has parts of its own.
+/// A verdict without evidence that is stored in parts.
 fn short(verdict: &Verdict) -> Verdict {
     if !is_long(verdict) {
         return verdict.clone();
@@ -125,11 +126,12 @@ fn short(verdict: &Verdict) -> Verdict {
     }
 }
 
-/// Writes the parts that differ from what is stored; gives their number, 0 for an incident that is kept whole.
+/// Writes the parts that differ from the stored ones; returns their number, 0 for an incident
+/// stored whole.
 pub(crate) fn save(at: &SqlConnection<'_>, incident: &Incident) -> Result<i64, StoreError> {
     let id = &incident.id.0;
     if incident.members.len() <= WHOLE {
-        // It may have been larger before somebody took it apart.
+        // It may have been larger before events were moved out of it.
         sql::execute(
             at,
             NOUN,
@@ -192,12 +194,12 @@ pub(crate) fn save(at: &SqlConnection<'_>, incident: &Incident) -> Result<i64, S
     Ok(count)
 }
 
-/// Whether a verdict's evidence has parts of its own.
+/// True when a verdict's evidence is stored in parts.
 fn is_long(verdict: &Verdict) -> bool {
     verdict.evidence.len() > SHORT
 }
 
-/// Cut so that the last part is small beside what came before it: nearly always it is the one that grows.
+/// Splits a list so that its last run, which usually grows, stays small.
 fn runs<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     let mut before = 0;
     std::iter::from_fn(move || {
@@ -207,7 +209,8 @@ fn runs<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// What tells one run of members from another. An event's id stands for all that it states; only its service may be assigned later.
+/// Fingerprint of a run of members. An event's id covers its content; only its service may be
+/// assigned later.
 fn digest(members: &[Member]) -> i64 {
     let mut hasher = Quick::default();
     for member in members {
@@ -233,8 +236,8 @@ fn hash<T: Hash + ?Sized>(what: &T) -> i64 {
     hasher.finish().cast_signed()
 }
 
-/// Tells what has changed from what has not. Everything of a large incident goes through it each time it is stored, so it must be quick; it
-/// need not withstand anybody, since nearly all it is given are hashes.
+/// A fast hasher for change detection. All of a large incident passes through it on every save;
+/// collision resistance against attackers is not needed, since nearly all its input is hashes.
 #[derive(Default)]
 struct Quick(u64);
 

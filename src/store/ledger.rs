@@ -1,4 +1,4 @@
-//! The ledger, and what came of each entry since.
+//! Ledger entries with their later developments.
 
 use super::error::StoreError;
 use super::sql;
@@ -11,18 +11,18 @@ use crate::store::database::Store;
 
 const NOUN: &str = "ledger";
 
-/// Which entries to list.
+/// Filter for ledger entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LedgerFilter<'a> {
-    /// Closed at or after this.
+    /// Closed at or after this time.
     pub since: Time,
-    /// Closed before this.
+    /// Closed before this time.
     pub until: Time,
-    /// Only what comes after this entry in the list: when it was closed, and its incident.
+    /// Cursor: only entries after this one, given by closing time and incident.
     pub after: Option<(Time, &'a str)>,
-    /// Only what was made known, or only what was not.
+    /// Only announced, or only unannounced entries.
     pub announced: Option<bool>,
-    /// At most so many.
+    /// Maximum number.
     pub limit: usize,
 }
 
@@ -39,12 +39,12 @@ impl Default for LedgerFilter<'_> {
 }
 
 impl Store {
-    /// Entries, closed last first, then by incident.
+    /// Entries, last closed first, then by incident.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub fn ledger(&self, filter: LedgerFilter<'_>) -> Result<Vec<LedgerRecord>, StoreError> {
-        // What was made known stands in some way; what was not stands in none.
+        // An announced incident has a review state; an unannounced one has none.
         let standing = match filter.announced {
             None => "",
             Some(true) => "and l.standing <> $6",
@@ -94,7 +94,7 @@ impl Store {
         })
     }
 
-    /// When an incident was entered as closed: its place in the list. `None`: it never was.
+    /// The closing time of an incident, its cursor in the list. `None` when it has no entry.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -108,7 +108,7 @@ impl Store {
     }
 }
 
-/// Enters a closed incident; what was entered before is never overwritten, only amended beside.
+/// Adds a closed incident. An existing entry is never overwritten, only amended.
 pub(crate) fn save(
     at: &SqlConnection<'_>,
     entry: &LedgerEntry,

@@ -1,4 +1,4 @@
-//! The log: every arrival, in the one order in which it became durable.
+//! The log: all received messages in the order in which they became durable.
 
 use std::collections::BTreeMap;
 
@@ -12,45 +12,45 @@ use crate::store::database::Store;
 
 const NOUN: &str = "log";
 
-/// An arrival to be appended.
+/// A record to append.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewRecord {
     /// The source's name.
     pub source: String,
-    /// The bytes as they came; empty when nothing came from outside.
+    /// The bytes received; empty when the record has no external message.
     pub body: Vec<u8>,
-    /// What was read from them.
+    /// The parsed events.
     pub events: Vec<Event>,
-    /// What could not be read; such a record is listed in quarantine too.
+    /// The fault of a message that could not be parsed; such a record is quarantined, too.
     pub fault: Option<String>,
-    /// What stood beside the bytes, as far as it matters for reading them again.
+    /// Context of the message needed to parse it again.
     pub beside: MessageContext,
 }
 
-/// What is kept of how a message came.
+/// Context of a received message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MessageContext {
-    /// Names, in lower case, with values. Never credentials or signatures.
+    /// Header names, in lower case, with values. Never credentials or signatures.
     pub headers: Vec<(String, String)>,
-    /// When it came.
+    /// Time of receipt.
     pub came_at: Option<Time>,
 }
 
-/// A message as it came.
+/// A message as received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawMessage {
     /// Its bytes.
     pub body: Vec<u8>,
-    /// What stood beside them.
+    /// Its context.
     pub beside: MessageContext,
 }
 
-/// Where and when a record was logged.
+/// Position and time of a logged record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogPosition {
     /// Its position; the first is 1, and there are no gaps.
     pub position: u64,
-    /// When it was logged; later than every record before it.
+    /// Time of logging; later than that of every record before it.
     pub logged_at: Time,
 }
 
@@ -59,7 +59,7 @@ pub struct LogPosition {
 pub struct LogRecord {
     /// Its position.
     pub position: u64,
-    /// When it was logged.
+    /// Time of logging.
     pub logged_at: Time,
     /// The source's name.
     pub source: String,
@@ -67,20 +67,20 @@ pub struct LogRecord {
     pub events: Vec<Event>,
 }
 
-/// What has come from a source so far.
+/// Totals for one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceStat {
     /// The source's name.
     pub source: String,
-    /// Records logged.
+    /// Number of records.
     pub records: u64,
-    /// Events in them.
+    /// Number of events in them.
     pub events: u64,
-    /// Records with a fault.
+    /// Number of records with a fault.
     pub faults: u64,
     /// Position of its newest record.
     pub last_position: u64,
-    /// When that was logged.
+    /// Its time of logging.
     pub last_at: Time,
 }
 
@@ -88,15 +88,15 @@ impl Store {
     /// Appends records in one transaction; they are durable when this returns.
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the disk takes no more; nothing is kept then.
+    /// [`StoreError::Full`] when the disk is full; nothing is stored then.
     pub fn append(&self, records: &[NewRecord], now: Time) -> Result<Vec<LogPosition>, StoreError> {
         self.append_as(None, records, now)
     }
 
-    /// The same for a judge's own facts: only while it is in office.
+    /// Appends a leader's own facts, only while it leads.
     ///
     /// # Errors
-    /// [`StoreError::Fenced`] when another judge is in office by now, and as for [`Store::append`].
+    /// [`StoreError::Fenced`] when another leader has taken over, and as for [`Store::append`].
     pub fn append_as(
         &self,
         epoch: Option<u64>,
@@ -106,7 +106,7 @@ impl Store {
         if records.is_empty() {
             return Ok(Vec::new());
         }
-        // Before the lock: others may write meanwhile.
+        // Serialised before the lock is taken, so that others can write meanwhile.
         let events = written(records)?;
         self.write(NOUN, |at| append(at, epoch, records, &events, now))
     }
@@ -128,7 +128,7 @@ impl Store {
         })
     }
 
-    /// The alert received last, with the record it came in.
+    /// The last alert received, with its record.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -146,7 +146,7 @@ impl Store {
         }))
     }
 
-    /// An arrival as it came; `None` when there were no bytes or they are no longer kept.
+    /// A message as received; `None` when there were no bytes or they have expired.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -177,7 +177,7 @@ impl Store {
         })
     }
 
-    /// What has come from each source, by name.
+    /// Totals by source, by name.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -198,7 +198,7 @@ impl Store {
     }
 }
 
-/// The events of records as text.
+/// The events of records as JSON.
 pub(crate) fn written(records: &[NewRecord]) -> Result<Vec<String>, StoreError> {
     records
         .iter()
@@ -234,7 +234,8 @@ fn record(row: &SqlRow<'_>) -> Result<LogRecord, StoreError> {
     })
 }
 
-/// Takes positions and times from the head. The clock never goes back, and no two records share an instant.
+/// Assigns positions and times from the head. The clock never goes back, and no two records share a
+/// time.
 fn number(
     at: &SqlConnection<'_>,
     epoch: Option<u64>,
@@ -305,7 +306,7 @@ fn insert(
             SqlValue::Text(&record.source),
             SqlValue::Text(events),
         ]);
-        // Nothing at all is a message too, and one that is not understood.
+        // An empty message is a message, too, and one that cannot be parsed.
         if !record.body.is_empty() || record.fault.is_some() {
             let came_at = record
                 .beside
@@ -343,7 +344,7 @@ fn insert(
     Ok(())
 }
 
-/// Adds a batch to the counts of its sources, one row a source.
+/// Adds a batch to the totals of its sources, one row per source.
 fn count(
     at: &SqlConnection<'_>,
     records: &[NewRecord],

@@ -1,4 +1,4 @@
-//! Brings a database to the version this program knows, and refuses one that is ahead of it.
+//! Schema migrations: upgrades a database to the current version and rejects newer ones.
 
 use anyhow::anyhow;
 
@@ -10,7 +10,7 @@ use crate::model::time::Time;
 
 const NOUN: &str = "migration";
 
-/// All steps, in order; a step that was released is never edited.
+/// All migrations, in order; a released one is never edited.
 pub(crate) const STEPS: &[Migration] = &[
     Migration {
         version: 1,
@@ -34,22 +34,22 @@ pub(crate) const STEPS: &[Migration] = &[
     },
 ];
 
-/// One step from a version to the next.
+/// One migration to the next version.
 pub(crate) struct Migration {
     pub(crate) version: u32,
     pub(crate) text: &'static str,
 }
 
-/// What a migration did.
+/// Result of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MigrationReport {
-    /// The version found; 0 for an empty database.
+    /// The version before; 0 for an empty database.
     pub from: u32,
-    /// The version it has now.
+    /// The version after.
     pub to: u32,
 }
 
-/// Applies the steps that are missing, all or none: the caller commits.
+/// Applies missing migrations, all or none: the caller commits.
 pub(crate) fn migrate(
     at: &SqlConnection<'_>,
     steps: &[Migration],
@@ -58,7 +58,8 @@ pub(crate) fn migrate(
     let tables = match at {
         SqlConnection::Sqlite(_) => "select name from sqlite_master where type = 'table'",
         SqlConnection::Postgres(_) => {
-            // Replicas start together; one migrates, the others find it done. Any number no other program is likely to take.
+            // Replicas start together; one migrates, the others wait and find it done. The number
+            // is arbitrary and unlikely to collide with other programs.
             sql::rows(
                 at,
                 NOUN,

@@ -1,4 +1,4 @@
-//! Conditions of incidents as they were drawn last.
+//! Stored plots: the latest drawing of each condition of an incident.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,28 @@ use crate::store::database::Store;
 
 const NOUN: &str = "plot";
 
-/// A drawing and what it shows.
+/// A drawing with its data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredPlot {
-    /// What it shows.
+    /// Its data.
     pub plot: Plot,
     /// The drawing, a whole SVG file.
     pub svg: String,
-    /// When it was made.
+    /// Time of drawing.
     pub at: Time,
 }
 
-/// What a drawing shows, without the drawing.
+/// A plot without its drawing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlotHeader {
-    /// What it shows.
+    /// Its data.
     pub plot: Plot,
     /// A hash of the drawing.
     pub hash: String,
 }
 
 impl Store {
-    /// What the drawings of an incident show, by condition.
+    /// The headers of an incident's plots, by condition.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -50,7 +50,7 @@ impl Store {
         })
     }
 
-    /// When each condition of an incident was drawn last, by condition.
+    /// Time of the last drawing of each condition of an incident.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -65,7 +65,7 @@ impl Store {
             .collect())
     }
 
-    /// One drawing.
+    /// One plot.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -80,10 +80,10 @@ impl Store {
         })
     }
 
-    /// Keeps drawings over those there were.
+    /// Inserts or replaces plots.
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the disk takes no more.
+    /// [`StoreError::Full`] when the disk is full.
     pub fn save_plots(
         &self,
         incident: &IncidentId,

@@ -1,4 +1,5 @@
-//! One PostgreSQL database, shared by replicas: a bounded pool of connections, and one that listens for news.
+//! PostgreSQL: a bounded pool of connections to one database shared by replicas, and one connection
+//! that listens for notifications.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -13,25 +14,25 @@ use super::error::{StoreError, postgres_fault};
 use super::sql::{Session, SqlConnection};
 use crate::store::mutex::lock;
 
-/// Connections at the most; whoever finds them all in use waits.
+/// Maximum number of connections; further callers wait.
 const CONNECTIONS: usize = 12;
-/// How long the server may take to accept a connection.
+/// Timeout for connecting.
 const TO_CONNECT: Duration = Duration::from_secs(5);
-/// How long sent data may stay unacknowledged before the connection counts as dead.
+/// Time that sent data may stay unacknowledged before the connection counts as dead.
 const UNHEARD: Duration = Duration::from_secs(10);
-/// Limits on each connection, in milliseconds. A process that is stopped inside a transaction must not hold a lock that all others wait for,
-/// and nobody waits for a lock for ever.
+/// Timeouts of each connection, in milliseconds. A process suspended inside a transaction must not
+/// hold a lock that others wait for, and no process waits for a lock for ever.
 const LIMITS: &str = "-c idle_in_transaction_session_timeout=4000 -c lock_timeout=10000 -c statement_timeout=60000 \
                       -c synchronous_commit=on -c client_min_messages=warning";
-/// The channel on which appending and applying are told.
+/// Channel for notifications of appended and applied records.
 const CHANNEL: &str = "afterword";
 
-/// How a PostgreSQL database is reached.
+/// Address of a PostgreSQL database.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresAddress {
     /// `postgres://user@host:port/database`, without a password.
     pub url: String,
-    /// The password, where one is asked for.
+    /// The password, where one is required.
     pub password: Option<Vec<u8>>,
 }
 
@@ -41,7 +42,7 @@ impl std::fmt::Debug for PostgresAddress {
     }
 }
 
-/// A connection with the statements prepared on it.
+/// A connection with its prepared statements.
 struct Connection {
     client: Client,
     statements: HashMap<String, postgres::Statement>,
@@ -53,7 +54,7 @@ struct Pool {
     open: usize,
 }
 
-/// The database.
+/// The pool.
 pub(crate) struct Postgres {
     config: Config,
     name: String,
@@ -70,7 +71,7 @@ impl std::fmt::Debug for Postgres {
 }
 
 impl Postgres {
-    /// Makes ready to connect; nothing is connected yet.
+    /// Prepares the pool without connecting.
     pub(crate) fn new(address: &PostgresAddress) -> Result<Self, StoreError> {
         let mut config: Config = address
             .url
@@ -151,7 +152,8 @@ impl Postgres {
         work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut lent = self.lend(noun)?;
-        // A kept connection may have died with the server; a fresh one shows whether the server is back. Nothing was done on the old one.
+        // A pooled connection may have died with the server; a new one shows if the server is back.
+        // Nothing was executed on the old one.
         if lent.get()?.client.is_valid(TO_CONNECT).is_err() {
             lent.connection = None;
             lock(&self.pool).idle.clear();
@@ -159,7 +161,8 @@ impl Postgres {
         }
         let Connection { client, statements } = lent.get()?;
         let begin = client.build_transaction();
-        // A reader sees one snapshot. A writer waits for the head row and must then see what its last holder committed.
+        // A reader sees one snapshot. A writer waits for the head row and must then see what its
+        // last holder committed.
         let begin = if reads {
             begin
                 .read_only(true)
@@ -222,7 +225,7 @@ impl Postgres {
         }
     }
 
-    /// Waits until something is appended or applied by anybody, `patience` at most.
+    /// Waits until any process appends or applies something, at most `patience`.
     pub(crate) fn wait(&self, patience: Duration) -> Result<(), StoreError> {
         let mut listener = lock(&self.listener);
         if listener.is_none() {
@@ -231,7 +234,7 @@ impl Postgres {
                 .batch_execute(&format!("listen {CHANNEL}"))
                 .map_err(|error| postgres_fault("listen", &error))?;
             *listener = Some(client);
-            // What came before the ear was open is looked for at once.
+            // Earlier changes may have gone unnoticed, so the caller checks at once.
             return Ok(());
         }
         let Some(client) = listener.as_mut() else {
@@ -239,7 +242,7 @@ impl Postgres {
         };
         let heard = client.notifications().timeout_iter(patience).next();
         let gone = client.is_closed();
-        // One look serves all that was told so far.
+        // One check covers all pending notifications.
         let rest = heard.and_then(|_| client.notifications().iter().count());
         if gone || rest.is_err() {
             *listener = None;
@@ -249,7 +252,8 @@ impl Postgres {
     }
 }
 
-/// Each client runs a small runtime of its own, which a thread that runs async tasks must not enter; it hands its tasks over first.
+/// Runs `work` outside the async runtime: each client runs a small runtime of its own, which a
+/// thread that runs async tasks must not enter.
 fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
     if tokio::runtime::Handle::try_current().is_ok() {
         tokio::task::block_in_place(work)
@@ -258,7 +262,7 @@ fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Tells all who wait, when the transaction commits.
+/// Notifies all waiting processes when the transaction commits.
 pub(crate) fn tell(at: &SqlConnection<'_>) -> Result<(), StoreError> {
     match at {
         SqlConnection::Sqlite(_) => Ok(()),
@@ -268,7 +272,7 @@ pub(crate) fn tell(at: &SqlConnection<'_>) -> Result<(), StoreError> {
     }
 }
 
-/// A connection on loan; it goes back when dropped, or its place becomes free.
+/// A connection on loan from the pool; dropping it returns the connection or frees its slot.
 struct Lent<'a> {
     of: &'a Postgres,
     connection: Option<Connection>,
@@ -301,7 +305,8 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         let idle = std::mem::take(&mut lock(&self.pool).idle);
         let listener = lock(&self.listener).take();
-        // Each client owns a small runtime, and a runtime may not end on a thread of another.
+        // Each client owns a small runtime, which must not be dropped on a thread of another
+        // runtime.
         let _ = std::thread::spawn(move || drop((idle, listener))).join();
     }
 }

@@ -11,7 +11,7 @@ use crate::store::database::Store;
 const NOUN: &str = "postmortem";
 
 impl Store {
-    /// The newest postmortems, opened last first.
+    /// The newest postmortems, last opened first.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -62,7 +62,7 @@ impl Store {
     }
 }
 
-/// Writes a postmortem over what was there.
+/// Inserts or replaces a postmortem.
 pub(crate) fn save(at: &SqlConnection<'_>, postmortem: &Postmortem) -> Result<(), StoreError> {
     let text = "insert into postmortem (id, incident, status, opened_at, state) values ($1, $2, $3, $4, $5) \
                 on conflict (id) do update set incident = excluded.incident, status = excluded.status, \
@@ -82,7 +82,7 @@ pub(crate) fn save(at: &SqlConnection<'_>, postmortem: &Postmortem) -> Result<()
     .map(drop)
 }
 
-/// Writes a meeting over what was there.
+/// Inserts or replaces a meeting.
 pub(crate) fn save_meeting(at: &SqlConnection<'_>, meeting: &Meeting) -> Result<(), StoreError> {
     let text = "insert into meeting (id, sequence, starts_at, state) values ($1, $2, $3, $4) \
                 on conflict (id) do update set sequence = excluded.sequence, starts_at = excluded.starts_at, state = excluded.state";

@@ -1,5 +1,5 @@
-//! Quarantine: records that could not be read, or that the engine could not take; visible, passed, and kept as they came until somebody
-//! reads them again.
+//! Quarantine: records that could not be parsed or applied, with their original bytes, until a
+//! person reprocesses or dismisses them.
 
 use std::collections::BTreeMap;
 
@@ -13,60 +13,60 @@ use crate::store::database::Store;
 
 const NOUN: &str = "quarantine";
 
-/// A record in quarantine. [`Store::raw`] has its bytes.
+/// A record in quarantine. [`Store::raw`] returns its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantineEntry {
     /// Its position in the log.
     pub position: u64,
-    /// When it was logged.
+    /// Time of logging.
     pub logged_at: Time,
     /// The source's name.
     pub source: String,
-    /// What is the matter with it.
+    /// Its fault.
     pub fault: String,
-    /// What became of it.
+    /// Its state.
     pub state: QuarantineState,
-    /// It was read, and the engine could not take it.
+    /// True when it was parsed and the engine rejected it.
     pub passed: bool,
-    /// When it was last read again, or dismissed.
+    /// Time of the last reprocessing or of the dismissal.
     pub tried_at: Option<Time>,
-    /// The record with what was read of it later, if that was anything new.
+    /// The record with the new events from reprocessing, if there were any.
     pub mended_by: Option<u64>,
 }
 
-/// What became of a record in quarantine.
+/// States of a quarantined record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuarantineState {
-    /// It waits for somebody.
+    /// Open.
     Open,
-    /// It was read later.
+    /// Parsed by reprocessing.
     Mended,
-    /// A person said that there is nothing in it.
+    /// Dismissed by a person.
     Dismissed,
 }
 
-/// Which records are listed.
+/// Filter for quarantined records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct QuarantineFilter<'a> {
-    /// Of this source only.
+    /// Only of this source.
     pub source: Option<&'a str>,
-    /// Only those that wait.
+    /// Only open ones.
     pub open_only: bool,
-    /// The oldest first, not the newest.
+    /// Oldest first instead of newest first.
     pub oldest_first: bool,
-    /// At most so many.
+    /// Maximum number.
     pub limit: usize,
 }
 
-/// How much of a source waits in quarantine, and its newest fault.
+/// A source's open records in quarantine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuarantineBacklog {
-    /// How many records.
+    /// Number of records.
     pub count: u64,
-    /// When the newest was logged.
+    /// Logging time of the newest.
     pub last_at: Time,
-    /// What is the matter with it.
+    /// Its fault.
     pub last_fault: String,
 }
 
@@ -118,7 +118,7 @@ impl Store {
         })
     }
 
-    /// What waits in quarantine, by source.
+    /// Open records in quarantine by source.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -140,7 +140,8 @@ impl Store {
             .collect())
     }
 
-    /// Notes what became of a record: read, and what was new in it stands in the record `mended_by`. False when it does not wait.
+    /// Marks a record as reprocessed; `mended_by` is the record with its new events. `false` when
+    /// it is not open.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -161,7 +162,7 @@ impl Store {
         })? > 0)
     }
 
-    /// Notes that a record still cannot be read, and why.
+    /// Records a failed reprocessing with its fault.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -178,7 +179,7 @@ impl Store {
         .map(drop)
     }
 
-    /// Notes that there is nothing in a record. False when it does not wait.
+    /// Dismisses a record. `false` when it is not open.
     ///
     /// # Errors
     /// When the database cannot be written.
@@ -216,7 +217,8 @@ fn quarantined(row: &SqlRow<'_>) -> Result<QuarantineEntry, StoreError> {
     })
 }
 
-/// Lists a logged record; a second fault is told beside the first. `passed`: the engine could not take it.
+/// Quarantines a logged record; a second fault is appended to the first. `passed` is true when the
+/// engine rejected it.
 pub(crate) fn insert(
     at: &SqlConnection<'_>,
     position: u64,

@@ -1,4 +1,4 @@
-//! Samples that conditions ask for, as they were scraped or pushed, for as long as anybody looks back at them.
+//! Metric samples for conditions, scraped or pushed, retained for the longest window of any query.
 
 use super::error::StoreError;
 use super::sql;
@@ -10,23 +10,23 @@ use crate::store::database::Store;
 
 const NOUN: &str = "sample";
 
-/// Samples that came together.
+/// Samples received together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleBatch {
-    /// Where they stand in the order of their coming, from 1.
+    /// Their position in order of receipt, from 1.
     pub position: u64,
     /// The samples.
     pub samples: Vec<Sample>,
 }
 
-/// A sample as it is stored. The value as its bits: JSON knows no not-a-number, and the mark of an end is one.
+/// A stored sample. The value is kept as bits, since JSON has no NaN and the end marker is one.
 type SeriesRow = (String, Labels, i64, i64);
 
 impl Store {
-    /// Keeps samples that came at `now`; they are durable when this returns.
+    /// Stores samples received at `now`; they are durable when this returns.
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the disk takes no more; nothing is kept then.
+    /// [`StoreError::Full`] when the disk is full; nothing is stored then.
     pub fn add_samples(
         &self,
         metrics: &str,
@@ -103,7 +103,7 @@ impl Store {
         })
     }
 
-    /// Drops batches that came before `before`, whatever times their samples claim.
+    /// Deletes batches received before `before`, whatever the timestamps of their samples.
     ///
     /// # Errors
     /// When the database cannot be written.

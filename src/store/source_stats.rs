@@ -1,4 +1,5 @@
-//! Tallies: when each source was heard, and how much came in each hour. Every process adds what it counted.
+//! Source statistics: last activity of each source and hourly counts. Every process adds its own
+//! increments.
 
 use super::error::StoreError;
 use super::sql;
@@ -8,45 +9,45 @@ use crate::store::database::Store;
 
 const NOUN: &str = "tally";
 
-/// When a source was heard.
+/// Last activity of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SourceActivity {
-    /// Its last message, a mere repetition included.
+    /// Its last message, including repetitions.
     pub last_message: Option<Time>,
-    /// Its last message that stated something new.
+    /// Its last message with a new event.
     pub last_event: Option<Time>,
-    /// The last message refused because it was not authentic.
+    /// Its last message rejected by authentication.
     pub last_refused: Option<Time>,
-    /// The last message refused because there were too many.
+    /// Its last message rejected by the rate limit.
     pub last_limited: Option<Time>,
 }
 
-/// What came from a source in an hour.
+/// Counts of a source in one hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HourlyCounts {
-    /// Messages.
+    /// Messages accepted.
     pub messages: u64,
-    /// Events that were new in them.
+    /// New events in them.
     pub events: u64,
-    /// Messages refused because they were not authentic.
+    /// Messages rejected by authentication.
     pub refused: u64,
-    /// Messages refused because there were too many.
+    /// Messages rejected by the rate limit.
     pub limited: u64,
-    /// The first message in it.
+    /// Time of the first message.
     pub first_message: Option<Time>,
-    /// The longest silence that a message of this hour ended, in microseconds.
+    /// Longest silence ended by a message of this hour, in microseconds.
     pub longest: i64,
 }
 
-/// What is added for one source: when it was heard, and each hour by its beginning.
+/// Increments for one source: last activity and counts by start of the hour.
 pub(crate) type SourceStatsDelta = (String, SourceActivity, Vec<(Time, HourlyCounts)>);
 
 impl Store {
-    /// Adds what was counted since it was added last, and forgets the hours of each of these sources that ended before the time named
-    /// with it.
+    /// Adds increments and deletes the hours of each of these sources that ended before the time
+    /// given with it.
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the disk takes no more.
+    /// [`StoreError::Full`] when the disk is full.
     pub fn add_tallies(&self, added: &[(SourceStatsDelta, Time)]) -> Result<(), StoreError> {
         const SEEN: &str = "insert into source_seen (source, last_message, last_event, last_refused, last_limited) values ($1, $2, $3, $4, $5) \
              on conflict (source) do update set \
@@ -113,7 +114,7 @@ impl Store {
         })
     }
 
-    /// All that was counted, by source.
+    /// All statistics, by source.
     ///
     /// # Errors
     /// When the database cannot be read.

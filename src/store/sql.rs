@@ -1,7 +1,9 @@
-//! Runs SQL texts on either database and turns columns into our types, so that a query is one call that names its noun.
+//! Runs SQL on either database and converts columns to our types, so that a query is one call that
+//! names its noun.
 //!
-//! One set of texts: parameters are numbered `$1`, `$2`, … as PostgreSQL wants them, times and counts are `bigint`, JSON is text.
-//! Only two things differ, and both are marked: the column types of the migrations, and [`SKIP_LOCKED`].
+//! Both databases share one set of texts: parameters are numbered `$1`, `$2`, … as in PostgreSQL,
+//! times and counts are `bigint`, JSON is text. Only two things differ, and both are marked: the
+//! column types of the migrations, and [`SKIP_LOCKED`].
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,18 +16,19 @@ use serde::de::DeserializeOwned;
 use super::error::{StoreError, fault, postgres_fault};
 use crate::model::time::Time;
 
-/// Where PostgreSQL passes over rows that another process is at; SQLite has no such rows.
+/// Replaced in PostgreSQL by a clause that skips rows locked by another process; SQLite has no such
+/// rows.
 pub(crate) const SKIP_LOCKED: &str = "/* skip locked */";
 
 /// A transaction on either database.
 pub(crate) enum SqlConnection<'a> {
-    /// On the one writer, or on a reader of its own.
+    /// The single writer, or a reader.
     Sqlite(&'a rusqlite::Connection),
-    /// On a connection of the pool. Its client wants to be borrowed mutably even for reading.
+    /// A pooled connection. Its client needs a mutable borrow even for reading.
     Postgres(RefCell<Session<'a>>),
 }
 
-/// A PostgreSQL transaction with the statements prepared on its connection.
+/// A PostgreSQL transaction with the prepared statements of its connection.
 pub(crate) struct Session<'a> {
     pub(crate) transaction: postgres::Transaction<'a>,
     pub(crate) statements: &'a mut HashMap<String, postgres::Statement>,
@@ -97,10 +100,10 @@ impl ToSql for SqlValue<'_> {
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => Ok(IsNull::Yes),
-            // A parameter compared with a literal is taken for a smaller integer.
+            // PostgreSQL infers a smaller integer type for a parameter compared with a literal.
             Self::Integer(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
             Self::Integer(number) => number.to_sql(ty, out),
-            // PostgreSQL's text cannot hold what a hostile sender may well send.
+            // PostgreSQL's text cannot hold a NUL, which a hostile sender may well send.
             Self::Text(text) if text.contains('\0') => {
                 text.replace('\0', "\u{fffd}").to_sql(ty, out)
             }
@@ -122,7 +125,7 @@ pub(crate) enum SqlRow<'a> {
     Postgres(&'a postgres::Row),
 }
 
-/// What a column can be read as.
+/// Types a column can be read as.
 pub(crate) trait Column: Sized {
     fn read(row: &SqlRow<'_>, column: usize) -> Result<Self, StoreError>;
 }
@@ -151,12 +154,12 @@ impl Column for u32 {
 const COLUMN: &str = "column";
 
 impl SqlRow<'_> {
-    /// The column as that type.
+    /// Reads the column as that type.
     pub(crate) fn get<T: Column>(&self, column: usize) -> Result<T, StoreError> {
         T::read(self, column)
     }
 
-    /// The text of a column without a copy.
+    /// The text of a column, borrowed.
     fn text(&self, column: usize) -> Result<&str, StoreError> {
         match self {
             SqlRow::Sqlite(row) => {
@@ -170,7 +173,7 @@ impl SqlRow<'_> {
     }
 }
 
-/// Runs a statement that returns no rows; gives the number of rows it touched.
+/// Runs a statement that returns no rows; returns the number of rows affected.
 pub(crate) fn execute(
     at: &SqlConnection<'_>,
     noun: &str,
@@ -193,7 +196,7 @@ pub(crate) fn execute(
     }
 }
 
-/// All rows of a query, read by `read`.
+/// All rows of a query, converted by `read`.
 pub(crate) fn rows<T>(
     at: &SqlConnection<'_>,
     noun: &str,
@@ -240,10 +243,12 @@ pub(crate) fn row<T>(
     Ok(rows(at, noun, text, values, read)?.into_iter().next())
 }
 
-/// Rows inserted by one statement: it saves PostgreSQL the way there and back for each, and few lengths keep few statements prepared.
+/// Rows per insert statement: saves round trips to PostgreSQL, and a fixed size keeps the number of
+/// prepared statements small.
 const TOGETHER: usize = 32;
 
-/// Inserts rows of `columns` values each; `into` is all of the statement before the rows, `then` all after them.
+/// Inserts rows of `columns` values each; `into` is the statement before the rows, `then` the part
+/// after them.
 pub(crate) fn insert(
     at: &SqlConnection<'_>,
     noun: &str,
@@ -269,7 +274,7 @@ pub(crate) fn insert(
     Ok(())
 }
 
-/// Runs several statements without parameters, as migrations have.
+/// Runs several statements without parameters, for migrations.
 pub(crate) fn batch(at: &SqlConnection<'_>, noun: &str, text: &str) -> Result<(), StoreError> {
     match at {
         SqlConnection::Sqlite(connection) => connection
@@ -283,7 +288,8 @@ pub(crate) fn batch(at: &SqlConnection<'_>, noun: &str, text: &str) -> Result<()
     }
 }
 
-/// SQLite's column types as PostgreSQL's. Text compares by its bytes, whatever the language of the database.
+/// Translates SQLite's column types to PostgreSQL's. Text is compared by bytes, whatever the
+/// database's locale.
 fn to_postgres(ddl: &str) -> String {
     ddl.replace(
         "integer primary key autoincrement",
@@ -301,7 +307,8 @@ fn borrowed<'a>(values: &'a [SqlValue<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
         .collect()
 }
 
-/// `$n` to `?n`: SQLite takes `$1` for a name and numbers names by first appearance. No text of ours holds a literal `$`.
+/// Rewrites `$n` to `?n`: SQLite takes `$1` for a name and numbers names by first appearance. None
+/// of our texts contains a literal `$`.
 fn numbered(text: &str) -> String {
     text.replace('$', "?")
 }
@@ -312,17 +319,17 @@ pub(crate) fn json<T: Serialize + ?Sized>(noun: &str, value: &T) -> Result<Strin
         .map_err(|error| StoreError::Other(anyhow::Error::new(error).context(noun.to_owned())))
 }
 
-/// The word that a plain enum has in JSON, without its quotes.
+/// The JSON word of a unit enum variant, without quotes.
 pub(crate) fn word<T: Serialize>(noun: &str, value: &T) -> Result<String, StoreError> {
     Ok(json(noun, value)?.trim_matches('"').to_owned())
 }
 
-/// A time as it is stored.
+/// A time as stored.
 pub(crate) fn micros(time: Time) -> i64 {
     time.timestamp_micros()
 }
 
-/// A count, position or limit as it is stored.
+/// A count, position or limit as stored.
 pub(crate) fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }

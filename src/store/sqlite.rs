@@ -1,4 +1,4 @@
-//! One SQLite file: one connection writes, a few read.
+//! SQLite: one file with one writing connection and a few readers.
 
 use std::fs;
 use std::io;
@@ -13,11 +13,11 @@ use super::error::{StoreError, fault};
 use super::sql::SqlConnection;
 use crate::store::mutex::lock;
 
-/// How long a connection waits for another process, such as a back-up, to let go of the file.
+/// Time a connection waits for another process, such as a back-up, to release the file.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Read connections kept for later; more are opened while more are needed.
+/// Idle read connections kept open; more are opened on demand.
 const KEPT_READERS: usize = 4;
-/// Statements kept prepared a connection; more than there are texts.
+/// Prepared statements cached per connection; more than there are texts.
 const KEPT_STATEMENTS: usize = 100;
 
 /// The database file.
@@ -29,7 +29,7 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the file, and makes it (with its directory, readable by its owner only) if there is none.
+    /// Opens the file, or creates it (with its directory, readable by its owner only).
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         create(path).with_context(|| {
             format!("{}: the database cannot be opened; its directory must be writable for the user that runs afterword", path.display())
@@ -60,7 +60,7 @@ impl Sqlite {
         Ok(result)
     }
 
-    /// Never waits for writers.
+    /// Runs a read, which never waits for writers.
     pub(crate) fn read<T>(
         &self,
         noun: &str,
@@ -89,18 +89,20 @@ fn open_writer(path: &Path) -> rusqlite::Result<(Connection, String)> {
     )?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-    // The page size holds only when set before the first write, and WAL is a write.
+    // The page size takes effect only when set before the first write, and enabling WAL is a write.
     connection.pragma_update(None, "page_size", 8192)?;
     let mode = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", "off")?;
-    // The writer checkpoints by itself; a checkpoint beside it cannot keep up and lets the WAL grow.
+    // The writer checkpoints by itself; a concurrent checkpoint cannot keep up and lets the WAL
+    // grow.
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     Ok((connection, mode))
 }
 
-/// SQLite gives a new file the mode that the umask allows and its side files the mode of the database, so the file is made first.
+/// Creates the file first: SQLite gives a new file the mode that the umask allows and its side
+/// files the mode of the database.
 fn create(path: &Path) -> io::Result<()> {
     if let Some(directory) = path
         .parent()

@@ -1,4 +1,5 @@
-//! Both databases for tests: a file, and a PostgreSQL server that lives as long as the test program.
+//! Both databases for tests: a file, and a PostgreSQL server that lives as long as the test
+//! program.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::net::TcpListener;
@@ -13,13 +14,13 @@ use crate::model::time::Time;
 use crate::store::database::{DatabaseLocation, Store};
 use crate::store::postgresql::PostgresAddress;
 
-/// Where a store of a test is.
+/// Location of a test's store.
 pub(crate) struct TestDatabase {
     pub(crate) place: DatabaseLocation,
     _dir: Option<TempDir>,
 }
 
-/// A new store of each kind. The same test runs on both.
+/// A new store of each kind, so that one test runs on both.
 pub(crate) fn stores() -> Vec<(TestDatabase, Store)> {
     let dir = tempfile::tempdir().unwrap();
     let file = DatabaseLocation::Sqlite(dir.path().join("data/afterword.db"));
@@ -58,7 +59,7 @@ fn database() -> DatabaseLocation {
 
 struct Server {
     port: u16,
-    /// Its end closes the standard input of the server's script, which ends the server.
+    /// Dropping it closes the standard input of the server's script, which ends the server.
     _process: Child,
     _dir: TempDir,
 }

@@ -1,4 +1,4 @@
-//! What is about a file alone, and about what a database must be before it is used.
+//! SQLite files, and checks before a database is used.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ fn store() -> (TempDir, Store) {
     (home, Store::open(&path, at(0)).unwrap())
 }
 
-/// The file's one writer, where a test is about the file.
+/// The file's single writer.
 fn writer(store: &Store) -> std::sync::MutexGuard<'_, rusqlite::Connection> {
     match &store.database {
         Database::Sqlite(database) => lock(&database.writer),
@@ -38,7 +38,7 @@ fn writer(store: &Store) -> std::sync::MutexGuard<'_, rusqlite::Connection> {
     }
 }
 
-/// The version this program knows.
+/// The current version.
 const LAST: u32 = STEPS.len() as u32;
 
 #[test]
@@ -171,7 +171,7 @@ fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
     let (_home, path) = home();
     drop(Store::open(&path, at(0)).unwrap());
     std::fs::remove_file(&path).unwrap();
-    // As the version before left it.
+    // A file as the previous version left it.
     let file = rusqlite::Connection::open(&path).unwrap();
     file.execute_batch("create table migration (version bigint primary key, hash text not null, applied_at bigint not null)").unwrap();
     for step in STEPS.iter().filter(|step| step.version < 4) {

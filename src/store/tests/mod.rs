@@ -1,4 +1,4 @@
-//! The store on a real file: what is kept together, in which order, and what a restart finds.
+//! The store on a real file: atomicity, order, and state after a restart.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod file;
@@ -429,7 +429,7 @@ fn incidents_are_listed_newest_first_and_found_by_any_name() {
         );
         assert_eq!(ids(&store.load(at(10)).unwrap().incidents), ["i-2", "i-3"]);
 
-        // i-3 falls into i-2, then i-2 into i-1: both names lead to i-1.
+        // i-3 merges into i-2, then i-2 into i-1: both names resolve to i-1.
         let id = |id: &str| IncidentId(id.to_owned());
         apply(
             &store,
@@ -457,7 +457,7 @@ fn incidents_are_listed_newest_first_and_found_by_any_name() {
             [("i-2".to_owned(), id("i-1")), ("i-3".to_owned(), id("i-1"))]
         );
 
-        // It parts again: the name is its own.
+        // It is split off again: the name is its own.
         apply(
             &store,
             &Changes {
@@ -559,7 +559,7 @@ fn the_ledger_keeps_what_was_and_shows_what_changed() {
             (only(&store).entry, only(&store).amended),
             (first.clone(), Some((at(3), second)))
         );
-        // Back to what it was is a change too.
+        // A return to the original state is a change, too.
         apply(
             &store,
             &Changes {
@@ -744,7 +744,7 @@ fn deliveries_go_out_in_order_per_destination() {
         assert_eq!(due(&store, 30), ["a1"]);
         assert_eq!(store.claim_deliveries(at(30), 9).unwrap()[0].attempts, 1);
         store.delivered("a1", at(31)).unwrap();
-        // The last word stands, whoever else was at it.
+        // The last result wins, whichever process reports it.
         store.retry("a1", at(99), "late").unwrap();
         store.refused("a1", "late", at(99)).unwrap();
         assert_eq!(due(&store, 31), ["a2"]);
@@ -834,7 +834,7 @@ fn a_delivery_that_waits_gives_way_to_one_that_does_the_same() {
         assert_eq!(store.deliveries(9).unwrap().len(), 2);
         assert_eq!(due(&store, 0), ["between"]);
         store.delivered("between", at(0)).unwrap();
-        // What is being performed may write what was before.
+        // A claimed delivery may write the state before it.
         assert_eq!(store.claim_deliveries(at(0), 9).unwrap()[0].key, "2");
         decide(vec![
             same("3"),

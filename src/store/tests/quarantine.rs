@@ -1,4 +1,4 @@
-//! What could not be read, what becomes of it, and what is counted of each source: on both databases.
+//! Quarantine and source statistics on both databases.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{at, note, record};

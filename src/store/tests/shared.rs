@@ -1,4 +1,5 @@
-//! What replicas share: one order, one office, deliveries, incidents in parts; and a site that moves between databases.
+//! A database shared by replicas: one order, one leader, deliveries, incidents in parts; and moves
+//! between databases.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{alert, apply, at, delivery, due, incident, note, record};
@@ -145,7 +146,7 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
             assert_eq!(store.incident("i-1").unwrap().unwrap(), large, "{size}");
             assert_eq!(store.load(at(0)).unwrap().incidents, [large.clone()]);
         }
-        // However it was cut when it was stored.
+        // Independent of the parts it was stored in.
         store
             .write("test", |at| {
                 sql::execute(at, "test", "delete from part", &[])?;
