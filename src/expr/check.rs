@@ -1,6 +1,7 @@
-//! Names, types and words of an expression, checked before it ever meets data.
+//! Static checks of an expression: names, types and closed value sets.
 //!
-//! CEL finds a misspelt name or word only when it runs, or never: `incident.severity == "crit"` would simply be false for ever.
+//! CEL detects a misspelt name only at run time and a misspelt value never: `incident.severity ==
+//! "crit"` would simply be false for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,7 +28,8 @@ const FUNCTIONS: [&str; 8] = [
     "in",
 ];
 
-/// Checks `expression` and makes all its numbers doubles, since CEL does not calculate with an int and a double together.
+/// Checks `expression` and converts all its numbers to doubles, since CEL does not mix int and
+/// double in arithmetic.
 pub(crate) fn check(
     expression: &mut Expression,
     source: &str,
@@ -55,7 +57,7 @@ pub(crate) fn check(
     }
 }
 
-/// The type of an expression and, where these are closed, the words it can be.
+/// Type of an expression and its possible values, where these are a closed set.
 #[derive(Clone, Copy)]
 struct Typed {
     kind: Type,
@@ -73,7 +75,7 @@ struct Checker<'a> {
     places: &'a SourceInfo,
     roots: &'a [Root],
     reads: Reads,
-    /// The variable of the macro we are in.
+    /// Variables of the enclosing macros.
     variables: Vec<(String, Type)>,
 }
 
@@ -214,7 +216,7 @@ impl Checker<'_> {
             root.name(),
             names(root.fields())
         );
-        // Past the root's own name, which may hold the field's.
+        // Skips the root's own name, which may contain the field's.
         let after = self.start(operand) + root.name().len();
         Err(ExprFault {
             offset: self.locate_from(after, name),
@@ -392,7 +394,7 @@ impl Checker<'_> {
         Ok(Type::Bool.into())
     }
 
-    /// A word that a field can never be would be a silent false.
+    /// Rejects a value the field can never have, which would be silently false.
     fn word(&self, words: &[&str], node: &Expression) -> Result<(), ExprFault> {
         let Expr::Literal(LiteralValue::String(text)) = &node.expr else {
             return Ok(());
@@ -415,7 +417,7 @@ impl Checker<'_> {
         ))
     }
 
-    /// `exists` and `all`; CEL's parser has already turned them into a loop.
+    /// `exists` and `all`; CEL's parser has already expanded them into a loop.
     fn macro_call(&mut self, id: u64, call: &mut ComprehensionExpr) -> Result<Typed, ExprFault> {
         let starts_with = match &call.accu_init.expr {
             Expr::Literal(LiteralValue::Boolean(value)) => Some(*value.inner()),
@@ -485,19 +487,19 @@ impl Checker<'_> {
         }
     }
 
-    /// Where a node begins, in characters.
+    /// Start of a node, in characters.
     fn start(&self, id: u64) -> usize {
         self.places
             .offset_for(id)
             .map_or(0, |(start, _)| start as usize)
     }
 
-    /// Where `word` stands in a node that begins at or before it.
+    /// Position of `word` in a node that starts at or before it.
     fn locate(&self, id: u64, word: &str) -> usize {
         self.locate_from(self.start(id), word)
     }
 
-    /// Where the name of a function stands: a call begins at its bracket, behind the name.
+    /// Position of a function's name: a call starts at its bracket, after the name.
     fn locate_function(&self, id: u64, name: &str) -> usize {
         let start = self.start(id);
         let before: String = self.source.chars().take(start).collect();

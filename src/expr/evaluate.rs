@@ -1,8 +1,10 @@
-//! Evaluates a tree against a scope, without allocating but for the reason of an unknown and for lists that are not literal.
+//! Evaluates an expression tree against a scope. It allocates only for the reason of an unknown and
+//! for lists that are not literals.
 //!
-//! Three values: what hangs on a field or label that is not known is unknown, whichever operand it stands in. The result is that of the `cel`
-//! crate's interpreter, and so is the reason, which `against_cel` pins on random expressions. One difference is meant: of numbers that cannot
-//! be ordered (what `0.0 / 0.0` gives) it says so in plain words.
+//! Three-valued logic: whatever depends on an unknown field or label is unknown, whichever operand
+//! it is in. Result and reason equal those of the `cel` crate's interpreter, which `against_cel`
+//! checks with random expressions. One difference is intended: numbers that cannot be ordered (the
+//! result of `0.0 / 0.0`) give a plain message.
 
 use std::borrow::Cow;
 
@@ -14,7 +16,7 @@ use super::tree::{
 use crate::expr::truth::Truth;
 use crate::model::labels::LabelsRef;
 
-/// What `logic` says of `scope`.
+/// Evaluates `logic` against `scope`.
 pub(crate) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
     match logic.of(&Sight {
         scope,
@@ -29,18 +31,18 @@ pub(crate) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
     }
 }
 
-/// Why something is unknown.
+/// Reasons a result is unknown.
 #[derive(Clone, Copy)]
 enum Why<'a> {
-    /// That field or label.
+    /// A field or label without a value.
     Missing(&'a str),
-    /// Not a number.
+    /// A comparison with NaN.
     Unordered,
 }
 
 type Found<'a, T> = Result<T, Why<'a>>;
 
-/// The scope, and the entry that a macro is at.
+/// The scope, and the current element of a macro.
 struct Sight<'a> {
     scope: &'a Scope<'a>,
     item: Item<'a>,
@@ -68,7 +70,7 @@ impl<'a> Sight<'a> {
     }
 }
 
-/// A list of text, as it is kept or as it was put together.
+/// A list of strings, borrowed or computed.
 enum Many<'a> {
     Kept(&'a [String]),
     Made(Vec<&'a str>),
@@ -139,7 +141,7 @@ impl Logic {
                 Ok(both.1.of(sight)?.get(name).is_some())
             }
             Self::Part(part, both) => {
-                // CEL asks for the argument first; of two unknowns that is the one it names.
+                // CEL evaluates the argument first and reports the first of two unknowns.
                 let part_of_it = both.1.of(sight)?;
                 let text = both.0.of(sight)?;
                 Ok(match part {
@@ -154,7 +156,8 @@ impl Logic {
     }
 }
 
-/// `settles` if any term is; else unknown for the last that is unknown; else the opposite.
+/// `settles` if any term equals it; otherwise unknown with the reason of the last unknown term;
+/// otherwise the opposite.
 fn settled<'a>(settles: bool, terms: impl Iterator<Item = Found<'a, bool>>) -> Found<'a, bool> {
     let mut found = Ok(!settles);
     for term in terms {

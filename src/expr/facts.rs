@@ -1,6 +1,7 @@
-//! What an expression sees: the values of the schema's fields, borrowed from what they describe.
+//! Facts: values of the schema's fields, borrowed from the objects they describe.
 //!
-//! The facts of an incident are gathered once and shared by every criterion; a scope only points at them.
+//! The facts of an incident are gathered once and shared by all criteria; a scope only refers to
+//! them.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use crate::model::labels::{LabelSet, LabelsRef};
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum FieldValue<'a> {
-    /// Nobody can say.
+    /// Not known.
     Unknown,
     /// Text.
     Text(&'a str),
@@ -56,7 +57,7 @@ impl<'a> From<&'a String> for FieldValue<'a> {
     }
 }
 
-/// What is no number, or beyond all numbers, is not known.
+/// NaN and infinities are unknown.
 impl From<f64> for FieldValue<'_> {
     fn from(number: f64) -> Self {
         if number.is_finite() {
@@ -103,7 +104,7 @@ impl<'a, T: Into<FieldValue<'a>>> From<Option<T>> for FieldValue<'a> {
     }
 }
 
-/// The fields of one root. What is not set is not known.
+/// The fields of one root. Fields that are not set are unknown.
 #[derive(Debug, Clone)]
 pub struct Facts<'a> {
     root: Root,
@@ -112,7 +113,7 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// Facts of `root`, none known yet.
+    /// Facts of `root`, all unknown.
     #[must_use]
     pub fn new(root: Root) -> Self {
         Self {
@@ -121,7 +122,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Sets a field. A name or type that is not the schema's is a mistake of the caller: it panics in a debug build, else says nothing.
+    /// Sets a field. A name or type that does not match the schema is a bug: it panics in a debug
+    /// build and is ignored otherwise.
     pub fn set(&mut self, name: &str, value: impl Into<FieldValue<'a>>) -> &mut Self {
         let value = value.into();
         let field = self
@@ -146,7 +148,7 @@ impl<'a> Facts<'a> {
         self
     }
 
-    /// The fields that are not known.
+    /// Names of the unknown fields.
     pub fn unknown(&self) -> impl Iterator<Item = &'static str> {
         let fields = self.root.fields().iter().zip(&self.values);
         fields
@@ -162,14 +164,14 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// What an expression is evaluated against: the facts of some roots.
+/// The facts an expression is evaluated against, by root.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Scope<'a> {
     facts: [Option<&'a Facts<'a>>; Root::ALL.len()],
 }
 
 impl<'a> Scope<'a> {
-    /// A scope that knows of nothing.
+    /// A scope without facts.
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -5,6 +5,6 @@
 pub struct ExprFault {
     /// Offset into the source, in characters.
     pub offset: usize,
-    /// What is wrong and what to do.
+    /// The problem and its remedy.
     pub message: String,
 }

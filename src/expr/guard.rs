@@ -1,7 +1,8 @@
-//! Bounds on an expression's text and tree.
+//! Limits on an expression's text and tree.
 //!
-//! CEL's parser and interpreter recurse and know no limit: 90 terms in a row or 20 nested brackets were seen to overflow a 2 MiB stack,
-//! which ends the process. So the text is bounded before it is parsed, and the tree before it is walked.
+//! CEL's parser and interpreter recurse without limit: 90 terms in a row or 20 nested brackets
+//! overflowed a 2 MiB stack, which ends the process. So the text is checked before it is parsed,
+//! and the tree before it is walked.
 
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr};
 use cel::parser::{Expression, ParseErrors};
@@ -11,7 +12,7 @@ use crate::expr::fault::ExprFault;
 const MOST_BYTES: usize = 2048;
 const MOST_NESTING: usize = 12;
 const MOST_OPERATORS: usize = 64;
-/// Also bounds how long a chain `a.b.c` can be.
+/// Also limits the length of a chain `a.b.c`.
 const MOST_DOTS: usize = 64;
 const MOST_DEPTH: usize = 32;
 const MOST_NODES: usize = 200;
@@ -23,7 +24,7 @@ fn fault(offset: usize, message: impl Into<String>) -> ExprFault {
     }
 }
 
-/// Counts brackets, operators and dots, outside of strings and comments.
+/// Counts brackets, operators and dots outside of strings and comments.
 pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
     if source.len() > MOST_BYTES {
         return Err(fault(
@@ -59,7 +60,7 @@ pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
             '.' => dots += 1,
             '&' | '|' | '=' | '!' | '<' | '>' => {
                 operators += 1;
-                // `&&`, `==`, `<=` are one operator; `!!` are two.
+                // `&&`, `==` and `<=` are one operator; `!!` is two.
                 at += usize::from(
                     c != '!' && chars.get(at) == Some(&c)
                         || c != '&' && c != '|' && chars.get(at) == Some(&'='),
@@ -96,7 +97,7 @@ pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
     Ok(())
 }
 
-/// `r"…"` and `b"…"`, in either order and case: in a raw string a backslash is only a backslash.
+/// True for `r"…"` and `b"…"`, in either order and case: in a raw string a backslash is literal.
 fn is_raw(chars: &[char], quote: usize) -> bool {
     let is_prefix = |c: &&char| matches!(c, 'r' | 'R' | 'b' | 'B');
     let prefix = chars[..quote].iter().rev().take_while(is_prefix).count();
@@ -129,7 +130,7 @@ fn end_of_string(chars: &[char], start: usize, raw: bool) -> Result<usize, ExprF
     Err(fault(start, "this string is not closed"))
 }
 
-/// The parser's first error, at its place and in few words.
+/// The parser's first error with its position, shortened.
 pub(crate) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
     let Some(error) = errors.errors.first() else {
         return fault(0, "this is not CEL");
@@ -142,7 +143,7 @@ pub(crate) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
         .map(|line| line.chars().count())
         .sum();
     let offset = (before + usize::try_from(column - 1).unwrap_or(0)).min(source.chars().count());
-    // The parser goes on to list all forty tokens that could stand here.
+    // The parser goes on to list all forty tokens it would accept.
     let message = error.msg.lines().next().unwrap_or_default();
     let message = message
         .split(" expecting {")
@@ -154,7 +155,7 @@ pub(crate) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
     fault(offset, format!("not CEL: {message}"))
 }
 
-/// Bounds depth and number of nodes.
+/// Checks depth and number of nodes.
 pub(crate) fn after_parsing(expression: &Expression) -> Result<(), ExprFault> {
     let mut nodes = 0;
     walk(expression, 1, &mut nodes)

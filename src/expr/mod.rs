@@ -1,11 +1,14 @@
-//! Guarded CEL: an expression is checked against our own schema when it is loaded and evaluated within bounds.
+//! Guarded CEL: an expression is checked against our schema at load time and evaluated within
+//! limits.
 //!
-//! What is loaded cannot fail for a wrong name, type or word later; what is left is data that is not known. A field without a value, and a
-//! label that is not there, make an expression [`Truth::Unknown`] wherever the result hangs on them: never a silent false.
-//! `has(signal.labels.team)` and `"team" in signal.labels` ask without that risk. As CEL has it, `false && unknown` is false and
-//! `true || unknown` is true, in either order.
+//! A loaded expression cannot fail for a wrong name, type or value; only unknown data remains. A
+//! field without a value, or an absent label, makes an expression [`Truth::Unknown`] wherever the
+//! result depends on it, never silently false. `has(signal.labels.team)` and `"team" in
+//! signal.labels` test without that effect. As in CEL, `false && unknown` is false and `true ||
+//! unknown` is true, in either order.
 //!
-//! The `cel` crate parses; what is checked is evaluated by a tree of our own, since every criterion is asked of every signal.
+//! The `cel` crate parses; a tree of our own evaluates, since every criterion is evaluated for
+//! every signal.
 
 mod check;
 mod evaluate;
@@ -44,7 +47,7 @@ impl std::fmt::Debug for Compiled {
     }
 }
 
-/// Checks and compiles `source`, which may name `roots` and must give a bool.
+/// Checks and compiles `source`, a boolean expression that may refer to `roots`.
 ///
 /// # Errors
 /// The first fault found.
@@ -69,13 +72,13 @@ pub fn compile(source: &str, roots: &[Root]) -> Result<Expr, ExprFault> {
 }
 
 impl Expr {
-    /// The text it was made from.
+    /// Its source text.
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// Evaluates it. Never panics, never runs long: at most once through each list for each mention of it.
+    /// Evaluates it. Never panics; each mention of a list costs at most one pass through it.
     #[must_use]
     pub fn evaluate(&self, scope: &Scope<'_>) -> Truth {
         match self.0.roots.iter().find(|root| scope.get(**root).is_none()) {

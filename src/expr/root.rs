@@ -1,6 +1,6 @@
-//! Objects of the rules that an expression may name.
+//! Roots: the objects an expression may refer to.
 
-/// An object that a `where` expression may name.
+/// An object that a `where` expression may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Root {
     /// `incident`

@@ -1,8 +1,8 @@
-//! The fields an expression may read, with their types and, where these are closed, their words.
+//! The schema of expressions: fields with their types and, for closed sets, their values.
 
 use crate::expr::root::Root;
 
-/// The types of fields and of what expressions make of them.
+/// Types of fields and expressions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Type {
     /// Text.
@@ -36,7 +36,7 @@ impl Type {
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) kind: Type,
-    /// All values it can have; empty: any.
+    /// All values it can have; empty for any.
     pub(crate) words: &'static [&'static str],
 }
 
@@ -55,7 +55,7 @@ const INCIDENT: &[Field] = &[
     field("services", Type::Texts, ANY),
     field("scope", Type::Texts, ANY),
     field("severity", Type::Text, SEVERITIES),
-    // `production` when nothing says otherwise.
+    // `production` by default.
     field("environment", Type::Text, ANY),
     // Seconds degraded so far.
     field("duration", Type::Number, ANY),
@@ -107,7 +107,7 @@ const NEAR_MISS: &[Field] = &[
     field("reported", Type::Bool, ANY),
 ];
 
-/// The number of fields of the root that has the most.
+/// The largest number of fields of any root.
 pub(crate) const MOST_FIELDS: usize = {
     let (mut most, mut at) = (0, 0);
     while at < Root::ALL.len() {

@@ -1,6 +1,6 @@
-//! A checked expression as a tree of our own: one enum a type, fields by index, literals as they are compared.
+//! Typed expression tree: one enum per type, fields by index, literals prepared for comparison.
 //!
-//! Only what [`super::check`] lets pass can be put here.
+//! It represents only expressions that passed [`super::check`].
 
 use cel::common::ast::{
     CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, operators,
@@ -10,7 +10,7 @@ use cel::parser::Expression;
 use super::schema::Type;
 use crate::expr::root::Root;
 
-/// A field, by its place in the schema.
+/// A field, by its index in the schema.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Read {
     pub(crate) root: Root,
@@ -21,12 +21,12 @@ pub(crate) struct Read {
 /// `condition ? yes : no`
 pub(crate) type Choice<T> = Box<(Logic, T, T)>;
 
-/// What is true or false.
+/// Boolean expressions.
 pub(crate) enum Logic {
     Literal(bool),
     Field(Read),
     Not(Box<Logic>),
-    /// In a row; nested ones are flattened.
+    /// A conjunction; nested ones are flattened.
     And(Vec<Logic>),
     Or(Vec<Logic>),
     Choice(Choice<Logic>),
@@ -47,7 +47,7 @@ pub(crate) enum Logic {
     Each(Box<Each>),
 }
 
-/// How two numbers are compared.
+/// Comparisons of numbers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
     Less,
@@ -56,7 +56,7 @@ pub(crate) enum Order {
     AtLeast,
 }
 
-/// Which part of a text another one is.
+/// Substring tests.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part {
     Anywhere,
@@ -64,11 +64,11 @@ pub(crate) enum Part {
     End,
 }
 
-/// A macro over the entries of a list or the names of labels.
+/// A macro over the elements of a list or the names of labels.
 pub(crate) struct Each {
     pub(crate) over: Over,
     pub(crate) body: Logic,
-    /// `exists` looks for true, `all` for false: one such entry settles it.
+    /// The value of one element that decides: true for `exists`, false for `all`.
     pub(crate) settles: bool,
 }
 
@@ -81,7 +81,7 @@ pub(crate) enum Over {
 pub(crate) enum Text {
     Literal(String),
     Field(Read),
-    /// The variable of the macro around it.
+    /// The variable of the enclosing macro.
     Variable,
     /// `labels["name"]` and `labels.name`
     Label(Box<(Labels, Text)>),
@@ -91,13 +91,13 @@ pub(crate) enum Text {
 pub(crate) enum Number {
     Literal(f64),
     Field(Read),
-    /// The variable of the macro around it.
+    /// The variable of the enclosing macro.
     Variable,
     Negative(Box<Number>),
     Arithmetic(Arithmetic, Box<(Number, Number)>),
-    /// Characters of a text.
+    /// Number of characters of a string.
     Length(Box<Text>),
-    /// Entries of a list or of labels.
+    /// Number of elements of a list or of labels.
     Count(Box<Over>),
     Choice(Choice<Number>),
 }
@@ -113,14 +113,14 @@ pub(crate) enum Arithmetic {
 pub(crate) enum Texts {
     Literal(Vec<String>),
     Field(Read),
-    /// A list in which not all entries are literals.
+    /// A list with elements that are not literals.
     Made(Vec<Text>),
     Choice(Choice<Texts>),
 }
 
 pub(crate) enum Numbers {
     Literal(Vec<f64>),
-    /// A list in which not all entries are literals.
+    /// A list with elements that are not literals.
     Made(Vec<Number>),
     Choice(Choice<Numbers>),
 }
@@ -130,7 +130,7 @@ pub(crate) enum Labels {
     Choice(Choice<Labels>),
 }
 
-/// Any of them, while its place is not known yet.
+/// An expression of any type.
 enum Tree {
     Logic(Logic),
     Text(Text),
@@ -140,10 +140,10 @@ enum Tree {
     Labels(Labels),
 }
 
-/// Makes the tree of a checked expression.
+/// Builds the tree of a checked expression.
 ///
 /// # Errors
-/// The id of a node that has no place in it.
+/// The id of a node that the tree cannot represent.
 pub(crate) fn tree(expression: &Expression) -> Result<Logic, u64> {
     match (Planter { variable: None }).any(expression)? {
         Tree::Logic(logic) => Ok(logic),
@@ -242,7 +242,8 @@ impl<'a> Planter<'a> {
         )
     }
 
-    /// `exists` and `all`, which CEL's parser has turned into a loop that folds a body into its first operand.
+    /// `exists` and `all`, which CEL's parser has expanded into a loop that folds a body into its
+    /// first operand.
     fn each(&self, call: &'a ComprehensionExpr) -> Result<Option<Tree>, u64> {
         let Expr::Call(step) = &call.loop_step.expr else {
             return Ok(None);
@@ -348,7 +349,7 @@ fn unary(name: &str, one: Tree) -> Option<Tree> {
         (operators::NEGATE, Tree::Number(number)) => {
             Some(Tree::Number(Number::Negative(Box::new(number))))
         }
-        // The check puts `double(…)` around each `size(…)`.
+        // The check wraps each `size(…)` in `double(…)`.
         ("double", Tree::Number(number)) => Some(Tree::Number(number)),
         ("size", Tree::Text(text)) => Some(Tree::Number(Number::Length(Box::new(text)))),
         ("size", list) => over(list).map(|list| Tree::Number(Number::Count(Box::new(list)))),

@@ -3,10 +3,10 @@
 /// The result of a `where` expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Truth {
-    /// It holds.
+    /// True.
     True,
-    /// It does not.
+    /// False.
     False,
-    /// It could not be evaluated, and why.
+    /// Unknown, with the reason.
     Unknown(String),
 }

@@ -1,4 +1,5 @@
-//! CEL's syntax tree to a tree of ours, checked on the way: names, functions, how many they take, patterns, zones.
+//! Compiles CEL's syntax tree to our own and checks names, functions, argument counts, patterns and
+//! zones.
 
 use cel::common::ast::{
     CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SourceInfo, operators,
@@ -13,17 +14,17 @@ use super::times;
 use crate::expr::fault::ExprFault;
 use crate::model::fault::nearest;
 
-/// How large a compiled pattern may be, in bytes.
+/// Maximum size of a compiled pattern, in bytes.
 const PATTERN: usize = 1 << 17;
 
 type Compiled = Result<Node, ExprFault>;
-/// Makes a node of two.
+/// Builds a node from two operands.
 type OfTwo = Box<dyn FnOnce(Box<(Node, Node)>) -> Node>;
 
-/// Names with the fields of theirs that are read by what they are called.
+/// Names, each with a field of it that is read.
 pub(crate) type Fields = Vec<(&'static str, String)>;
 
-/// The tree, and the fields that it reads of names.
+/// The tree, and the fields it reads by name.
 pub(crate) fn node(
     expression: &Expression,
     source: &str,
@@ -41,14 +42,14 @@ pub(crate) fn node(
     Ok((node, planter.fields))
 }
 
-/// Each text that an expression can give, where all of them stand in it.
+/// All texts an expression can return, when all of them are literals in it.
 pub(crate) fn texts(expression: &Expression, places: &SourceInfo) -> Option<Vec<(usize, String)>> {
     match &expression.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(vec![(
             start(places, expression.id),
             text.inner().to_owned(),
         )]),
-        // What gives nothing gives no other text.
+        // Null adds no further text.
         Expr::Literal(LiteralValue::Null) => Some(Vec::new()),
         Expr::Call(call) if call.func_name == operators::CONDITIONAL => {
             let [_, yes, no] = call.args.as_slice() else {
@@ -71,7 +72,7 @@ struct Planter<'a> {
     places: &'a SourceInfo,
     names: &'a [&'static str],
     fields: Fields,
-    /// Of the macros that we are in, outermost first.
+    /// Variables of the enclosing macros, outermost first.
     variables: Vec<String>,
 }
 
@@ -205,7 +206,7 @@ impl Planter<'_> {
             _ => {}
         }
         let known = FUNCTIONS.iter().find(|(known, _, method, count)| {
-            // `size` stands before or after what it is asked of.
+            // `size` is written before or after its operand.
             *known == name && *count == parts.len() && (*method == after || *known == "size")
         });
         match known {
@@ -270,7 +271,7 @@ impl Planter<'_> {
         Some(both.map(Box::new).map(made))
     }
 
-    /// Notes that a field is read, if it is one of a name.
+    /// Records the read of a field, if its operand is a name.
     fn field(&mut self, of: &Node, field: &str) {
         if let Node::Name(name) = of {
             self.fields.push((name, field.to_owned()));
@@ -295,7 +296,7 @@ impl Planter<'_> {
             })
     }
 
-    /// A macro, which CEL's parser has turned into a loop that folds something into its first operand.
+    /// A macro, which CEL's parser has expanded into a loop that folds into its first operand.
     fn each(&mut self, id: u64, call: &ComprehensionExpr) -> Compiled {
         let Some((kind, filter, body)) = parts(call).filter(|_| call.iter_var2.is_none()) else {
             return Err(self.fault(id, "this macro of CEL is not available"));
@@ -345,7 +346,7 @@ impl Planter<'_> {
                 ),
             },
         };
-        // A call begins at its bracket, behind the name.
+        // A call starts at its bracket, after the name.
         let start = start(self.places, id);
         let before: String = self.source.chars().take(start).collect();
         let offset = before
@@ -363,7 +364,7 @@ impl Planter<'_> {
     }
 }
 
-/// What a macro was written with: its kind, which members count, and what is made of them.
+/// The source parts of a macro: its kind, its filter and its result.
 fn parts(call: &ComprehensionExpr) -> Option<(EachKind, Option<&Expression>, &Expression)> {
     let Expr::Call(step) = &call.loop_step.expr else {
         return None;
@@ -390,7 +391,7 @@ fn parts(call: &ComprehensionExpr) -> Option<(EachKind, Option<&Expression>, &Ex
     }
 }
 
-/// The one element of a list as written.
+/// The only element of a list literal.
 fn single(list: &Expression) -> Option<&Expression> {
     match &list.expr {
         Expr::List(list) => list.elements.first(),

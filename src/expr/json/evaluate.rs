@@ -1,4 +1,4 @@
-//! Walks a tree over what is given. What stands in the body is borrowed, not copied, wherever that can be.
+//! Evaluates a tree over named JSON values. Values in the body are borrowed wherever possible.
 
 use std::borrow::Cow;
 
@@ -43,7 +43,7 @@ pub(crate) fn give<'a>(
 
 struct Run<'a, 'r> {
     given: &'r Given<'a>,
-    /// Of the macros around the present step, outermost first.
+    /// Variables of the enclosing macros, outermost first.
     variables: Vec<Value<'a>>,
     steps: &'r mut u64,
 }
@@ -54,7 +54,7 @@ impl<'a> Run<'a, '_> {
         Ok(())
     }
 
-    /// Pays for a value as large as this.
+    /// Charges the steps for copying a value of this size.
     fn weigh(&mut self, value: &Json) -> Result<(), Failure> {
         match value {
             Json::Null | Json::Bool(_) | Json::Number(_) => self.spend(1),
@@ -204,7 +204,7 @@ impl<'a> Run<'a, '_> {
         })
     }
 
-    /// Pays for going through a text or list.
+    /// Charges the steps for scanning a string or list.
     fn length(&mut self, value: &Json) -> Result<(), Failure> {
         match value {
             Json::String(text) => self.spend(text.len() / 16),
@@ -232,7 +232,7 @@ impl<'a> Run<'a, '_> {
             Ok(value) if value == settles => Ok(settles),
             Ok(_) => self.truth(right),
             Err(Failure::Spent) => Err(Failure::Spent),
-            // Either side may settle it, whatever the other one lacks.
+            // Either side may decide it, even if the other one fails.
             Err(failure) => match self.truth(right) {
                 Ok(value) if value == settles => Ok(settles),
                 _ => Err(failure),
@@ -277,7 +277,8 @@ impl<'a> Run<'a, '_> {
         for (key, value) in nodes {
             let key = self.value(key)?;
             let key = text(&key)?.to_owned();
-            // What is not there is left out: `{"url": body.url}` of a body without one is a map without it.
+            // Absent values are omitted: `{"url": body.url}` of a body without one is a map without
+            // it.
             match self.value(value) {
                 Ok(value) if value.is_null() => {}
                 Ok(value) => {
@@ -327,7 +328,7 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    /// The first that gives something; where none does, what the last one gives.
+    /// The first node with a value; otherwise the result of the last one.
     fn first(&mut self, nodes: &'a [Node]) -> Result<Value<'a>, Failure> {
         let mut last = Err(Failure::Absent("each of `first(…)`".to_owned()));
         for node in nodes {
@@ -401,7 +402,7 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    /// What the macro makes of its present member; `None` where it does not count.
+    /// The macro's result for its current member; `None` when it is filtered out.
     fn member(&mut self, each: &'a Each) -> Result<Option<Json>, Failure> {
         if let Some(filter) = &each.filter
             && !self.truth(filter)?
@@ -424,7 +425,7 @@ fn inside<'a>(value: Value<'a>, field: &str) -> Option<Value<'a>> {
 
 fn equal(left: &Json, right: &Json) -> bool {
     match (left, right) {
-        // 1 and 1.0 are one number; ids beyond 2^53 are told apart.
+        // 1 and 1.0 are equal; ids beyond 2^53 stay distinct.
         (Json::Number(left), Json::Number(right)) => {
             left == right || (left.is_f64() || right.is_f64()) && left.as_f64() == right.as_f64()
         }
@@ -458,7 +459,7 @@ fn ordered(order: Order, left: &Json, right: &Json) -> Result<bool, Failure> {
     })
 }
 
-/// What an expression reads, in its own words.
+/// The path an expression reads, as written.
 fn path(node: &Node) -> String {
     match node {
         Node::Name(name) => (*name).to_owned(),

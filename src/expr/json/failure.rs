@@ -1,12 +1,12 @@
 //! Failures of evaluation.
 
-/// The reason that an expression has no value.
+/// Reasons an expression has no value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// What it reads is not there; what, in words.
+    /// An absent value, with its path.
     Absent(String),
-    /// It cannot be done with what is there; why, in words.
+    /// An operation its operands do not support, with a description.
     Wrong(String),
-    /// It took more steps than it may.
+    /// The step limit was exceeded.
     Spent,
 }

@@ -1,4 +1,4 @@
-//! What functions give.
+//! The functions of expressions over JSON.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,10 @@ use super::node::Function;
 use super::times::{since_1970, what};
 use crate::expr::json::failure::Failure;
 
-/// The most characters that one text may come to.
+/// Maximum length of a computed string, in characters.
 const LONGEST: usize = 1 << 20;
 
-/// What `function` gives of as many values as it takes.
+/// Calls `function` with the number of values it takes.
 pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json, Failure> {
     let text = |place: usize| {
         values
@@ -94,7 +94,7 @@ pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json,
     })
 }
 
-/// The text that a value is.
+/// The value as a string.
 pub(crate) fn text(value: &Json) -> Result<&str, Failure> {
     value.as_str().ok_or_else(|| {
         Failure::Wrong(format!(
@@ -104,7 +104,7 @@ pub(crate) fn text(value: &Json) -> Result<&str, Failure> {
     })
 }
 
-/// A number, whole where it is.
+/// The value as a JSON number, an integer where it is whole.
 pub(crate) fn number(value: f64) -> Result<Json, Failure> {
     #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
     if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
@@ -115,7 +115,7 @@ pub(crate) fn number(value: f64) -> Result<Json, Failure> {
         .ok_or_else(|| Failure::Wrong("this is not a number any more".to_owned()))
 }
 
-/// Refuses a text that would be too long.
+/// Rejects a string that would be too long.
 pub(crate) fn bounded(length: usize) -> Result<(), Failure> {
     if length > LONGEST {
         Err(Failure::Wrong("the text becomes too long".to_owned()))

@@ -2,12 +2,12 @@
 
 use serde_json::Value as Json;
 
-/// Names for what stands below them, as an expression may use them.
+/// Named JSON values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Given<'a>(Vec<(&'static str, &'a Json)>);
 
 impl<'a> Given<'a> {
-    /// The same with one more; a name given again means the latter.
+    /// Adds a value; a repeated name replaces the earlier one.
     #[must_use]
     pub(crate) fn with(mut self, name: &'static str, value: &'a Json) -> Self {
         self.0.retain(|(known, _)| *known != name);

@@ -1,11 +1,12 @@
-//! Expressions over JSON of anybody's shape: what turns a foreign body into our events.
+//! Expressions over JSON of any shape, which map foreign bodies to our events.
 //!
-//! CEL as in [`super`], with three things its own way, since nothing is known of the fields before a body comes. A field that is not there
-//! makes what reads it [`Failure::Absent`], and so does a field of something that has none: whoever asked decides what that means. Null is
-//! as good as absent for `has(…)` and `first(…)`. All numbers are of one kind.
+//! CEL as in [`super`] with three differences, since the fields are unknown until a body arrives.
+//! Reading an absent field, or a field of a scalar, gives [`Failure::Absent`], which the caller
+//! interprets. Null counts as absent for `has(…)` and `first(…)`. All numbers have one type.
 //!
-//! Names, functions, patterns and time zones are checked when an expression is loaded. What remains for run time is bounded: every step and
-//! every piece of text or JSON that is copied is counted, and a count that runs out ends the evaluation.
+//! Names, functions, patterns and time zones are checked at load time. Evaluation is bounded: every
+//! step and every copied piece of text or JSON is counted, and evaluation ends when the limit is
+//! reached.
 
 mod compile;
 mod evaluate;
@@ -34,7 +35,7 @@ struct Compiled {
     source: String,
     node: node::Node,
     fields: compile::Fields,
-    /// Each text it can give, with its place, where all it can give are texts that stand in it.
+    /// All texts it can return, with their offsets, when all of them are literals in it.
     texts: Option<Vec<(usize, String)>>,
 }
 
@@ -44,7 +45,7 @@ impl std::fmt::Debug for Compiled {
     }
 }
 
-/// Checks and compiles `source`, which may read `names`.
+/// Checks and compiles `source`, which may refer to `names`.
 ///
 /// # Errors
 /// The first fault found.
@@ -65,7 +66,7 @@ pub(crate) fn compile(source: &str, names: &[&'static str]) -> Result<Formula, E
 }
 
 impl Formula {
-    /// The fields of `name` that it reads by what they are called: of `headers["x-stage"]` that is `x-stage`.
+    /// The fields of `name` it reads by literal name: `x-stage` for `headers["x-stage"]`.
     pub(crate) fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0
             .fields
@@ -74,16 +75,17 @@ impl Formula {
             .map(|(_, field)| field.as_str())
     }
 
-    /// Every text it can give with the offset at which it stands, where all it can give stand in it: `a ? "x" : "y"`.
+    /// All texts it can return, with their offsets, when all of them are literals in it: `a ? "x" :
+    /// "y"`.
     #[must_use]
     pub(crate) fn texts(&self) -> Option<&[(usize, String)]> {
         self.0.texts.as_deref()
     }
 
-    /// Evaluates it. Never panics; takes its steps from `steps`.
+    /// Evaluates it and subtracts the steps taken from `steps`. Never panics.
     ///
     /// # Errors
-    /// When it gives nothing.
+    /// When it has no value.
     pub(crate) fn evaluate<'a>(
         &'a self,
         given: &Given<'a>,
@@ -92,10 +94,10 @@ impl Formula {
         evaluate::evaluate(&self.0.node, given, steps)
     }
 
-    /// The same as a value of its own, whose size counts too.
+    /// Evaluates it to an owned value, whose size is charged, too.
     ///
     /// # Errors
-    /// When it gives nothing.
+    /// When it has no value.
     pub(crate) fn give(&self, given: &Given<'_>, steps: &mut u64) -> Result<Json, Failure> {
         evaluate::give(&self.0.node, given, steps)
     }

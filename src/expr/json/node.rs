@@ -1,16 +1,16 @@
-//! A checked expression as a tree: functions by name, patterns compiled, variables by their place.
+//! Expression tree: resolved functions, compiled patterns, indexed variables.
 
 use regex::Regex;
 use serde_json::Value as Json;
 
 use super::times::Zone;
 
-/// A step of an expression.
+/// A node of an expression.
 pub(crate) enum Node {
     Literal(Json),
     /// `body`, `headers`, …
     Name(&'static str),
-    /// A macro's variable, counted from the outermost macro, and its name.
+    /// A macro's variable, by its index from the outermost macro, and its name.
     Variable(usize, String),
     /// `operand.field`
     Field(Box<Node>, String),
@@ -22,7 +22,8 @@ pub(crate) enum Node {
     Map(Vec<(Node, Node)>),
     Not(Box<Node>),
     Negative(Box<Node>),
-    /// The second is asked only if the first does not settle it: `true` settles `||`, `false` settles `&&`.
+    /// Short-circuits: the second operand is evaluated only if the first does not decide. `true`
+    /// decides `||`, `false` decides `&&`.
     Logic(bool, Box<(Node, Node)>),
     Choice(Box<(Node, Node, Node)>),
     /// `==`, or `!=` when false.
@@ -32,7 +33,7 @@ pub(crate) enum Node {
     In(Box<(Node, Node)>),
     Each(Box<Each>),
     Call(Function, Vec<Node>),
-    /// `first(…)`: the first that gives something.
+    /// `first(…)`: the first operand with a value.
     First(Vec<Node>),
     /// `text.extract("pattern")`
     Extract(Box<Node>, Regex),
@@ -62,16 +63,16 @@ pub(crate) enum Arithmetic {
 pub(crate) struct Each {
     pub(crate) kind: EachKind,
     pub(crate) over: Node,
-    /// Which of them count.
+    /// The filter, where there is one.
     pub(crate) filter: Option<Node>,
     pub(crate) body: Node,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EachKind {
-    /// `exists` looks for true.
+    /// `exists`, decided by true.
     Exists,
-    /// `all` looks for false.
+    /// `all`, decided by false.
     All,
     /// `exists_one`
     One,
@@ -79,7 +80,7 @@ pub(crate) enum EachKind {
     Gather,
 }
 
-/// Functions that take values and give one.
+/// Functions of values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
     Size,
@@ -98,7 +99,7 @@ pub(crate) enum Function {
     Millis,
 }
 
-/// Each function with its name, whether it is written after a text or list, and how many it takes with that.
+/// Each function with its name, whether it is written as a method, and its number of operands.
 pub(crate) const FUNCTIONS: [(&str, Function, bool, usize); 14] = [
     ("size", Function::Size, false, 1),
     ("contains", Function::Contains, true, 2),
@@ -116,7 +117,7 @@ pub(crate) const FUNCTIONS: [(&str, Function, bool, usize); 14] = [
     ("millis", Function::Millis, false, 1),
 ];
 
-/// Names of all that can be called, for faults.
+/// Names of everything callable, for messages.
 pub(crate) const CALLS: [&str; 24] = [
     "has",
     "exists",

@@ -1,4 +1,4 @@
-//! Instants as senders write them, made into RFC 3339.
+//! Converts senders' timestamps to RFC 3339.
 
 use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, SecondsFormat, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use crate::expr::json::failure::Failure;
 
-/// What a time that states no zone is in.
+/// The zone of a timestamp that states none.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Zone {
     Named(Tz),
@@ -29,7 +29,7 @@ const WITH_OFFSET: [&str; 3] = [
     "%Y-%m-%d %H:%M:%S%.f %z",
 ];
 
-/// The zone of that name, or offset: `Europe/Berlin`, `UTC`, `+01:00`.
+/// Parses a zone name or an offset: `Europe/Berlin`, `UTC`, `+01:00`.
 pub(crate) fn zone(text: &str) -> Option<Zone> {
     let text = text.trim();
     text.parse()
@@ -38,7 +38,7 @@ pub(crate) fn zone(text: &str) -> Option<Zone> {
         .ok()
 }
 
-/// A text without a zone, read as of `zone`. One that states its offset keeps it.
+/// Reads a timestamp in `zone`. One with an offset of its own keeps it.
 pub(crate) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
     let text = text.trim();
     let stated = DateTime::parse_from_rfc3339(text).ok();
@@ -71,12 +71,13 @@ pub(crate) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
     })
 }
 
-/// Of an hour that comes twice the first is meant: a beginning is then never too late.
+/// Picks the first of two ambiguous instants, so that a beginning is never too late.
 fn instant<Z: TimeZone>(found: LocalResult<DateTime<Z>>) -> Option<DateTime<Utc>> {
     found.earliest().map(|time| time.with_timezone(&Utc))
 }
 
-/// So many `per` second since 1970. Nothing, and what is before it, is no time: senders write 0 for it.
+/// A count of `per` per second since 1970. Zero and negative values are rejected: senders write 0
+/// for "no time".
 pub(crate) fn since_1970(value: &Json, per: f64) -> Result<String, Failure> {
     let number = match value {
         Json::Number(number) => number.as_f64(),
@@ -89,7 +90,7 @@ pub(crate) fn since_1970(value: &Json, per: f64) -> Result<String, Failure> {
     if number <= 0.0 {
         return Err(Failure::Absent("a time".to_owned()));
     }
-    // Whole numbers below 2^53, and so exact; chrono refuses what is beyond its years.
+    // Whole numbers below 2^53 are exact; chrono rejects out-of-range years.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "what is too large becomes the largest, which is no time"
@@ -108,7 +109,7 @@ fn written(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// What a value is, in words.
+/// Describes a value in words.
 pub(crate) fn what(value: &Json) -> String {
     match value {
         Json::Null => "null".to_owned(),
@@ -120,7 +121,7 @@ pub(crate) fn what(value: &Json) -> String {
     }
 }
 
-/// What a sender wrote, cut to what a message can hold.
+/// A sender's text, shortened for a message.
 fn shown(text: &str) -> String {
     let text: String = text.chars().take(60).collect();
     text.escape_debug().to_string()

@@ -1,4 +1,5 @@
-//! Our evaluation says what the `cel` crate's interpreter says, on random well-typed expressions over random facts.
+//! Compares our evaluation with the `cel` crate's interpreter on random well-typed expressions and
+//! facts.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -44,7 +45,7 @@ static LABELS: LazyLock<[LabelSet; 4]> = LazyLock::new(|| {
     })
 });
 
-/// One expression source a type.
+/// One expression source per type.
 #[derive(Clone)]
 struct Grammar {
     logic: BoxedStrategy<String>,
@@ -65,7 +66,7 @@ fn one_of(sources: &[&str]) -> BoxedStrategy<String> {
     .boxed()
 }
 
-/// `pattern` with each `$` replaced by what the strategies give, in order.
+/// `pattern` with each `$` replaced by a value of the strategies, in order.
 fn filled(pattern: &'static str, holes: &[&BoxedStrategy<String>]) -> BoxedStrategy<String> {
     let holes: Vec<BoxedStrategy<String>> = holes.iter().map(|&hole| hole.clone()).collect();
     let fill = move |values: Vec<String>| {
@@ -80,7 +81,7 @@ fn union(options: Vec<BoxedStrategy<String>>) -> BoxedStrategy<String> {
     Union::new(options).boxed()
 }
 
-/// What stands alone, where a macro's variable is `text` or `number` if anything.
+/// Leaf expressions; `text` and `number` are the macro variables in scope.
 fn leaves(text: &[&str], number: &[&str]) -> Grammar {
     let texts = [
         "incident.title",
@@ -129,7 +130,7 @@ fn leaves(text: &[&str], number: &[&str]) -> Grammar {
     }
 }
 
-/// Expressions one level deeper; `bodies` are those of macros over text and over numbers.
+/// Expressions one level deeper; `bodies` are macro bodies over strings and over numbers.
 fn deeper(of: &Grammar, bodies: Option<(&Grammar, &Grammar)>) -> Grammar {
     let Grammar {
         logic,
@@ -231,7 +232,7 @@ fn expressions() -> impl Strategy<Value = String> {
     proptest::prop_oneof![first.logic, second.logic, third.logic]
 }
 
-/// The facts that `dice` stand for, a die a field; `None` for a root that is not there.
+/// The facts encoded by `dice`, one per field; `None` for an absent root.
 fn facts(root: Root, dice: &[u8]) -> Option<Facts<'static>> {
     let mut facts = Facts::new(root);
     for (field, &die) in root.fields().iter().zip(dice) {
@@ -269,14 +270,14 @@ fn value(field: FieldValue<'_>) -> Option<Value> {
     })
 }
 
-/// The checked expression, as CEL has it, and the roots it reads.
+/// The checked expression in CEL's form, and the roots it reads.
 fn parsed(source: &str) -> (Expression, Vec<Root>) {
     let (mut expression, places) = Parser::new().parse_with_source_info(source).unwrap();
     let reads = check::check(&mut expression, source, &places, &ROOTS).unwrap();
     (expression, reads.into_keys().collect())
 }
 
-/// What CEL's interpreter says.
+/// The result of CEL's interpreter.
 fn cel_says(
     (expression, roots): &(Expression, Vec<Root>),
     scope: &Scope<'_>,

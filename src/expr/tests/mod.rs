@@ -40,7 +40,7 @@ fn unknown(source: &str) -> String {
     }
 }
 
-/// The fault of `source`, with the text it points at.
+/// The fault of `source`, with the text at its position.
 fn fault(source: &str) -> (String, String) {
     match compile(source, BOTH) {
         Ok(_) => panic!("no fault in {source}"),
@@ -255,7 +255,7 @@ fn what_is_not_cel_is_said_shortly_and_at_its_place() {
     faulty("true\n  && ) true", ") true", "not CEL");
 }
 
-/// The bounds hold on the stack a thread has by default, in a build without optimisation.
+/// The limits fit the default stack of a thread in an unoptimised build.
 #[test]
 fn the_largest_expressions_fit_a_thread() {
     let run = || {
