@@ -13,7 +13,7 @@ use crate::yaml::unique_names::UniqueNames;
 
 const DEFAULT_EVERY: i64 = 15;
 const DEFAULT_SERIES: u32 = 100;
-/// More would be a fault of the query, and each costs memory and a look at every evaluation.
+/// More series indicate a wrong query, and each costs memory and time at every evaluation.
 const MOST_SERIES: u32 = 10_000;
 
 #[derive(Deserialize)]
@@ -21,7 +21,7 @@ const MOST_SERIES: u32 = 10_000;
 struct ConditionEntry {
     name: Option<Spanned<String>>,
     service: Option<Spanned<String>>,
-    /// A condition exists because users feel it.
+    /// Critical by default, since conditions describe user impact.
     #[serde(default = "critical")]
     severity: Severity,
     metrics: Option<Spanned<String>>,
@@ -139,7 +139,7 @@ pub(crate) fn read(
     (faults.len() == before).then_some(condition)
 }
 
-/// `> 0.02`; PromQL's comparisons.
+/// Parses a threshold, a PromQL comparison with a number: `> 0.02`.
 fn threshold(file: &str, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Option<Threshold> {
     const SIGNS: [(&str, Comparison); 6] = [
         (">=", Comparison::AtLeast),
@@ -168,7 +168,7 @@ fn threshold(file: &str, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Opt
     }
 }
 
-/// True for larger is worse, false for smaller is worse.
+/// True when larger values are worse, false when smaller values are.
 fn upward(threshold: Threshold) -> Option<bool> {
     match threshold.comparison {
         Comparison::Above | Comparison::AtLeast => Some(true),
@@ -177,7 +177,8 @@ fn upward(threshold: Threshold) -> Option<bool> {
     }
 }
 
-/// Why `other` can never tell anything beside `degraded`. A near miss comes before degradation; recovery lies on the other side.
+/// The reason `other` contradicts `degraded`. A near miss precedes degradation; recovery lies on
+/// the other side.
 fn contradiction(degraded: Threshold, other: Threshold, is_near_miss: bool) -> Option<String> {
     let (worse, direction) = (upward(degraded)?, upward(other)?);
     let beyond = if worse {

@@ -23,7 +23,7 @@ struct CorrelationEntry {
     ignore: Option<Spanned<String>>,
 }
 
-/// Reads it; what it does not say is as by default.
+/// Reads it; missing keys take their defaults.
 pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlation {
     let defaults = Correlation::default();
     if node.value == Value::Null {

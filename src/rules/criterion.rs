@@ -34,7 +34,7 @@ struct CriterionEntry {
     times: Option<Spanned<u32>>,
 }
 
-/// The word of `on:`, the parameters it takes, and what its `where` may name.
+/// A value of `on:`, the parameters it takes, and the roots its `where` may use.
 struct KindFields {
     word: &'static str,
     parameters: &'static [&'static str],
@@ -69,7 +69,8 @@ fn kind(on: CriterionKind) -> KindFields {
     }
 }
 
-/// Reads one criterion; `None` when it has a fault. With `all_shadow` the whole file is a shadow.
+/// Reads one criterion; `None` when it has a fault. `all_shadow` makes every criterion of the file
+/// a shadow.
 pub(crate) fn read(
     file: &str,
     node: &Node,
@@ -132,7 +133,7 @@ pub(crate) fn read(
     (faults.len() == before).then_some(criterion)
 }
 
-/// Compiles an expression; its fault stands at the very character in the file.
+/// Compiles an expression; its fault points at the exact character in the file.
 pub(crate) fn filter(
     file: &str,
     source: &Spanned<String>,

@@ -1,4 +1,4 @@
-//! Rule files to a [`RuleSet`], or every fault of every file with its place.
+//! Parses rule files to a [`RuleSet`], or to all faults of all files with their positions.
 
 use super::rule_set::RuleSet;
 use super::{condition, correlation, criterion};
@@ -7,7 +7,7 @@ use crate::yaml;
 use crate::yaml::node::{Key, Node, Value};
 use crate::yaml::unique_names::UniqueNames;
 
-/// The rules in force where nobody wrote any: name and text.
+/// The default rules: file name and content.
 pub const SHIPPED: (&str, &str) = (
     "rules/postmortems.yaml",
     include_str!("../../rules/postmortems.yaml"),
@@ -15,7 +15,7 @@ pub const SHIPPED: (&str, &str) = (
 
 const SECTIONS: [&str; 4] = ["shadow", "criteria", "conditions", "correlation"];
 
-/// Reads rule files, each a name and a text, as one set.
+/// Parses rule files, each a name and a text, as one set.
 ///
 /// # Errors
 /// All faults of all files, in their order.
@@ -79,7 +79,8 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
     }
 }
 
-/// Whether the whole file is a shadow. What else a file may hold has a say in every decision, so a shadow has none of it.
+/// True when the whole file is a shadow. Such a file may hold criteria only, since everything else
+/// would affect decisions.
 fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bool {
     let Some((_, node)) = sections
         .iter()

@@ -1,7 +1,9 @@
-//! What a condition asks: PromQL, and the part of it that scraped and pushed samples can answer without a Prometheus.
+//! PromQL queries of conditions, and the subset that scraped and pushed samples can answer without
+//! a Prometheus.
 //!
-//! That part is `value` of a selector, `rate` and `increase` over a window, sums over labels, the ratio of two of these, arithmetic with a
-//! number, and `histogram_quantile`. Anything richer is a Prometheus's business.
+//! The subset: the newest value of a selector, `rate` and `increase` over a window, aggregations by
+//! labels, the ratio of two of these, arithmetic with a number, and `histogram_quantile`. Anything
+//! else needs a Prometheus.
 
 use promql_parser::label::{METRIC_NAME, MatchOp, Matcher, Matchers};
 use promql_parser::parser::{
@@ -12,12 +14,12 @@ use promql_parser::parser::{
 use crate::model::labels::Labels;
 use crate::rules::seconds::Seconds;
 
-/// The longest query read: beyond it a text is no query, and the reader's depth is bounded.
+/// Maximum length of a query in bytes; it also bounds the parser's recursion.
 const LONGEST: usize = 8 * 1024;
-/// How deep a query may nest.
+/// Maximum nesting depth of a query.
 const DEEPEST: usize = 24;
 
-/// What is asked of samples.
+/// A query over samples.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PromqlQuery {
     /// `selector`: the newest value of each series.
@@ -31,40 +33,40 @@ pub enum PromqlQuery {
         /// `rate`.
         per_second: bool,
     },
-    /// `sum by (…) (of)` and its like.
+    /// `sum by (…) (of)` and other aggregations.
     Fold {
-        /// How values become one.
+        /// The aggregation.
         how: Aggregation,
         /// The values.
         of: Box<PromqlQuery>,
-        /// Which labels tell groups apart.
+        /// The labels that form groups.
         groups: Grouping,
     },
-    /// `of / to`, of series that agree in the labels that count.
+    /// `of / to`, matched by labels.
     Ratio {
-        /// What is divided.
+        /// The dividend.
         of: Box<PromqlQuery>,
-        /// By what.
+        /// The divisor.
         to: Box<PromqlQuery>,
-        /// Which labels must agree.
+        /// The labels that must match.
         agree: Grouping,
     },
     /// Arithmetic with a number.
     Scaled {
         /// The values.
         of: Box<PromqlQuery>,
-        /// What is done.
+        /// The operator.
         how: BinaryOperator,
-        /// With which number.
+        /// The number.
         number: f64,
-        /// The number stands first: `1 - of`.
+        /// True when the number is the left operand: `1 - of`.
         number_first: bool,
     },
     /// `histogram_quantile(share, of)`.
     Quantile {
         /// The quantile, usually between 0 and 1.
         share: f64,
-        /// The buckets, told apart by `le`.
+        /// The buckets, distinguished by `le`.
         of: Box<PromqlQuery>,
     },
 }
@@ -78,7 +80,8 @@ pub struct Selector {
 }
 
 impl Selector {
-    /// Whether a series of this metric with these labels is asked for. A label that is absent is empty.
+    /// True when a series of this metric with these labels is selected. An absent label counts as
+    /// empty.
     #[must_use]
     pub fn takes(&self, labels: &Labels) -> bool {
         self.matchers
@@ -86,7 +89,8 @@ impl Selector {
             .all(|matcher| matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str)))
     }
 
-    /// Whether it may ask for series of a target whose `up` has these labels: what it says of them agrees.
+    /// True when it may select series of a target whose `up` has these labels: its matchers accept
+    /// them.
     #[must_use]
     pub fn may_be_about(&self, up: &Labels) -> bool {
         self.matchers.iter().all(|matcher| {
@@ -96,7 +100,7 @@ impl Selector {
     }
 }
 
-/// How several values become one.
+/// Aggregations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aggregation {
     /// `sum`
@@ -111,17 +115,17 @@ pub enum Aggregation {
     Count,
 }
 
-/// Which labels tell groups apart.
+/// The labels that form groups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grouping {
-    /// These alone: `by`, `on`.
+    /// Only these: `by`, `on`.
     By(Vec<String>),
     /// All but these: `without`, `ignoring`.
     Without(Vec<String>),
 }
 
 impl Grouping {
-    /// The labels that tell a group apart.
+    /// The labels of a series that identify its group.
     #[must_use]
     pub fn of(&self, labels: &Labels) -> Labels {
         let kept = |name: &String| match self {
@@ -136,7 +140,7 @@ impl Grouping {
     }
 }
 
-/// What is done with a number.
+/// Arithmetic operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BinaryOperator {
     /// `+`
@@ -150,7 +154,7 @@ pub enum BinaryOperator {
 }
 
 impl PromqlQuery {
-    /// The selectors in it, in order.
+    /// The selectors of the query, in order.
     #[must_use]
     pub fn selectors(&self) -> Vec<&Selector> {
         match self {
@@ -164,7 +168,7 @@ impl PromqlQuery {
         }
     }
 
-    /// The counters whose change is asked for: of anything else it means nothing.
+    /// The counters read by `rate` or `increase`, which give nonsense for other metrics.
     #[must_use]
     pub fn counters(&self) -> Vec<&Selector> {
         match self {
@@ -177,7 +181,7 @@ impl PromqlQuery {
         }
     }
 
-    /// The longest window over which it looks back, in seconds; 0: only newest values count.
+    /// The longest window of the query in seconds; 0 when only newest values count.
     #[must_use]
     pub fn looks_back(&self) -> Seconds {
         match self {
@@ -191,16 +195,16 @@ impl PromqlQuery {
     }
 }
 
-/// A query as it was understood here.
+/// A parsed query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParsedQuery {
-    /// Why it is no PromQL as far as we can tell. Only a Prometheus has the last word on that.
+    /// The reason it seems to be invalid PromQL. Only a Prometheus can tell for certain.
     pub doubt: Option<String>,
-    /// What samples can answer of it, or why they cannot.
+    /// The query over samples, or the reason samples cannot answer it.
     pub of_samples: Result<PromqlQuery, String>,
 }
 
-/// Reads a query.
+/// Parses a query.
 #[must_use]
 pub fn understand(text: &str) -> ParsedQuery {
     if text.len() > LONGEST {

@@ -14,7 +14,7 @@ pub struct RuleSet {
     pub criteria: Vec<Criterion>,
     /// Metric conditions.
     pub conditions: Vec<ConditionRule>,
-    /// How events are brought together.
+    /// Correlation settings.
     pub correlation: Correlation,
 }
 
@@ -23,49 +23,49 @@ pub struct RuleSet {
 pub struct Criterion {
     /// Unique.
     pub name: String,
-    /// What a met verdict leads to.
+    /// The decision of a met verdict.
     pub decision: Decision,
-    /// Only records what it would have done.
+    /// True for a shadow criterion, which only records its verdict.
     pub shadow: bool,
-    /// What the incident (and its signal, intervention, request or near miss) must be.
+    /// The condition on the incident (and its signal, intervention, request or near miss).
     pub filter: Option<Expr>,
-    /// What is asked.
+    /// The test.
     pub test: CriterionTest,
 }
 
-/// What a criterion asks of an incident.
+/// The test of a criterion.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CriterionTest {
     /// A declared outage.
     Outage,
     /// Degraded time; at least one of the two is set.
     Degradation {
-        /// One unbroken stretch of at least so long.
+        /// Minimum length of one unbroken span.
         longest: Option<Seconds>,
-        /// Summed: at least the first within any window of the second.
+        /// Minimum sum of degraded time, and the window it is summed over.
         total: Option<(Seconds, Seconds)>,
     },
-    /// Manual steps into what should be automatic.
+    /// Manual steps that should be automatic.
     Intervention {
-        /// How many it takes.
+        /// Minimum number of steps.
         at_least: u32,
     },
     /// A stakeholder's request.
     Request,
-    /// The best near miss of a quiet time.
+    /// The best near miss of a quiet period.
     NearMiss {
-        /// Lowest score that counts.
+        /// Minimum score.
         score_at_least: f64,
-        /// Nothing held in the scope for so long.
+        /// Period without any postmortem held in the scope.
         quiet_for: Seconds,
-        /// At most so many per so long.
+        /// Maximum number of postmortems, and the period it applies to.
         at_most: (u32, Seconds),
     },
     /// The same service and opening alert or condition again.
     Recurrence {
-        /// How many times, this one included.
+        /// Number of occurrences, this one included.
         times: u32,
-        /// Within how long.
+        /// Window of the occurrences.
         within: Seconds,
     },
 }
@@ -98,29 +98,29 @@ pub struct ConditionRule {
     pub metrics: String,
     /// PromQL.
     pub query: String,
-    /// The query as far as it is understood here.
+    /// The query, parsed.
     pub understood: ParsedQuery,
-    /// Degraded when the value is so.
+    /// Threshold of degradation.
     pub degraded: Threshold,
-    /// A near miss when the value is so.
+    /// Threshold of a near miss.
     pub near_miss: Option<Threshold>,
-    /// No longer degraded only when the value is so.
+    /// Threshold of recovery, where it differs from the end of degradation.
     pub recovered: Option<Threshold>,
     /// Prometheus's `for`.
     pub pending_for: Seconds,
     /// Prometheus's `keep_firing_for`.
     pub keep_firing_for: Seconds,
-    /// What it is while its series is not in the answer: healthy, degraded or unknown.
+    /// State while its series is absent from the result: healthy, degraded or unknown.
     pub no_data: ConditionState,
-    /// How often it is evaluated.
+    /// Interval of evaluation.
     pub every: Seconds,
-    /// How many series are watched at the most; further ones are left out, visibly.
+    /// Maximum number of series watched; further ones are left out and reported.
     pub max_series: usize,
-    /// Where it stands.
+    /// Its positions in the rule file.
     pub places: ConditionPositions,
 }
 
-/// Where parts of a condition stand, for faults that only show beside the settings.
+/// Positions of parts of a condition, for faults that only show together with the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionPositions {
     /// The rule file.
@@ -141,7 +141,7 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// Whether `value` is so. As in PromQL, not-a-number is only ever unequal.
+    /// True when `value` meets the threshold. As in PromQL, NaN is only ever unequal.
     #[must_use]
     pub fn is_met_by(self, value: f64) -> bool {
         match self.comparison {
@@ -175,19 +175,19 @@ pub enum Comparison {
 /// The entry `correlation:`.
 #[derive(Debug, Clone)]
 pub struct Correlation {
-    /// Labels whose equality joins events; `service` is the service as read.
+    /// Labels that join events with equal values; `service` is the resolved service.
     pub correlate_by: Vec<String>,
-    /// How far apart events of dependent services may begin.
+    /// Maximum time between the beginnings of events of dependent services.
     pub join_within: Seconds,
-    /// How long it must be quiet to be resolved.
+    /// Quiet period after which an incident is resolved.
     pub settle: Seconds,
-    /// How long after the last activity events still join.
+    /// Period after the last activity in which events still join.
     pub reopen_within: Seconds,
-    /// A shorter gap does not break a stretch.
+    /// Shorter gaps do not interrupt a span.
     pub bridge: Seconds,
-    /// Joins stop so long after the beginning.
+    /// Maximum age of an incident that events still join.
     pub lifetime: Seconds,
-    /// Events for which this holds are no part of anything.
+    /// Events that match are ignored.
     pub ignore: Option<Expr>,
 }
 

@@ -10,7 +10,7 @@ fn rules(text: &str) -> RuleSet {
         .unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
 
-/// The faults of a text, as people see them.
+/// The faults of a text, as displayed.
 fn faults(text: &str) -> Vec<String> {
     match load(&[("r.yaml".to_owned(), text.to_owned())]) {
         Ok(_) => panic!("no fault in {text}"),
@@ -18,7 +18,7 @@ fn faults(text: &str) -> Vec<String> {
     }
 }
 
-/// One criterion in one line, and the one fault it has: the text it points at, and words of its message.
+/// A criterion on one line with one fault: the text at its position, and a part of its message.
 #[track_caller]
 fn criterion_fault(entry: &str, at: &str, words: &str) {
     let found = load(&[("r.yaml".to_owned(), format!("criteria:\n- {{{entry}}}"))]).unwrap_err();

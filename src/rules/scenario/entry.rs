@@ -1,4 +1,4 @@
-//! One entry of `events:`, as people write it, to an event whose times count from the beginning.
+//! Parses one entry of `events:` to an event with a time relative to the scenario's beginning.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::yaml;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::scalar::{Duration, Spanned};
 
-/// A key for each kind of event, and the keys it takes beside those every event takes.
+/// The key of each kind of event, and the keys it takes beside the common ones.
 pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     ("alert", &["status", "severity", "labels", "end_reason"]),
     ("condition", &["state", "severity", "labels", "value"]),
@@ -54,7 +54,7 @@ pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     (SAMPLES, &["labels", "values"]),
 ];
 const SAMPLES: &str = "samples";
-/// Keys of every event.
+/// Keys common to all events.
 pub(crate) const COMMON: [&str; 6] = [
     "at",
     "service",
@@ -115,7 +115,8 @@ struct EventEntry {
     revision: Option<String>,
 }
 
-/// Reads all events and samples of a scenario. What resolves or acknowledges is tied to what came before it.
+/// Parses all events and samples of a scenario. Resolutions and acknowledgements are linked to the
+/// earlier event.
 pub(crate) fn events(
     file: &str,
     nodes: &[Node],
@@ -141,7 +142,8 @@ pub(crate) fn events(
         let kind = matches!(node.value, Value::Map(_))
             .then(|| kind(file, node, faults))
             .flatten();
-        // The rest looks at keys together, and at the events before: where some are faulty it would complain of what follows from that.
+        // The remaining checks combine keys and earlier events, and would only report consequences
+        // of faults.
         let whole = faults.len() == before;
         let refers = kind == Some("acknowledgement") || entry.status == Some(AlertStatus::Resolved);
         let read = match kind.filter(|_| whole && !(refers && lost)) {
@@ -157,7 +159,7 @@ pub(crate) fn events(
     (above.events, above.samples)
 }
 
-/// What stands above an entry.
+/// The entries above the current one.
 #[derive(Default)]
 struct Before {
     at: Seconds,
@@ -165,7 +167,7 @@ struct Before {
     samples: Vec<ScenarioSamples>,
 }
 
-/// The one key that says what kind of event this is; a fault for each other key that does not fit it.
+/// The key that gives the event's kind; a fault for every other key that does not fit it.
 fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str> {
     let mut present = KINDS.iter().filter(|(kind, _)| node.get(kind).is_some());
     let Some((kind, keys)) = present.next() else {
@@ -185,7 +187,7 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
         faults.push(node.key_position(second).fault(file, message));
         return None;
     }
-    // What samples are about stands in the rules.
+    // The rules define the rest of the samples.
     let common = if *kind == SAMPLES {
         &COMMON[..1]
     } else {
@@ -384,7 +386,7 @@ fn event(
     })
 }
 
-/// The labels a Prometheus alert would carry.
+/// The labels of the corresponding Prometheus alert.
 fn all_labels(
     name: &str,
     service: Option<&str>,
@@ -413,7 +415,7 @@ fn all_labels(
     labels
 }
 
-/// Labels, beginning and severity of the alert that is firing under this name, with this service and these labels.
+/// Labels, beginning and severity of the firing alert with this name, service and labels.
 fn firing(
     before: &[ScenarioEvent],
     wanted: &str,
@@ -438,7 +440,7 @@ fn firing(
     })?
 }
 
-/// An event about the same subject as those that the samples will make.
+/// An event with the subject of the events that the samples will produce.
 fn stand_in(samples: &ScenarioSamples) -> ScenarioEvent {
     let condition = Condition {
         name: samples.condition.clone(),

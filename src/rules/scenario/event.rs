@@ -1,4 +1,4 @@
-//! Events and samples of a scenario, with times counted from its beginning.
+//! Events and samples of a scenario, with times relative to its beginning.
 
 use crate::model::event::{
     Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, EndReason, Event,
@@ -8,15 +8,15 @@ use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 use crate::rules::seconds::Seconds;
 
-/// The source that events of scenarios name.
+/// The source of scenario events.
 pub const SOURCE: &str = "scenario";
 
 /// One event of a scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioEvent {
-    /// When, from the beginning of the scenario.
+    /// Time from the beginning of the scenario.
     pub at: Seconds,
-    /// Where it stands in its file, from 1.
+    /// Its line, from 1.
     pub line: u64,
     pub(super) service: Option<String>,
     pub(super) environment: Option<String>,
@@ -25,31 +25,32 @@ pub struct ScenarioEvent {
     pub(super) told: ScenarioFact,
 }
 
-/// Values of a condition's query, one each time that the condition is evaluated.
+/// Results of a condition's query, one per evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioSamples {
-    /// When the first is found, from the beginning of the scenario.
+    /// Time of the first result, from the beginning of the scenario.
     pub at: Seconds,
-    /// Where it stands in its file, from 1.
+    /// Its line, from 1.
     pub line: u64,
     /// The name of the condition in the rules.
     pub condition: String,
     /// Label set of the series.
     pub labels: Labels,
-    /// In the unit of the query; `None`: the series is not in the answer.
+    /// Values in the unit of the query; `None` when the series is absent.
     pub values: Vec<Option<f64>>,
 }
 
-/// What an event states, with times still counted from the beginning.
+/// An event's fact, with relative times.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum ScenarioFact {
-    /// `labels` are those of the firing, whatever the resolved event repeats, so that both are about one subject.
+    /// `labels` are those of the firing alert, whatever the resolved event repeats, so that both
+    /// have one subject.
     Alert {
         alert: ScenarioAlert,
         labels: Labels,
         starts: Seconds,
     },
-    /// What acknowledges an earlier event needs that event, whose subject depends on when the scenario begins.
+    /// The acknowledged event is needed, since its subject depends on the scenario's beginning.
     Acknowledgement(Option<Box<ScenarioEvent>>),
     Condition(Condition),
     Declaration(Declaration),

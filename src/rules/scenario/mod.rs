@@ -1,4 +1,4 @@
-//! Scenario files, `*.test.yaml`: events at times from an imagined beginning, and what is expected of them.
+//! Scenario files, `*.test.yaml`: timed events and the decisions expected of them.
 
 pub(crate) mod entry;
 pub mod event;
@@ -24,12 +24,12 @@ pub struct ScenarioFile {
     pub rules: Vec<Spanned<String>>,
     /// In the order of the file.
     pub scenarios: Vec<Scenario>,
-    /// Every criterion that is named under `expect`, and where.
+    /// Every criterion named under `expect`, with its position.
     pub named: Vec<(Position, String)>,
 }
 
 impl ScenarioFile {
-    /// A fault for each criterion that is expected of rules which do not have it.
+    /// A fault for each expected criterion that the rules do not have.
     #[must_use]
     pub fn unknown_criteria(&self, file: &str, rules: &RuleSet) -> Vec<Fault> {
         let known = || {
@@ -60,34 +60,34 @@ impl ScenarioFile {
 /// One scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// What it shows.
+    /// Its name.
     pub name: String,
-    /// Where it begins in its file, from 1.
+    /// Its first line, from 1.
     pub line: u64,
     /// In the order of time.
     pub events: Vec<ScenarioEvent>,
-    /// What the metrics said meanwhile, in the order of time.
+    /// Metric samples, in the order of time.
     pub samples: Vec<ScenarioSamples>,
     /// In the order of the file.
     pub expect: Vec<Expectation>,
 }
 
-/// What must be so at an instant.
+/// The expected state at an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
-    /// When, from the beginning of the scenario.
+    /// Time from the beginning of the scenario.
     pub at: Seconds,
-    /// Where it stands in its file, from 1.
+    /// Its line, from 1.
     pub line: u64,
-    /// The service whose latest incident is meant; `None`: all incidents.
+    /// The service whose latest incident is checked; `None` for all incidents.
     pub service: Option<String>,
     /// The strongest decision.
     pub decision: Option<Decision>,
     /// Outcomes by name of the criterion.
     pub criteria: BTreeMap<String, Outcome>,
-    /// How many incidents there have been.
+    /// Number of incidents so far.
     pub incidents: Option<usize>,
-    /// How many postmortems are held or suggested; a bundle is one.
+    /// Number of postmortems held or suggested; a bundle counts as one.
     pub postmortems: Option<usize>,
 }
 
@@ -215,7 +215,7 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectatio
     })
 }
 
-/// The criteria that a scenario's expectations name.
+/// The criteria named in a scenario's expectations.
 fn named(scenario: &Node) -> Vec<(Position, String)> {
     let Some(Node {
         value: Value::List(expect),

@@ -1,21 +1,22 @@
-//! `samples:` of a scenario: the values of a condition's query, in the notation of promtool's unit tests.
+//! `samples:` of a scenario: results of a condition's query, in the notation of promtool's unit
+//! tests.
 
 use crate::model::fault::Fault;
 use crate::model::labels::Labels;
 use crate::rules::scenario::event::ScenarioSamples;
 use crate::yaml::scalar::Spanned;
 
-/// More values than any scenario needs; a few letters must not fill the memory.
+/// Maximum number of values, since a few letters could otherwise fill the memory.
 const MOST_VALUES: usize = 10_000;
 
-/// What `samples:` gives beside `at`.
+/// The parts of `samples:` other than `at`.
 pub(crate) struct SeriesValues {
     pub(crate) condition: String,
     pub(crate) values: Spanned<String>,
     pub(crate) labels: Labels,
 }
 
-/// Reads one entry of samples, which begins at `at` and stands in `line`.
+/// Parses one entry of samples that begins at `at` and is in `line`.
 pub(crate) fn read(
     file: &str,
     at: crate::rules::seconds::Seconds,
@@ -51,7 +52,8 @@ pub(crate) fn read(
     })
 }
 
-/// Adds the values of one word: `a`, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`. As in promtool, `xN` repeats a value N times more.
+/// Appends the values of one word: `a`, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`. As in
+/// promtool, `xN` repeats a value N more times.
 fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
     let bad = || {
         format!(
@@ -81,7 +83,7 @@ fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
             .ok_or_else(bad)?
     };
     let more = times(rest).ok_or_else(bad)?;
-    // One after the other, as promtool adds them up: the last digits must be the same.
+    // Added one by one as in promtool, so that rounding errors are the same.
     let mut next = first;
     add(word, values, more.saturating_add(1), |place| {
         if place > 0 {
@@ -106,7 +108,7 @@ fn add(
     Ok(())
 }
 
-/// `xN`. A number too large to hold is larger than what is allowed.
+/// Parses `xN`. A number too large for the type exceeds the maximum anyway.
 fn times(text: &str) -> Option<usize> {
     let digits = text
         .strip_prefix('x')
@@ -114,7 +116,8 @@ fn times(text: &str) -> Option<usize> {
     Some(digits.parse().unwrap_or(usize::MAX))
 }
 
-/// A decimal number, `Inf` or `NaN` at the beginning, and what comes after it. Never hexadecimal: `0x3` is four times 0.
+/// A decimal number, `Inf` or `NaN` at the start, and the remaining text. Never hexadecimal: `0x3`
+/// is four times 0.
 fn number(text: &str) -> Option<(f64, &str)> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let sign = text.len() - unsigned.len();
@@ -129,7 +132,7 @@ fn number(text: &str) -> Option<(f64, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-/// How many bytes of `text` are a decimal number: digits, a point, and an exponent.
+/// Length in bytes of the decimal number at the start of `text`: digits, a point, and an exponent.
 fn decimal(text: &str) -> usize {
     let digits = |from: usize| text[from..].bytes().take_while(u8::is_ascii_digit).count();
     let mut end = digits(0);

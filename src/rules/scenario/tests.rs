@@ -356,7 +356,7 @@ fn a_file_must_say_what_it_tests() {
     assert!(message("rule: [a]").contains("did you mean `rules`?"));
 }
 
-/// Names of criteria are checked against the rules by whoever runs the scenarios; the shipped ones are checked here.
+/// Criterion names are checked by the caller that runs the scenarios; this covers the shipped ones.
 #[test]
 fn the_shipped_scenarios_are_in_order() {
     let read = parse(
