@@ -1,4 +1,4 @@
-//! What rules would have decided over a log.
+//! Backtests: replays a log under one rule set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome};
 
-/// A log under one rule set, as far as it has been read.
+/// A replay of a log under one rule set.
 #[derive(Debug)]
 pub struct Backtester {
     replay: Replay,
@@ -23,63 +23,64 @@ pub struct Backtester {
     seen: BTreeMap<IncidentId, TrackedIncident>,
 }
 
-/// An incident as it was seen last, at its closing or at the end.
+/// The latest state of an incident, at closing or at the end.
 #[derive(Debug)]
 struct TrackedIncident {
     case: IncidentOutcome,
-    /// Of each criterion that is met, or of which nobody can say: its name.
+    /// The criteria that are met or unknown.
     met: Vec<(Arc<str>, Outcome)>,
 }
 
-/// What came of an incident.
+/// Result for one incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IncidentOutcome {
     /// The incident.
     pub incident: IncidentId,
-    /// What it was about.
+    /// Its title.
     pub title: String,
     /// The services concerned.
     pub services: Vec<String>,
-    /// When it began, as far as known, else when it opened.
+    /// Its beginning, if known, otherwise its opening.
     pub began: Time,
-    /// What the rules made known of it.
+    /// The announced decision.
     pub decision: Decision,
-    /// When.
+    /// Time of the announcement.
     pub decided_at: Option<Time>,
-    /// The incident in whose postmortem it waits, if it is none for itself.
+    /// The incident whose postmortem covers it; `None` when it is on its own.
     pub bundle: Option<IncidentId>,
-    /// The criteria that it rests on.
+    /// The criteria the decision is based on.
     pub criteria: Vec<String>,
-    /// Why, or why not: the sentence of the verdict that tipped it, or of the one that came closest.
+    /// The reason: the sentence of the deciding verdict, or of the one that came closest.
     pub sentence: String,
 }
 
-/// How often a criterion was met.
+/// Totals for one criterion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CriterionCounts {
     /// Its name.
     pub criterion: String,
-    /// Whether it only watches.
+    /// True for a shadow criterion.
     pub shadow: bool,
-    /// Incidents on which it was met.
+    /// Number of incidents on which it was met.
     pub met: usize,
-    /// Incidents on which nobody can say.
+    /// Number of incidents on which it was unknown.
     pub unknown: usize,
-    /// Incidents of whose decision it was a reason.
+    /// Number of incidents whose decision it contributed to.
     pub decided: usize,
 }
 
-/// What came of a whole log under one rule set.
+/// Result for a whole log under one rule set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BacktestResult {
-    /// One case an incident, by incident.
+    /// One result per incident.
     pub cases: BTreeMap<IncidentId, IncidentOutcome>,
     /// In the order of the rules.
     pub criteria: Vec<CriterionCounts>,
 }
 
 impl Backtester {
-    /// Begins one. Incidents that began before `from` are not told of; the log before it is what they and the rules look back at.
+    /// Starts a backtest. Incidents that began before `from` are not reported; the log before it is
+    /// only context.
     #[must_use]
     pub fn under(policy: Arc<Policy>, from: Time) -> Self {
         Self {
@@ -89,24 +90,24 @@ impl Backtester {
         }
     }
 
-    /// Takes the next record of the log.
+    /// Replays the next record of the log.
     pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>) {
         let changes = self.replay.push(logged_at, events);
         self.note(&changes);
     }
 
-    /// Puts other rules in force, as the record taken last says.
+    /// Switches to other rules, as stated by the latest record.
     pub fn adopt(&mut self, policy: Arc<Policy>) {
         self.replay.set_policy(policy);
     }
 
-    /// Lets time pass until `now`; no more records of before then come.
+    /// Advances the time to `now`; no earlier records follow.
     pub fn pass(&mut self, now: Time) {
         let changes = self.replay.advance_to(now);
         self.note(&changes);
     }
 
-    /// What came of it by `now`.
+    /// The result as of `now`.
     #[must_use]
     pub fn end(mut self, now: Time) -> BacktestResult {
         self.pass(now);
@@ -157,7 +158,7 @@ impl Backtester {
         for id in changes.removed.keys() {
             self.seen.remove(id);
         }
-        // One that is not closed yet changes again, at the latest by closing.
+        // An incident that is not closed changes again, at the latest by closing.
         let state = self.replay.state();
         for incident in changes
             .changed

@@ -1,4 +1,4 @@
-//! What a backtest has to tell: how two rule sets differ over the same facts.
+//! Backtest report: the differences between two rule sets over the same facts.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,37 @@ use crate::model::time::Time;
 use crate::model::verdict::Decision;
 use crate::rules::rule_set::{ConditionRule, RuleSet};
 
-/// How two rule sets differ over the same facts; this is also its shape as JSON.
+/// Differences between two rule sets over the same facts, in the shape of its JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BacktestReport {
-    /// Incidents that began since then are told of.
+    /// Incidents that began before this are not reported.
     pub from: Time,
-    /// Until when the facts reach.
+    /// End of the facts.
     pub until: Time,
-    /// Records that were read.
+    /// Number of records read.
     pub records: u64,
-    /// Events in them.
+    /// Number of events in them.
     pub events: u64,
-    /// What the other rules are.
+    /// Description of the rules compared with.
     pub against: String,
-    /// What came of it under those.
+    /// Totals under those.
     pub before: DecisionCounts,
-    /// What came of it under the rules that are tried.
+    /// Totals under the tested rules.
     pub after: DecisionCounts,
-    /// How many incidents fare how.
+    /// Number of incidents by change.
     pub shifts: BTreeMap<DecisionChange, usize>,
-    /// Each criterion of the rules that are tried, in their order.
+    /// Totals for each criterion of the tested rules, in their order.
     pub criteria: Vec<CriterionCounts>,
-    /// Every incident that is held or suggested under either rule set: what has changed first, then by its beginning.
+    /// Every incident held or suggested under either rule set: changed ones first, then by
+    /// beginning.
     pub incidents: Vec<IncidentComparison>,
-    /// What to bear in mind: facts that could not be read, or that these rules would have asked for otherwise.
+    /// Caveats: facts that could not be read, or conditions that the tested rules define
+    /// differently.
     pub notes: Vec<String>,
 }
 
 impl BacktestReport {
-    /// How many of the newly held were suggested before.
+    /// Number of newly held incidents that were suggested before.
     #[must_use]
     pub fn rose(&self) -> usize {
         self.incidents
@@ -46,7 +48,7 @@ impl BacktestReport {
             .count()
     }
 
-    /// How many of those that are no longer held are suggested now.
+    /// Number of no longer held incidents that are suggested now.
     #[must_use]
     pub fn fell(&self) -> usize {
         self.incidents
@@ -58,7 +60,7 @@ impl BacktestReport {
     }
 }
 
-/// How an incident fares under other rules.
+/// Changes of the decision about an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecisionChange {
@@ -75,7 +77,7 @@ pub enum DecisionChange {
 }
 
 impl DecisionChange {
-    /// For people.
+    /// The label shown to people.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -91,18 +93,18 @@ impl DecisionChange {
 /// An incident under two rule sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IncidentComparison {
-    /// How it fares.
+    /// The change.
     pub shift: DecisionChange,
-    /// The decision under the rules it is compared with.
+    /// The decision under the rules compared with.
     pub before: Decision,
-    /// The criteria that that rested on.
+    /// The criteria that decision was based on.
     pub before_criteria: Vec<String>,
-    /// What came of it; the sentence is of the verdict that tipped it.
+    /// The result under the tested rules, with the sentence of the deciding verdict.
     #[serde(flatten)]
     pub case: IncidentOutcome,
 }
 
-/// How many were held and suggested.
+/// Totals of decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DecisionCounts {
     /// All incidents.
@@ -111,12 +113,13 @@ pub struct DecisionCounts {
     pub held: usize,
     /// Suggested.
     pub suggested: usize,
-    /// Those among the held and suggested that wait in the postmortem of another, and take no meeting of their own.
+    /// Held or suggested ones covered by another incident's postmortem, without a meeting of their
+    /// own.
     pub bundled: usize,
 }
 
 impl DecisionCounts {
-    /// Of one result.
+    /// The totals of a result.
     #[must_use]
     pub fn of(result: &BacktestResult) -> Self {
         let count = |decision| {
@@ -140,7 +143,7 @@ impl DecisionCounts {
     }
 }
 
-/// Every incident that is held or suggested under either rule set: what has changed first, then by its beginning.
+/// Every incident held or suggested under either rule set: changed ones first, then by beginning.
 #[must_use]
 pub fn compare(before: &BacktestResult, after: &BacktestResult) -> Vec<IncidentComparison> {
     let mut all = Vec::new();
@@ -155,7 +158,7 @@ pub fn compare(before: &BacktestResult, after: &BacktestResult) -> Vec<IncidentC
             case: case.clone(),
         }));
     }
-    // Under other correlation it may be no incident of its own.
+    // Under other correlation it may not be an incident of its own.
     for case in before
         .cases
         .values()
@@ -200,7 +203,7 @@ fn shift(before: Decision, after: Decision) -> Option<DecisionChange> {
     }
 }
 
-/// How many of each shift there are.
+/// Number of incidents by change.
 #[must_use]
 pub fn shifts(incidents: &[IncidentComparison]) -> BTreeMap<DecisionChange, usize> {
     let mut shifts = BTreeMap::new();
@@ -210,7 +213,8 @@ pub fn shifts(incidents: &[IncidentComparison]) -> BTreeMap<DecisionChange, usiz
     shifts
 }
 
-/// The conditions that rules would have asked otherwise than those that were in force: a log holds their turns as they were asked then.
+/// Conditions that rules define differently from those in force: a log holds their states as
+/// evaluated at the time.
 #[must_use]
 pub fn asked_otherwise(rules: &RuleSet, in_force: &RuleSet) -> Vec<String> {
     let asks = |one: &ConditionRule, other: &ConditionRule| {

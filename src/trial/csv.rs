@@ -1,4 +1,4 @@
-//! A report as a sheet: CSV for spreadsheets and scripts, one row an incident.
+//! Backtest report as CSV, one row per incident.
 
 use super::comparison::{BacktestReport, IncidentComparison};
 use crate::model::time::Time;
@@ -34,13 +34,14 @@ pub(crate) fn csv(report: &BacktestReport) -> String {
 pub(crate) fn lines<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        // Memory takes whatever is written, and all rows are of one length.
+        // Writing to memory cannot fail, and all rows have one length.
         let _ = writer.write_record(row.map(harmless));
     }
     writer.into_inner().unwrap_or_default()
 }
 
-/// Spreadsheets run what begins so as a formula; an apostrophe before it makes it text (OWASP, CSV injection).
+/// Prefixes a cell that spreadsheets would run as a formula with an apostrophe (OWASP, CSV
+/// injection).
 fn harmless(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
         format!("'{cell}")
@@ -79,7 +80,7 @@ fn row(compared: &IncidentComparison) -> [String; 12] {
     ]
 }
 
-/// The word for a decision.
+/// The label of a decision.
 #[must_use]
 pub(crate) fn decided(decision: &Decision) -> &'static str {
     match decision {

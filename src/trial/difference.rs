@@ -4,20 +4,20 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// One thing that was expected and did not come.
+/// One expectation that was not met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// When, from the beginning of the scenario: `30m`.
+    /// Time from the beginning of the scenario: `30m`.
     pub at: String,
     /// The line of the expectation.
     pub line: u64,
     /// `decision`, `incidents`, or the name of a criterion.
     pub what: String,
-    /// What was expected.
+    /// The expected value.
     pub expected: String,
-    /// What came.
+    /// The actual value.
     pub got: String,
-    /// Why, as far as that can be said.
+    /// The reason, if known.
     pub why: String,
 }
 

@@ -1,4 +1,4 @@
-//! Trying rules out: scenarios run through the very engine that decides live.
+//! Rule trials: scenarios run through the engine that also decides live.
 
 pub mod backtest;
 pub mod comparison;
@@ -22,24 +22,24 @@ use crate::model::verdict::Decision;
 use crate::rules::scenario::{Expectation, Scenario};
 use difference::{Difference, duration};
 
-/// A scenario that did not go as expected.
+/// A failed scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScenarioFailure {
     /// The scenario.
     pub scenario: String,
     /// Its line.
     pub line: u64,
-    /// Where it went otherwise; at least one.
+    /// Its differences; at least one.
     pub differences: Vec<Difference>,
 }
 
-/// When scenarios begin: an ordinary Monday morning.
+/// Beginning of all scenarios: an ordinary Monday morning.
 const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
     Some(origin) => origin,
     None => Time::UNIX_EPOCH,
 };
 
-/// Runs a scenario under the rules in force.
+/// Runs a scenario under the policy; `None` when it passes.
 #[must_use]
 pub fn run(scenario: &Scenario, policy: &Policy) -> Option<ScenarioFailure> {
     let mut made: Vec<Event> = scenario

@@ -1,4 +1,4 @@
-//! Samples of a scenario to the events that conditions make of them, by the very machine that watches live.
+//! Evaluates samples of a scenario with the condition state machine that also runs live.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ use crate::rules::rule_set::ConditionRule;
 use crate::rules::scenario::event::ScenarioSamples;
 use crate::trial::difference::{Difference, duration};
 
-/// The turns of all series, in no order. After the last sample of a series its last state lasts.
+/// State changes of all series, unordered. The last state of a series persists.
 ///
 /// # Errors
-/// A difference for each entry whose condition the rules do not have.
+/// A difference for each entry whose condition is missing in the rules.
 pub(crate) fn events(
     samples: &[ScenarioSamples],
     conditions: &[ConditionRule],
@@ -39,7 +39,7 @@ pub(crate) fn events(
             });
         let mut at = origin + TimeDelta::seconds(entry.at);
         for value in &entry.values {
-            // Of two values for one evaluation the later entry has the word.
+            // For one evaluation the later entry wins.
             series
                 .readings
                 .insert(at, value.map_or(Observation::Absent, Observation::Value));

@@ -18,7 +18,7 @@ conditions:
   - {name: slow, service: search, metrics: prom, query: latency, degraded: '> 2', recovered: '< 1', every: 30s}
 ";
 
-/// The difference of a scenario with these events and this expectation; empty when all is as expected.
+/// The difference in a scenario with these events and this expectation; empty when it passes.
 fn difference(events: &str, expect: &str) -> String {
     let policy = Policy::new(
         parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(),

@@ -1,4 +1,5 @@
-//! How often each criterion was right, by what people answered: counts over closed incidents, and how sure they make us.
+//! Precision of criteria: counts of people's answers over closed incidents, with confidence
+//! intervals.
 
 pub(crate) mod proportion;
 pub(crate) mod report;
@@ -11,7 +12,7 @@ use crate::model::verdict::{CriterionKind, Outcome, Verdict};
 use crate::rules::rule_set::Criterion;
 use report::{CriterionRecord, PrecisionReport};
 
-/// Counts while the ledger is read; as large as there are criteria, however long the ledger is.
+/// Counts while the ledger is read; its size depends on the number of criteria, not of entries.
 #[derive(Debug, Default)]
 pub(crate) struct PrecisionCounter {
     criteria: BTreeMap<(String, bool), CriterionRecord>,
@@ -21,9 +22,9 @@ pub(crate) struct PrecisionCounter {
 }
 
 impl PrecisionCounter {
-    /// Counts an entry of the ledger, as it stands by now.
+    /// Counts an entry of the ledger in its latest state.
     pub(crate) fn take(&mut self, row: &LedgerRecord, became: Disposition) {
-        // What fell together with another is counted there, what is open again once it has closed.
+        // Merged incidents are counted with the other one, reopened ones once they close again.
         if matches!(became, Disposition::Merged | Disposition::Reopened) {
             return;
         }
@@ -61,7 +62,7 @@ impl PrecisionCounter {
         })
     }
 
-    /// All that was counted, beside the criteria in force.
+    /// The counts, for the criteria in force and earlier ones.
     #[must_use]
     pub(crate) fn end(mut self, rules: &[Criterion]) -> PrecisionReport {
         let mut criteria: Vec<CriterionRecord> = Vec::new();
@@ -87,7 +88,7 @@ impl PrecisionCounter {
     }
 }
 
-/// Whether anything but a request led to a decision, or would have by itself.
+/// True when anything but a request led to a decision, or would have by itself.
 fn was_seen(entry: &LedgerEntry) -> bool {
     let announced = entry.announced.as_ref();
     let decided = |verdict: &Verdict| {
@@ -97,7 +98,8 @@ fn was_seen(entry: &LedgerEntry) -> bool {
             && verdict.on != CriterionKind::Request
             && (named || verdict.outcome == Outcome::Met)
     };
-    // What was made known before anybody asked had other reasons, which a stronger decision may have replaced since.
+    // An announcement before the first request had other reasons, which a stronger decision may
+    // have replaced since.
     let before = announced
         .zip(entry.requested_at)
         .is_some_and(|(announced, asked)| announced.first_at < asked);

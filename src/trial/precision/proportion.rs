@@ -1,39 +1,40 @@
-//! A share of few answers, with the interval in which the true one lies.
+//! Proportions of small samples with their confidence intervals.
 
 use serde::Serialize;
 
 /// The quantile of the normal distribution for 95 %: 2.5 % lie beyond it on either side.
 const Z: f64 = 1.959_964;
 
-/// With fewer answers nothing is said of the share. Of `n` answers that all agree the interval is `z² / (n + z²)` wide, and no other is
-/// narrower: below 8 it leaves more than a third of all shares open even then.
+/// Minimum number of answers for a proportion. With `n` unanimous answers the interval is `z² / (n
+/// + z²)` wide, and no other is narrower: below 8 it leaves more than a third of the range open
+/// even then.
 pub(crate) const ENOUGH: usize = 8;
 
-/// How many of how many.
+/// A proportion of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Proportion {
-    /// How many.
+    /// Numerator.
     pub right: usize,
-    /// Of how many.
+    /// Denominator.
     pub of: usize,
-    /// The share, with the bounds of its interval; `None`: too few to tell.
+    /// The proportion with its confidence interval; `None` with too few answers.
     #[serde(flatten)]
     pub told: Option<ProportionInterval>,
 }
 
-/// A share that rests on enough.
+/// A proportion with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ProportionInterval {
-    /// From 0 to 1.
+    /// The proportion, from 0 to 1.
     pub share: f64,
-    /// Below this it is in one case of forty.
+    /// Lower bound, with 2.5 % below it.
     pub low: f64,
-    /// Above this it is in one case of forty.
+    /// Upper bound, with 2.5 % above it.
     pub high: f64,
 }
 
 impl Proportion {
-    /// `right` of `of`.
+    /// The proportion `right` / `of`.
     #[must_use]
     pub fn of(right: usize, of: usize) -> Self {
         let told = (of >= ENOUGH).then(|| {
@@ -48,8 +49,9 @@ impl Proportion {
     }
 }
 
-/// Wilson's score interval for 95 % (E. B. Wilson 1927; R. G. Newcombe, Statistics in Medicine 17, 1998, method 3): it is within 0 and 1, and
-/// holds for few answers and for shares near 0 and 1, where the usual one does not.
+/// Wilson's score interval for 95 % (E. B. Wilson 1927; R. G. Newcombe, Statistics in Medicine 17,
+/// 1998, method 3). It stays within 0 and 1, and holds for small samples and for proportions near 0
+/// and 1, unlike the normal approximation.
 #[must_use]
 pub(crate) fn wilson(right: usize, of: usize) -> (f64, f64) {
     if of == 0 {
@@ -59,7 +61,7 @@ pub(crate) fn wilson(right: usize, of: usize) -> (f64, f64) {
     let centre = share + Z * Z / (2.0 * n);
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let all = 1.0 + Z * Z / n;
-    // What is counted lies within, whatever was rounded.
+    // Rounding must not exclude the observed proportion.
     (
         ((centre - half) / all).clamp(0.0, share),
         ((centre + half) / all).clamp(share, 1.0),
@@ -82,7 +84,7 @@ mod tests {
 
     #[test]
     fn it_gives_published_intervals() {
-        // The first two are in most textbooks; the others are Newcombe's table I, method 3.
+        // The first two are textbook values; the others are from Newcombe's table I, method 3.
         for (right, of, low, high) in [
             (8, 10, 0.4902, 0.9433),
             (0, 10, 0.0, 0.2775),
@@ -118,7 +120,7 @@ mod tests {
             prop_assert!(0.0 <= low && low <= share && share <= high && high <= 1.0);
             let (other_low, other_high) = wilson(of - right, of);
             prop_assert!((low - (1.0 - other_high)).abs() < 1e-9 && (high - (1.0 - other_low)).abs() < 1e-9);
-            // Twice the answers, and it is narrower.
+            // Twice the answers narrow the interval.
             let (nearer_low, nearer_high) = wilson(2 * right, 2 * of);
             prop_assert!(nearer_high - nearer_low < high - low);
         }

@@ -1,4 +1,4 @@
-//! Counts of answers and outcomes per criterion, as JSON has them.
+//! Precision report: answers and outcomes per criterion, in the shape of its JSON.
 
 use std::collections::BTreeMap;
 
@@ -11,105 +11,107 @@ use crate::model::ledger::{Disposition, LedgerEntry};
 use crate::model::lifecycle::Phase;
 use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Verdict};
 
-/// Reasons of a dismissal that say that the criterion should not have asked: the signal was wrong, it was not worth it, or no other reason
-/// was given. The others are about the incident (planned, a test, a duplicate) or say that it is looked into already, and count neither way.
+/// Reasons of a dismissal that speak against the criterion: the signal was wrong, it was too small,
+/// or no other reason was given. The other reasons concern the incident (planned, a test, a
+/// duplicate) or an existing review, and are not counted.
 pub(crate) const AGAINST: [DismissReason; 3] = [
     DismissReason::Noise,
     DismissReason::TooSmall,
     DismissReason::Other,
 ];
 
-/// What the ledger says of all criteria.
+/// Totals of the ledger for all criteria.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PrecisionReport {
-    /// Incidents that were looked at.
+    /// Number of incidents examined.
     pub incidents: usize,
-    /// Those for which a person asked.
+    /// Those for which a person asked for a postmortem.
     pub requested: usize,
     /// Those of them that no other criterion had suggested or held.
     pub missed: usize,
-    /// Those in force in the order of the rules, then those that no longer are, by name.
+    /// Criteria in force in the order of the rules, then former ones by name.
     pub criteria: Vec<CriterionRecord>,
 }
 
-/// What the ledger says of one criterion.
+/// Totals of the ledger for one criterion.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CriterionRecord {
     /// Its name.
     pub criterion: String,
-    /// Whether it only watched. One that was first a shadow has a record as each.
+    /// True for a shadow. A criterion that was first a shadow has two records.
     pub shadow: bool,
-    /// Whether the rules have it so now.
+    /// True when the rules contain it in this form.
     pub in_force: bool,
     /// Its kind.
     pub on: CriterionKind,
-    /// What it leads to, or would.
+    /// The decision it leads to, or would lead to.
     pub decision: Decision,
     /// Incidents on which it was met.
     pub met: usize,
-    /// Incidents on which nobody can say.
+    /// Incidents on which it was unknown.
     pub unknown: usize,
-    /// What came of what it suggested; of a shadow: of what it would have asked for and others suggested.
+    /// Results of its suggestions; for a shadow, of matching incidents that others suggested.
     pub suggested: SuggestionCounts,
-    /// What came of what it held; of a shadow: of what it would have asked for and others held.
+    /// Results of postmortems it opened; for a shadow, of matching incidents that others held.
     pub held: HoldCounts,
-    /// Incidents on which it was met when something stronger had decided, so that nobody was asked for its sake.
+    /// Incidents on which it was met but a stronger decision of another criterion applied.
     pub outranked: usize,
-    /// Incidents on which it would have asked, and nobody was: nobody knows what they would have answered.
+    /// Incidents for which it would have asked, without any suggestion made and so without an
+    /// answer.
     pub unasked: usize,
-    /// How it stood on what was missed.
+    /// Its outcomes on missed incidents.
     pub missed: MissCounts,
 }
 
-/// What came of suggestions.
+/// Results of suggestions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct SuggestionCounts {
-    /// A person wanted the postmortem.
+    /// Accepted by a person.
     pub accepted: usize,
-    /// A person did not, by the reason they gave.
+    /// Dismissed by a person, by reason.
     pub dismissed: BTreeMap<DismissReason, usize>,
-    /// Nobody answered in seven working days.
+    /// Not answered within seven working days.
     pub lapsed: usize,
     /// Not answered yet.
     pub waiting: usize,
-    /// They waited in the bundle of another incident, and nobody was asked about them.
+    /// Bundled with another incident and not asked about separately.
     pub bundled: usize,
 }
 
-/// What came of postmortems that were opened by rule.
+/// Results of postmortems opened by rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct HoldCounts {
-    /// Done.
+    /// Completed.
     pub completed: usize,
-    /// Not held after all.
+    /// Declined.
     pub declined: usize,
-    /// Neither yet.
+    /// Still open.
     pub open: usize,
-    /// They wait in the bundle of another incident, and have none of their own.
+    /// Bundled with another incident, without a postmortem of their own.
     pub bundled: usize,
-    /// The reasons of those declined for which a person gave one.
+    /// Stated reasons for declining.
     pub dismissed: BTreeMap<DismissReason, usize>,
 }
 
-/// How a criterion stood on incidents for which a person had to ask.
+/// Outcomes of a criterion on incidents for which a person had to ask.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct MissCounts {
     /// Not met.
     pub not_met: usize,
     /// Unknown.
     pub unknown: usize,
-    /// Met as a shadow: it would have suggested them.
+    /// Met as a shadow, which would have suggested them.
     pub caught: usize,
-    /// The one that came closest to being met, where that is counted.
+    /// The incident on which it came closest to being met, where it is measured.
     pub closest: Option<ClosestMiss>,
 }
 
-/// A miss with how close it was.
+/// A missed incident, with its distance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClosestMiss {
     /// The incident.
     pub incident: IncidentId,
-    /// What was observed against what it takes.
+    /// Observed against required.
     pub measure: Measure,
 }
 
@@ -136,7 +138,8 @@ impl CriterionRecord {
         }
     }
 
-    /// Of the suggestions whose answer speaks for or against the criterion: how many were accepted.
+    /// Precision: accepted suggestions among those whose answer speaks for or against the
+    /// criterion.
     #[must_use]
     pub fn precision(&self) -> Proportion {
         let against = AGAINST
@@ -146,7 +149,7 @@ impl CriterionRecord {
         Proportion::of(self.suggested.accepted, self.suggested.accepted + against)
     }
 
-    /// Of all suggestions that were answered: how many were accepted.
+    /// Accepted suggestions among all answered ones.
     #[must_use]
     pub fn of_all_answers(&self) -> Proportion {
         Proportion::of(
@@ -165,7 +168,7 @@ impl CriterionRecord {
         if asks == Decision::None && !named(&announced.criteria) {
             return;
         }
-        // An answer to a suggestion stays one when a hold comes later.
+        // An answer to a suggestion remains one when a hold follows.
         let review = entry
             .review
             .as_ref()

@@ -1,10 +1,10 @@
-//! What the counts say, in sentences.
+//! Summaries of the precision report in sentences.
 
 use super::proportion::Proportion;
 use super::report::{CriterionRecord, PrecisionReport};
 
 impl CriterionRecord {
-    /// How many of its suggestions were accepted, and how sure that makes us.
+    /// Precision of the criterion in words.
     #[must_use]
     pub fn sentence(&self) -> String {
         let (share, all) = (self.precision(), self.of_all_answers());
@@ -53,7 +53,7 @@ impl CriterionRecord {
         )
     }
 
-    /// The reasons that count neither way, as they were given.
+    /// The dismissal reasons that are not counted.
     fn set_aside(&self) -> String {
         let given = self
             .suggested
@@ -84,7 +84,7 @@ fn accepted(share: &Proportion) -> String {
 }
 
 impl PrecisionReport {
-    /// How many of the incidents for which people asked the criteria had not seen.
+    /// Misses of all criteria in words.
     #[must_use]
     pub fn sentence(&self) -> String {
         match (self.requested, self.missed) {

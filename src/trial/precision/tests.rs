@@ -39,7 +39,7 @@ fn verdict(criterion: &str, outcome: Outcome, decision: Decision) -> Verdict {
     }
 }
 
-/// Suggested by those criteria (a `~` before a name makes a shadow), and not answered.
+/// An incident suggested by these criteria (`~` marks a shadow), without an answer.
 fn suggested(criteria: &[&str]) -> LedgerRecord {
     let live = criteria
         .iter()
@@ -84,7 +84,7 @@ fn suggested(criteria: &[&str]) -> LedgerRecord {
     }
 }
 
-/// Nothing was made known; each criterion with its outcome.
+/// An incident without an announcement; each criterion with its outcome.
 fn quiet(verdicts: &[(&str, Outcome)]) -> LedgerRecord {
     let mut row = suggested(&[]);
     (row.entry.decision, row.entry.announced, row.entry.standing) =
@@ -117,7 +117,7 @@ fn dismissed(row: LedgerRecord, reason: DismissReason) -> LedgerRecord {
     answered(row, Answer::Dismiss { reason })
 }
 
-/// Held by that criterion, with a postmortem that came to that.
+/// An incident held by that criterion, with a postmortem in that status.
 fn held(criterion: &str, status: PostmortemStatus) -> LedgerRecord {
     let mut row = suggested(&[criterion]);
     row.entry.verdicts[0].decision = Decision::Hold;
@@ -131,7 +131,7 @@ fn held(criterion: &str, status: PostmortemStatus) -> LedgerRecord {
     row
 }
 
-/// A person asks at that minute, and it is held for that.
+/// A person asks at that minute, and a postmortem is held for it.
 fn requested(mut row: LedgerRecord, minutes: i64) -> LedgerRecord {
     row.entry.requested_at = Some(at(minutes));
     row.entry
@@ -319,7 +319,7 @@ fn an_answer_stays_one_to_the_suggestion_when_a_hold_comes_later() {
         ),
         (1, 0, 1)
     );
-    // Without an answer nobody was asked for its sake.
+    // Without an answer it does not count as suggested.
     rose.entry.review = None;
     let long = of(&[rose], "long");
     assert_eq!((long.suggested.accepted, long.outranked), (0, 1));
@@ -385,13 +385,13 @@ fn what_people_had_to_ask_for_was_missed() {
         "People asked for a postmortem on 3 incidents; 3 of them no other criterion had suggested or held."
     );
 
-    // Suggested before, or met by itself later: nobody would have had to ask.
+    // Suggested before, or met by itself later: the request was not needed.
     let seen = [
         requested(suggested(&["long"]), 40),
         requested(suggested(&["long"]), 20),
     ];
     assert_eq!((counted(&seen).requested, counted(&seen).missed), (2, 0));
-    // Suggested for what was unknown at resolution; the hold has taken its place in what was made known.
+    // Suggested for an unknown outcome at resolution; the hold has replaced it in the announcement.
     let mut unknown = suggested(&["long"]);
     unknown.entry.verdicts[0].outcome = Outcome::Unknown;
     assert_eq!(counted(&[requested(unknown.clone(), 40)]).missed, 0);
