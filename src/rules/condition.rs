@@ -70,7 +70,7 @@ pub(crate) fn read(
     {
         faults.push(no_data.position.fault(
             file,
-            "where there is no data it is `unknown` (the default), `degraded` or `healthy`",
+            "`no_data` must be `unknown` (the default), `degraded` or `healthy`",
         ));
     }
     let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| {
@@ -107,7 +107,7 @@ pub(crate) fn read(
         faults.push(most.position.fault(
             file,
             format!(
-                "`max_series` is from 1 to {MOST_SERIES}, found {}",
+                "`max_series` must be from 1 to {MOST_SERIES}, found {}",
                 most.value
             ),
         ));
@@ -160,7 +160,7 @@ fn threshold(file: &str, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Opt
         Some((comparison, value)) if f64::is_finite(value) => Some(Threshold { comparison, value }),
         _ => {
             let message = format!(
-                "{trimmed:?} is no threshold; write a comparison and a number, for example \"> 0.02\" (one of > >= < <= == !=)"
+                "{trimmed:?} is not a threshold; write a comparison and a number, for example \"> 0.02\" (one of > >= < <= == !=)"
             );
             faults.push(text.position.fault(file, message));
             None
@@ -191,13 +191,13 @@ fn contradiction(degraded: Threshold, other: Threshold, is_near_miss: bool) -> O
             Some("`near_miss` must compare in the same direction as `degraded`".to_owned())
         }
         (true, true) if beyond => Some(
-            "`near_miss` is reached only after `degraded`, so it would never be seen".to_owned(),
+            "`near_miss` is reached only after `degraded`, so it would never take effect".to_owned(),
         ),
         (false, true) => {
-            Some("`recovered` must compare in the other direction than `degraded`".to_owned())
+            Some("`recovered` must compare in the opposite direction to `degraded`".to_owned())
         }
         (false, false) if beyond => {
-            Some("`recovered` and `degraded` hold at once between their values".to_owned())
+            Some("values between `recovered` and `degraded` would meet both thresholds; the ranges must not overlap".to_owned())
         }
         _ => None,
     }

@@ -36,11 +36,11 @@ pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlat
         if labels.value.is_empty() {
             faults.push(labels.position.fault(
                 file,
-                "`correlate_by` names no label; leave it out for `[service]`",
+                "`correlate_by` is empty; leave it out for the default, `[service]`",
             ));
         }
         for label in labels.value.iter().filter(|label| label.value.is_empty()) {
-            faults.push(label.position.fault(file, "a label has a name"));
+            faults.push(label.position.fault(file, "a label name must not be empty"));
         }
     }
     let seconds = |duration: Option<Duration>, otherwise| {

@@ -87,7 +87,7 @@ pub(crate) fn read(
     {
         faults.push(decision.position.fault(
             file,
-            "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`",
+            "the decision must be `hold` or `suggest`; to only observe the criterion, add `shadow: true`",
         ));
     }
     if let Some(shadow) = entry
@@ -95,7 +95,7 @@ pub(crate) fn read(
         .as_ref()
         .filter(|shadow| all_shadow && !shadow.value)
     {
-        let message = "the file says `shadow: true` at its top, for all of its criteria; leave this out, or move the criterion to a file without";
+        let message = "`shadow: true` at the top of the file applies to all its criteria; remove this line, or move the criterion to a file without it";
         faults.push(shadow.position.fault(file, message));
     }
     let on = entry.on?;
@@ -175,12 +175,12 @@ fn refuse_parameters_of_others(
             .collect::<Vec<_>>()
             .join(", ");
         let own = if own.is_empty() {
-            "it takes none but `where`".to_owned()
+            "its only parameter is `where`".to_owned()
         } else {
             format!("it takes {own}")
         };
         let message = format!(
-            "`{parameter}` is no parameter of `on: {}`; {own}",
+            "`{parameter}` is not a parameter of `on: {}`; {own}",
             kind.word
         );
         faults.push(node.key_position(parameter).fault(file, message));
@@ -239,14 +239,14 @@ impl CriterionReader<'_> {
             (Some(_), None) if !self.node.mentions("within") => {
                 self.fault_at_key(
                     "total",
-                    "`total` needs `within`: the window over which degraded time is summed",
+                    "`total` needs `within`, the window over which degraded time is summed",
                 );
                 return None;
             }
             (None, Some(_)) if !self.node.mentions("total") => {
                 self.fault_at_key(
                     "within",
-                    "`within` needs `total`: how much degraded time it takes in that window",
+                    "`within` needs `total`, the degraded time required in that window",
                 );
                 return None;
             }
@@ -254,7 +254,7 @@ impl CriterionReader<'_> {
         };
         if !self.node.mentions("longest") && !self.node.mentions("total") {
             self.fault_here(
-                "how long is long enough? give `longest` (one unbroken stretch), or `total` and `within` (summed over a window)",
+                "the duration is missing; give `longest` (one unbroken period), or `total` and `within` (sum over a window)",
             );
         }
         Some(CriterionTest::Degradation { longest, total })
@@ -265,7 +265,7 @@ impl CriterionReader<'_> {
             if !score.value.is_finite() || score.value < 0.0 {
                 self.faults.push(score.position.fault(
                     self.file,
-                    "`score_at_least` must be a number that is not negative",
+                    "`score_at_least` must be a number of at least 0",
                 ));
             }
             score.value
@@ -286,11 +286,11 @@ impl CriterionReader<'_> {
     fn recurrence(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
         if !self.node.mentions("times") {
             self.fault_here(
-                "`times` is missing: how often the same thing must have come, this time included",
+                "`times` is missing: the number of occurrences required, this one included",
             );
         }
         if !self.node.mentions("within") {
-            self.fault_here("`within` is missing: the window in which the same thing came back");
+            self.fault_here("`within` is missing: the window in which the occurrences must lie");
         }
         let times = self.count("times", entry.times.as_ref(), 2);
         let within = self.duration("within", entry.within.as_ref())?;

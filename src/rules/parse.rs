@@ -97,7 +97,7 @@ fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bo
         .filter(|(key, _)| shadow && matches!(key.name.as_str(), "conditions" | "correlation"))
     {
         let message = format!(
-            "`{}` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without",
+            "`{}` applies to all criteria, so a file with `shadow: true` cannot contain it; move it to a file without it",
             key.name
         );
         faults.push(key.position().fault(file, message));

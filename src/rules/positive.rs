@@ -15,7 +15,7 @@ pub(crate) fn positive(
         faults.push(
             duration
                 .position
-                .fault(file, format!("`{key}` must be longer than nothing")),
+                .fault(file, format!("`{key}` must be longer than zero")),
         );
     }
     duration.value.seconds

@@ -209,7 +209,7 @@ pub struct ParsedQuery {
 pub fn understand(text: &str) -> ParsedQuery {
     if text.len() > LONGEST {
         let why = format!(
-            "a query of {} bytes is too long to be looked at; {LONGEST} are read",
+            "a query of {} bytes is too long; the maximum is {LONGEST}",
             text.len()
         );
         return ParsedQuery {
@@ -224,13 +224,13 @@ pub fn understand(text: &str) -> ParsedQuery {
         },
         Err(why) => ParsedQuery {
             doubt: Some(why.clone()),
-            of_samples: Err(format!("this is no PromQL: {why}")),
+            of_samples: Err(format!("invalid PromQL: {why}")),
         },
     }
 }
 
-const RICHER: &str = "samples that are scraped or pushed answer a selector, rate, increase, sum, avg, min, max and count by labels, the ratio \
-                      of two of these, arithmetic with a number, and histogram_quantile; for anything richer name a Prometheus under `metrics`";
+const RICHER: &str = "scraped or pushed samples support only a selector, rate, increase, sum, avg, min, max and count by labels, the ratio \
+                      of two of these, arithmetic with a number, and histogram_quantile; for other queries name a Prometheus under `metrics`";
 
 fn richer<T>(what: &str) -> Result<T, String> {
     Err(format!("{what} needs a Prometheus: {RICHER}"))
@@ -238,7 +238,7 @@ fn richer<T>(what: &str) -> Result<T, String> {
 
 fn read(expression: &Expr, depth: usize) -> Result<PromqlQuery, String> {
     let Some(depth) = depth.checked_sub(1) else {
-        return richer("a query that nests so deep");
+        return richer("a query nested this deep");
     };
     match expression {
         Expr::Paren(inner) => read(&inner.expr, depth),
@@ -247,12 +247,12 @@ fn read(expression: &Expr, depth: usize) -> Result<PromqlQuery, String> {
         Expr::Aggregate(inner) => fold(inner, depth),
         Expr::Binary(inner) => binary(inner, depth),
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) => {
-            Err(format!("the query names no metric; {RICHER}"))
+            Err(format!("the query has no metric; {RICHER}"))
         }
         Expr::MatrixSelector(_) => {
-            Err("a range of samples is no value; write rate(…[5m]) or increase(…[5m])".to_owned())
+            Err("a range of samples is not a value; write rate(…[5m]) or increase(…[5m])".to_owned())
         }
-        Expr::Unary(_) => richer("the sign"),
+        Expr::Unary(_) => richer("a unary sign"),
         Expr::Subquery(_) => richer("a subquery"),
         Expr::Extension(_) => richer("this"),
     }
@@ -292,7 +292,7 @@ fn function(call: &Call, depth: usize) -> Result<PromqlQuery, String> {
             Expr::MatrixSelector(matrix) => {
                 let over = Seconds::try_from(matrix.range.as_secs()).unwrap_or(Seconds::MAX);
                 if over == 0 {
-                    return Err(format!("the window of {name} is shorter than a second"));
+                    return Err(format!("the window of {name} is shorter than one second"));
                 }
                 Ok(PromqlQuery::Change {
                     of: selector(&matrix.vs)?,
@@ -307,7 +307,7 @@ fn function(call: &Call, depth: usize) -> Result<PromqlQuery, String> {
                 share: share.val,
                 of: Box::new(read(of, depth)?),
             }),
-            _ => richer("a quantile that is no number"),
+            _ => richer("a quantile that is not a number"),
         },
         (name, _) => richer(&format!("`{name}`")),
     }
@@ -351,14 +351,14 @@ fn binary(found: &BinaryExpr, depth: usize) -> Result<PromqlQuery, String> {
         "/" => BinaryOperator::Divide,
         ">" | "<" | ">=" | "<=" | "==" | "!=" => {
             return Err(format!(
-                "`{sign}` does not belong into the query: write it under `degraded`, `near_miss` or `recovered`"
+                "`{sign}` does not belong in the query; write it under `degraded`, `near_miss` or `recovered`"
             ));
         }
         other => return richer(&format!("`{other}`")),
     };
     match (unwrapped(&found.lhs), unwrapped(&found.rhs)) {
         (Expr::NumberLiteral(_), Expr::NumberLiteral(_)) => {
-            Err(format!("the query names no metric; {RICHER}"))
+            Err(format!("the query has no metric; {RICHER}"))
         }
         (of, Expr::NumberLiteral(number)) => Ok(PromqlQuery::Scaled {
             of: Box::new(read(of, depth)?),

@@ -20,15 +20,15 @@ pub enum StoreError {
     },
     /// The disk is full, read-only or failing. Senders should retry later.
     #[error(
-        "nothing can be stored ({0}): free some disk space, or make the database's directory writable"
+        "the database cannot be written ({0}): free some disk space, or make the database's directory writable"
     )]
     Full(String),
     /// The database server is unreachable or the connection broke. Senders should retry later.
     /// After a break during a commit its outcome is unknown: repeated messages are recognised.
-    #[error("the database cannot be reached ({0}): it is tried again until it can")]
+    #[error("the database cannot be reached ({0}); the connection is retried")]
     Away(String),
     /// Another process leads, or has already applied these records: reload before continuing.
-    #[error("another judge has taken over")]
+    #[error("another replica has become the leader")]
     Fenced,
     /// Any other error, with the failed operation.
     #[error(transparent)]
@@ -82,11 +82,11 @@ pub(crate) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError 
         | &SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::Full(format!("{noun}: {told}")),
         &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             StoreError::Other(anyhow::anyhow!(
-                "{noun}: the database does not let this user in ({told}): correct the user or the password file under `storage:`"
+                "{noun}: the database rejects this user ({told}): correct the user or the password file under `storage:`"
             ))
         }
         &SqlState::INVALID_CATALOG_NAME => StoreError::Other(anyhow::anyhow!(
-            "{noun}: {told}: make it with `createdb`, or name another under `storage:`"
+            "{noun}: {told}: create it with `createdb`, or name another under `storage:`"
         )),
         // 08: connection, 57P: shutting down or starting, 53: no connection left, 25P: idle too
         // long in a transaction.

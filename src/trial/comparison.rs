@@ -169,7 +169,7 @@ pub fn compare(before: &BacktestResult, after: &BacktestResult) -> Vec<IncidentC
             decided_at: None,
             bundle: None,
             criteria: Vec::new(),
-            sentence: "Under these rules it is no incident of its own.".to_owned(),
+            sentence: "Under these rules it is not an incident of its own.".to_owned(),
             ..case.clone()
         };
         let compared = |shift| IncidentComparison {

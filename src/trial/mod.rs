@@ -153,7 +153,7 @@ fn compare(expect: &Expectation, state: &State, differences: &mut Vec<Difference
                 criterion,
                 shown(wanted),
                 "no verdict".to_owned(),
-                "there is no incident, or no criterion of this name",
+                "there is no incident, or no criterion with this name",
             ),
         }
     }

@@ -82,7 +82,7 @@ fn no_condition(entry: &ScenarioSamples, conditions: &[ConditionRule]) -> Differ
         line: entry.line,
         what: "samples".to_owned(),
         expected: format!("a condition `{}`", entry.condition),
-        got: "the rules have none of this name".to_owned(),
+        got: "the rules have no condition with this name".to_owned(),
         why: meant,
     }
 }

@@ -96,8 +96,8 @@ fn a_condition_that_the_rules_do_not_have_is_told() {
     );
     assert_eq!(
         told,
-        "  at 0m: samples\n    - a condition `checkout-error`\n    + the rules have none of this name\n      did you mean `checkout-errors`?\n  \
-         at 0m: samples\n    - a condition `zzz`\n    + the rules have none of this name\n"
+        "  at 0m: samples\n    - a condition `checkout-error`\n    + the rules have no condition with this name\n      did you mean `checkout-errors`?\n  \
+         at 0m: samples\n    - a condition `zzz`\n    + the rules have no condition with this name\n"
     );
 }
 

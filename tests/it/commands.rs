@@ -145,7 +145,7 @@ fn check_looks_into_the_rules_that_scenarios_name() {
         (ended.code, ended.said.trim()),
         (
             Some(1),
-            "r.test.yaml:2:64: no rule file named here has a criterion `lang`; did you mean `long`?"
+            "r.test.yaml:2:64: none of these rule files has a criterion `lang`; did you mean `long`?"
         )
     );
 }

@@ -130,9 +130,9 @@ fn what_a_shadow_file_may_not_say_is_told() {
             "shadow: true\ncriteria:\n- {name: a, on: outage, decision: hold, shadow: false}\ncorrelation: {settle: 1m}\nconditions: []"
         ),
         [
-            "r.yaml:3:49: the file says `shadow: true` at its top, for all of its criteria; leave this out, or move the criterion to a file without",
-            "r.yaml:4:1: `correlation` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without",
-            "r.yaml:5:1: `conditions` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without",
+            "r.yaml:3:49: `shadow: true` at the top of the file applies to all its criteria; remove this line, or move the criterion to a file without it",
+            "r.yaml:4:1: `correlation` applies to all criteria, so a file with `shadow: true` cannot contain it; move it to a file without it",
+            "r.yaml:5:1: `conditions` applies to all criteria, so a file with `shadow: true` cannot contain it; move it to a file without it",
         ]
     );
     let told = faults(
@@ -265,7 +265,7 @@ fn one_run_finds_every_fault_of_an_entry() {
             "2:9: this must be one word",
             "4:3: unknown key `longst`; did you mean `longest`?",
             "5:10: \"soon\" is no duration",
-            "6:11: `within` must be longer than nothing",
+            "6:11: `within` must be longer than zero",
             "7:11: expected `true` or `false`",
             "8:17: `signal` has no field `nam`",
         ],
@@ -276,9 +276,9 @@ fn one_run_finds_every_fault_of_an_entry() {
             "2:3: `metrics` is missing",
             "3:3: unknown key `servce`; did you mean `service`?",
             "4:10: `query` is empty",
-            "5:13: \"0.02\" is no threshold",
-            "6:14: \"> x\" is no threshold",
-            "7:10: `every` must be longer than nothing",
+            "5:13: \"0.02\" is not a threshold",
+            "6:14: \"> x\" is not a threshold",
+            "7:10: `every` must be longer than zero",
             "8:8: \"5\" is no duration",
         ],
     );
@@ -298,7 +298,7 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: outage, longest: 3m, decision: hold",
         "longest: 3m",
-        "`longest` is no parameter of `on: outage`; it takes none but `where`",
+        "`longest` is not a parameter of `on: outage`; its only parameter is `where`",
     );
     criterion_fault(
         "name: a, on: recurrence, times: 3, within: 1d, quiet_for: 1d, decision: hold",
@@ -308,7 +308,7 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: degradation, decision: hold",
         "{name",
-        "how long is long enough",
+        "the duration is missing",
     );
     criterion_fault(
         "name: a, on: degradation, total: 1h, decision: hold",
@@ -328,7 +328,7 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: degradation, longest: 0m, decision: hold",
         "0m",
-        "longer than nothing",
+        "longer than zero",
     );
     criterion_fault(
         "name: a, on: degradation, longest: -5m, decision: hold",
@@ -368,12 +368,12 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: near_miss, score_at_least: -1, decision: hold",
         "-1",
-        "not negative",
+        "a number of at least 0",
     );
     criterion_fault(
         "name: a, on: near_miss, score_at_least: .nan, decision: hold",
         ".nan",
-        "not negative",
+        "a number of at least 0",
     );
     criterion_fault(
         "name: a, on: near_miss, at_most: 1 a week, decision: hold",
@@ -393,7 +393,7 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: near_miss, quiet_for: 0d, decision: hold",
         "0d",
-        "longer than nothing",
+        "longer than zero",
     );
     criterion_fault("name: a, on: outage", "{name", "`decision` is missing");
     criterion_fault(
@@ -453,16 +453,16 @@ fn conditions_that_contradict_themselves_are_faults() {
         ))[0]
             .clone()
     };
-    assert!(fault("degraded: 0.02").contains("is no threshold"));
-    assert!(fault("degraded: '> much'").contains("is no threshold"));
-    assert!(fault("degraded: '> inf'").contains("is no threshold"));
-    assert!(fault("degraded: '=> 3'").contains("is no threshold"));
+    assert!(fault("degraded: 0.02").contains("is not a threshold"));
+    assert!(fault("degraded: '> much'").contains("is not a threshold"));
+    assert!(fault("degraded: '> inf'").contains("is not a threshold"));
+    assert!(fault("degraded: '=> 3'").contains("is not a threshold"));
     assert!(fault("degraded: '> 2', near_miss: '< 1'").contains("same direction"));
-    assert!(fault("degraded: '> 2', near_miss: '> 3'").contains("never be seen"));
-    assert!(fault("degraded: '< 2', near_miss: '< 1'").contains("never be seen"));
+    assert!(fault("degraded: '> 2', near_miss: '> 3'").contains("never take effect"));
+    assert!(fault("degraded: '< 2', near_miss: '< 1'").contains("never take effect"));
     assert!(fault("degraded: '> 2', recovered: '> 1'").contains("other direction"));
-    assert!(fault("degraded: '> 2', recovered: '< 3'").contains("hold at once"));
-    assert!(fault("degraded: '> 2', every: 0s").contains("longer than nothing"));
+    assert!(fault("degraded: '> 2', recovered: '< 3'").contains("meet both thresholds"));
+    assert!(fault("degraded: '> 2', every: 0s").contains("longer than zero"));
     assert!(
         fault("degraded: '> 2', no_data: near_miss")
             .contains("`unknown` (the default), `degraded` or `healthy`")

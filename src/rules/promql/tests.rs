@@ -85,7 +85,7 @@ fn what_is_richer_says_so() {
     refused("rate(sum(a)[5m:1m])", "rate of anything but a selector");
     refused("a offset 5m", "`offset`");
     refused(r#"{job="a"}"#, "does not name its metric");
-    refused("3", "names no metric");
+    refused("3", "has no metric");
     refused(
         &format!("{}a{}", "(".repeat(40), ")".repeat(40)),
         "nests so deep",

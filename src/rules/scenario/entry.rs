@@ -132,7 +132,7 @@ pub(crate) fn events(
         if let Some(at) = entry.at.as_ref().filter(|at| at.value.seconds < above.at) {
             faults.push(at.position.fault(
                 file,
-                "this is before the event above it; events stand in the order of time",
+                "this is before the event above it; list events in order of time",
             ));
         }
         above.at = entry
@@ -178,7 +178,7 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
             .join(", ");
         faults.push(
             node.position()
-                .fault(file, format!("what happened? give one of {list}")),
+                .fault(file, format!("the kind of event is missing; give one of {list}")),
         );
         return None;
     };
@@ -205,7 +205,7 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
     {
         faults.push(
             node.key_position(key)
-                .fault(file, format!("`{key}` says nothing about `{kind}`")),
+                .fault(file, format!("`{key}` does not apply to `{kind}`")),
         );
     }
     Some(kind)
@@ -222,10 +222,10 @@ fn samples(file: &str, node: &Node, entry: EventEntry) -> Result<ScenarioSamples
     let condition = samples.filter(|name| !name.trim().is_empty());
     let condition = condition.ok_or_else(|| {
         node.key_position(SAMPLES)
-            .fault(file, "`samples` needs the name of a condition of the rules")
+            .fault(file, "`samples` needs the name of a condition in the rules")
     })?;
     let missing = || {
-        node.position().fault(file, "`values` is missing: for example \"0x3 0.03x40 _x2 stale 0\", one each time it is evaluated")
+        node.position().fault(file, "`values` is missing: for example \"0x3 0.03x40 _x2 stale 0\", one value per evaluation")
     };
     let given = series::SeriesValues {
         condition,
@@ -252,7 +252,7 @@ fn event(
         name.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
             fault(
                 kind,
-                format!("`{kind}` needs a few words: its name, or what happened"),
+                format!("`{kind}` needs a text: its name or a description"),
             )
         })
     };
@@ -293,7 +293,7 @@ fn event(
                 }
                 AlertStatus::Resolved => {
                     let (labels, starts, severity) = firing(&before.events, &name, service.as_deref(), &entry.labels)
-                        .ok_or_else(|| fault("alert", format!("no firing `{name}` with the same service and labels stands before this")))?;
+                        .ok_or_else(|| fault("alert", format!("no firing `{name}` with the same service and labels precedes this")))?;
                     ScenarioFact::Alert {
                         alert: ScenarioAlert { severity, ..alert },
                         labels,
@@ -346,7 +346,7 @@ fn event(
             {
                 return Err(fault(
                     "closeness",
-                    "`closeness` goes from 0 to 1".to_owned(),
+                    "`closeness` must be from 0 to 1".to_owned(),
                 ));
             }
             ScenarioFact::NearMiss(NearMissReport {
@@ -499,6 +499,6 @@ fn acknowledged(before: &Before, name: &str) -> Result<ScenarioEvent, String> {
     .map(|name| format!("; did you mean `{name}`?"))
     .unwrap_or_default();
     Err(format!(
-        "no alert, condition or declaration `{name}` stands before this{meant}"
+        "no alert, condition or declaration `{name}` precedes this{meant}"
     ))
 }

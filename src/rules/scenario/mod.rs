@@ -48,7 +48,7 @@ impl ScenarioFile {
             position.fault(
                 file,
                 format!(
-                    "no rule file named here has a criterion `{}`{meant}",
+                    "none of these rule files has a criterion `{}`{meant}",
                     name.escape_debug()
                 ),
             )
@@ -201,7 +201,7 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectatio
     {
         faults.push(node.position().fault(
             file,
-            "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`",
+            "the expectation is empty; give `decision`, `criteria`, `incidents` or `postmortems`",
         ));
     }
     Some(Expectation {

@@ -57,7 +57,7 @@ pub(crate) fn read(
 fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
     let bad = || {
         format!(
-            "{word:?} is no value; write a number, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`"
+            "{word:?} is not a value; write a number, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`"
         )
     };
     if word == "stale" {
@@ -101,7 +101,7 @@ fn add(
 ) -> Result<(), String> {
     if count > MOST_VALUES.saturating_sub(values.len()) {
         return Err(format!(
-            "with {word:?} there are more than {MOST_VALUES} values"
+            "with {word:?} the samples exceed {MOST_VALUES} values"
         ));
     }
     values.extend((0..count).map(value));
@@ -195,7 +195,7 @@ mod tests {
             "stalex2", "0x1f", "1,2", "1e", "--1", ".", "ünx", "1ä",
         ] {
             let fault = values(text).unwrap_err();
-            assert!(fault.contains("is no value"), "{text}: {fault}");
+            assert!(fault.contains("is not a value"), "{text}: {fault}");
         }
     }
 
@@ -218,7 +218,7 @@ mod tests {
             "_x99999999999999999999999",
         ] {
             assert!(
-                values(text).unwrap_err().contains("more than 10000 values"),
+                values(text).unwrap_err().contains("exceed 10000 values"),
                 "{text}"
             );
         }

@@ -198,7 +198,7 @@ fn faults_say_what_to_do() {
     };
     starts(
         "  - {at: 1m, service: shop}",
-        "s.test.yaml:6:5: what happened? give one of `alert`",
+        "s.test.yaml:6:5: the kind of event is missing; give one of `alert`",
     );
     starts(
         "  - {at: 1m, alert: A}",
@@ -218,7 +218,7 @@ fn faults_say_what_to_do() {
     );
     starts(
         "  - {at: 1m, note: A, state: healthy}",
-        "s.test.yaml:6:23: `state` says nothing about `note`",
+        "s.test.yaml:6:23: `state` does not apply to `note`",
     );
     starts(
         "  - {at: 1m, note: A, sevrity: critical}",
@@ -238,7 +238,7 @@ fn faults_say_what_to_do() {
     );
     starts(
         "  - {at: 1m, near_miss: A, closeness: 2}",
-        "s.test.yaml:6:28: `closeness` goes from 0 to 1",
+        "s.test.yaml:6:28: `closeness` must be from 0 to 1",
     );
     starts(
         "  - {at: 1m, samples: A}",
@@ -254,23 +254,23 @@ fn faults_say_what_to_do() {
     );
     starts(
         "  - {at: 1m, samples: A, values: '0x3 1y2 5'}",
-        "s.test.yaml:6:39: \"1y2\" is no value",
+        "s.test.yaml:6:39: \"1y2\" is not a value",
     );
     starts(
         "  - {at: 1m, samples: A, values: '0 1x99999'}",
-        "s.test.yaml:6:37: with \"1x99999\" there are more than 10000 values",
+        "s.test.yaml:6:37: with \"1x99999\" the samples exceed 10000 values",
     );
     starts(
         "  - {at: 1m, samples: A, values: '0', service: s}",
-        "s.test.yaml:6:39: `service` says nothing about `samples`",
+        "s.test.yaml:6:39: `service` does not apply to `samples`",
     );
     starts(
         "  - {at: 1m, samples: A, values: '0', value: 3}",
-        "s.test.yaml:6:39: `value` says nothing about `samples`",
+        "s.test.yaml:6:39: `value` does not apply to `samples`",
     );
     starts(
         "  - {at: 1m, note: A, values: '0'}",
-        "s.test.yaml:6:23: `values` says nothing about `note`",
+        "s.test.yaml:6:23: `values` does not apply to `note`",
     );
     starts(
         "  - {at: 2m, samples: A, values: '0'}\n  - {at: 1m, note: B}",
@@ -324,7 +324,7 @@ fn criteria_that_the_rules_do_not_have_are_named() {
     assert_eq!(faults.len(), 1);
     assert_eq!(
         faults[0].to_string(),
-        "f:3:66: no rule file named here has a criterion `askd`; did you mean `asked`?"
+        "f:3:66: none of these rule files has a criterion `askd`; did you mean `asked`?"
     );
 }
 

@@ -9,18 +9,18 @@ impl CriterionRecord {
     pub fn sentence(&self) -> String {
         let (share, all) = (self.precision(), self.of_all_answers());
         let what = if self.shadow {
-            "incidents that it would have suggested and others did"
+            "matching incidents suggested by other criteria"
         } else {
             "answered suggestions"
         };
         let aside = all.of - share.of;
         let main = match (share.of, aside) {
             (0, 0) if self.shadow => {
-                return "No incident that it would have suggested was put to anybody and answered."
+                return "No matching incident suggested by other criteria was answered."
                     .to_owned();
             }
-            (0, 0) => return "No suggestion of it was answered.".to_owned(),
-            (0, _) => "No answer speaks for or against it".to_owned(),
+            (0, 0) => return "None of its suggestions was answered.".to_owned(),
+            (0, _) => "No answer counts for or against it".to_owned(),
             _ => format!(
                 "{} of {} {what} {}",
                 share.right,
@@ -48,7 +48,7 @@ impl CriterionRecord {
             )
         };
         format!(
-            "{main}. {dismissed} dismissed as {}, which says nothing of the criterion{with_them}.",
+            "{main}. {dismissed} dismissed as {}, which says nothing about the criterion{with_them}.",
             self.set_aside()
         )
     }
@@ -89,13 +89,13 @@ impl PrecisionReport {
     pub fn sentence(&self) -> String {
         match (self.requested, self.missed) {
             (0, _) => "Nobody asked for a postmortem.".to_owned(),
-            (1, 0) => "People asked for a postmortem on 1 incident, which a criterion had suggested or held as well.".to_owned(),
+            (1, 0) => "People asked for a postmortem on 1 incident, which a criterion had also suggested or held.".to_owned(),
             (1, _) => "People asked for a postmortem on 1 incident, which no other criterion had suggested or held.".to_owned(),
             (asked, 0) => {
-                format!("People asked for a postmortem on {asked} incidents; a criterion had suggested or held each of them as well.")
+                format!("People asked for a postmortem on {asked} incidents; a criterion had also suggested or held each of them.")
             }
             (asked, missed) => {
-                format!("People asked for a postmortem on {asked} incidents; {missed} of them no other criterion had suggested or held.")
+                format!("People asked for a postmortem on {asked} incidents; no other criterion had suggested or held {missed} of them.")
             }
         }
     }

@@ -235,11 +235,11 @@ fn few_answers_tell_nothing() {
     )];
     assert_eq!(
         of(&aside, "long").sentence(),
-        "No answer speaks for or against it. 1 was dismissed as already covered, which says nothing of the criterion."
+        "No answer counts for or against it. 1 was dismissed as already covered, which says nothing about the criterion."
     );
     assert_eq!(
         of(&[suggested(&["long"])], "long").sentence(),
-        "No suggestion of it was answered."
+        "None of its suggestions was answered."
     );
 }
 
@@ -345,7 +345,7 @@ fn a_shadow_is_judged_by_what_people_said_to_others() {
         ),
         (3, 1, 1, 2, 2)
     );
-    let words = "1 of 2 incidents that it would have suggested and others did was accepted: too few to tell.";
+    let words = "1 of 2 matching incidents suggested by other criteria was accepted: too few to tell.";
     assert_eq!(record.sentence(), words);
 }
 
@@ -382,7 +382,7 @@ fn what_people_had_to_ask_for_was_missed() {
     );
     assert_eq!(
         found.sentence(),
-        "People asked for a postmortem on 3 incidents; 3 of them no other criterion had suggested or held."
+        "People asked for a postmortem on 3 incidents; no other criterion had suggested or held 3 of them."
     );
 
     // Suggested before, or met by itself later: the request was not needed.
