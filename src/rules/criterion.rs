@@ -263,10 +263,11 @@ impl CriterionReader<'_> {
     fn near_miss(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
         let score_at_least = entry.score_at_least.as_ref().map_or(0.0, |score| {
             if !score.value.is_finite() || score.value < 0.0 {
-                self.faults.push(score.position.fault(
-                    self.file,
-                    "`score_at_least` must be a number of at least 0",
-                ));
+                self.faults.push(
+                    score
+                        .position
+                        .fault(self.file, "`score_at_least` must be a number of at least 0"),
+                );
             }
             score.value
         });

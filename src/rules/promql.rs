@@ -249,9 +249,9 @@ fn read(expression: &Expr, depth: usize) -> Result<PromqlQuery, String> {
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) => {
             Err(format!("the query has no metric; {RICHER}"))
         }
-        Expr::MatrixSelector(_) => {
-            Err("a range of samples is not a value; write rate(…[5m]) or increase(…[5m])".to_owned())
-        }
+        Expr::MatrixSelector(_) => Err(
+            "a range of samples is not a value; write rate(…[5m]) or increase(…[5m])".to_owned(),
+        ),
         Expr::Unary(_) => richer("a unary sign"),
         Expr::Subquery(_) => richer("a subquery"),
         Expr::Extension(_) => richer("this"),

@@ -176,10 +176,10 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
             .map(|(kind, _)| format!("`{kind}`"))
             .collect::<Vec<_>>()
             .join(", ");
-        faults.push(
-            node.position()
-                .fault(file, format!("the kind of event is missing; give one of {list}")),
-        );
+        faults.push(node.position().fault(
+            file,
+            format!("the kind of event is missing; give one of {list}"),
+        ));
         return None;
     };
     if let Some((second, _)) = present.next() {
@@ -292,8 +292,20 @@ fn event(
                     }
                 }
                 AlertStatus::Resolved => {
-                    let (labels, starts, severity) = firing(&before.events, &name, service.as_deref(), &entry.labels)
-                        .ok_or_else(|| fault("alert", format!("no firing `{name}` with the same service and labels precedes this")))?;
+                    let (labels, starts, severity) = firing(
+                        &before.events,
+                        &name,
+                        service.as_deref(),
+                        &entry.labels,
+                    )
+                    .ok_or_else(|| {
+                        fault(
+                            "alert",
+                            format!(
+                                "no firing `{name}` with the same service and labels precedes this"
+                            ),
+                        )
+                    })?;
                     ScenarioFact::Alert {
                         alert: ScenarioAlert { severity, ..alert },
                         labels,

@@ -16,8 +16,7 @@ impl CriterionRecord {
         let aside = all.of - share.of;
         let main = match (share.of, aside) {
             (0, 0) if self.shadow => {
-                return "No matching incident suggested by other criteria was answered."
-                    .to_owned();
+                return "No matching incident suggested by other criteria was answered.".to_owned();
             }
             (0, 0) => return "None of its suggestions was answered.".to_owned(),
             (0, _) => "No answer counts for or against it".to_owned(),

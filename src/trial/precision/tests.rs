@@ -345,7 +345,8 @@ fn a_shadow_is_judged_by_what_people_said_to_others() {
         ),
         (3, 1, 1, 2, 2)
     );
-    let words = "1 of 2 matching incidents suggested by other criteria was accepted: too few to tell.";
+    let words =
+        "1 of 2 matching incidents suggested by other criteria was accepted: too few to tell.";
     assert_eq!(record.sentence(), words);
 }
 
