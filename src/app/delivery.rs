@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::App;
 use super::settings::Settings;
-use crate::deliver::outcome::DeliveryOutcome;
 use crate::deliver::{backoff, files};
 use crate::model::delivery::DeliveryAction;
+use crate::model::delivery::DeliveryOutcome;
 use crate::model::time::Time;
 use crate::postmortem;
 use crate::store::error::StoreError;

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::credentials::{ServerAccess, TlsMaterial};
 use super::http::{HttpClient, RedirectPolicy};
-use crate::deliver::outcome::DeliveryOutcome;
+use crate::model::delivery::DeliveryOutcome;
 use crate::model::time::Time;
 
 /// SNS waits fifteen seconds for us, and we answer after this.

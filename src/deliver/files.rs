@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use super::outcome::DeliveryOutcome;
+use crate::model::delivery::DeliveryOutcome;
 
 /// The longest name written: file systems take 255 bytes, and the temporary name needs a few.
 const LONGEST_NAME: usize = 240;

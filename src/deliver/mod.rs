@@ -2,7 +2,6 @@
 //! so each must be harmless when repeated. And asks the outside what has to be known of it.
 
 pub(crate) mod files;
-pub(crate) mod outcome;
 
 use chrono::Duration;
 

@@ -316,10 +316,13 @@ fn a_server_gives_a_calendar_once_while_it_is_the_same() {
     version.store(2, Ordering::Relaxed);
     assert_eq!(ask(&seen).unwrap().unwrap().0, "cal2");
     version.store(3, Ordering::Relaxed);
-    assert_eq!(ask(&seen), Err("it is larger than 4 MB".to_owned()));
+    assert_eq!(
+        ask(&seen),
+        Err("the response is larger than 4 MB".to_owned())
+    );
     version.store(4, Ordering::Relaxed);
     assert_eq!(
         ask(&seen),
-        Err("its server answers with status 503".to_owned())
+        Err("its server responds with status 503".to_owned())
     );
 }

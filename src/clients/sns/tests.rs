@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use super::{MAX_RESPONSE_BYTES, SnsClient, TIMEOUT};
 use crate::clients::credentials::ServerAccess;
 use crate::clients::http::{HttpClient, RedirectPolicy};
-use crate::deliver::outcome::DeliveryOutcome;
+use crate::model::delivery::DeliveryOutcome;
 use crate::model::time::Time;
 
 /// Answers everybody the same, and counts them.
