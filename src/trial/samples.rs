@@ -67,7 +67,7 @@ impl Series<'_> {
             .readings
             .iter()
             .flat_map(|(at, reading)| watch.step(self.rule, *at, *reading));
-        let called = ConditionIdentity::by(self.rule);
+        let called = ConditionIdentity::from_rule(self.rule);
         turns.map(|turn| called.event(labels, &turn)).collect()
     }
 }

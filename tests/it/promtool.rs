@@ -298,7 +298,7 @@ fn degraded_time_is_what_prometheus_counts() {
             let turns = watch.step(rule, minute(at), reading);
             let events = turns
                 .iter()
-                .map(|turn| ConditionIdentity::by(rule).event(&Labels::new(), turn))
+                .map(|turn| ConditionIdentity::from_rule(rule).event(&Labels::new(), turn))
                 .collect();
             state.apply(events, &policy, minute(at));
         }

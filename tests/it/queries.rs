@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use afterword::engine::conditions::promql_subset::SampleBuffer;
+use afterword::engine::conditions::promql_subset::sample_buffer::SampleBuffer;
 use afterword::model::labels::Labels;
 use afterword::model::sample::Sample;
 use afterword::rules::promql::understand;

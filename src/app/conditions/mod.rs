@@ -38,7 +38,7 @@ use crate::clients::prometheus::PrometheusClient;
 use crate::clients::scrape::Scraper;
 use crate::config::metrics::MetricsKind;
 use crate::engine::conditions::evaluator::ConditionEvaluator;
-use crate::engine::conditions::promql_subset::SampleBuffer;
+use crate::engine::conditions::promql_subset::sample_buffer::SampleBuffer;
 use crate::model::event::Event;
 use crate::model::sample::Sample;
 use crate::model::time::Time;

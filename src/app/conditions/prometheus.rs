@@ -19,7 +19,7 @@ use crate::clients::prometheus::PrometheusClient;
 use crate::clients::query_response::QueryResponse;
 use crate::config::metrics::PrometheusServer as Settings;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
-use crate::engine::conditions::promql_subset::InstantVector;
+use crate::engine::conditions::promql_subset::sample_buffer::InstantVector;
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::time::Time;

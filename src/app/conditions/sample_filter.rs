@@ -1,7 +1,7 @@
 //! What the conditions on one entry of `metrics:` ask of the samples that come from it. All others are dropped where they come in.
 
 use crate::config::metrics::{MetricsKind, MetricsSource};
-use crate::engine::conditions::promql_subset::UP;
+use crate::engine::conditions::promql_subset::sample_buffer::UP;
 use crate::ingest::metric_filter::MetricFilter;
 use crate::model::fault::{Fault, nearest};
 use crate::model::sample::Sample;

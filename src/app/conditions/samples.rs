@@ -8,7 +8,7 @@ use super::{DRAWN_BACK, Entry, instant, kept, looks_back, wait_until};
 use crate::app::sync::lock;
 use crate::config::metrics::ScrapeConfig;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
-use crate::engine::conditions::promql_subset::{InstantVector, SampleBuffer, UP};
+use crate::engine::conditions::promql_subset::sample_buffer::{InstantVector, SampleBuffer, UP};
 use crate::model::event::Event;
 use crate::model::time::Time;
 use crate::rules::promql::PromqlQuery;

@@ -12,7 +12,7 @@ use super::{Entry, kept, kept_back, wait_until};
 use crate::app::sync::lock;
 use crate::clients::scrape::{ScrapedPage, Scraper};
 use crate::config::metrics::{ScrapeConfig, ScrapeTarget as Target};
-use crate::engine::conditions::promql_subset::{SampleBuffer, UP};
+use crate::engine::conditions::promql_subset::sample_buffer::{SampleBuffer, UP};
 use crate::ingest::exposition;
 use crate::ingest::exposition::format::Format;
 use crate::ingest::exposition::metadata;

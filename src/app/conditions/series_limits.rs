@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use chrono::TimeDelta;
 
-use crate::engine::conditions::promql_subset::MOST_SERIES;
+use crate::engine::conditions::promql_subset::sample_buffer::MOST_SERIES;
 use crate::model::sample::Sample;
 use crate::model::time::Time;
 

@@ -13,7 +13,7 @@ use super::server::Server;
 use crate::clients::error::ClientError;
 use crate::clients::query_response::Series;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
-use crate::engine::conditions::promql_subset::InstantVector;
+use crate::engine::conditions::promql_subset::sample_buffer::InstantVector;
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::time::Time;

@@ -1,43 +1,44 @@
-//! One condition over all series that its query gives: which of them are watched, and what happens to those that come, go, or cannot be asked.
+//! The evaluation of one condition over all series of its query: series that come and go, failed
+//! queries, and late answers.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::promql_subset::InstantVector;
+use super::promql_subset::sample_buffer::InstantVector;
 use super::state_machine::{ConditionIdentity, Observation, SeriesStateMachine, StateChange};
 use crate::model::event::{ConditionState, Event};
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
 
-/// A series that gave nothing for so long is not expected back.
+/// The time after which an absent series is dropped.
 const GONE_AFTER: TimeDelta = TimeDelta::hours(1);
-/// How long the past can still be asked once there is an answer again.
+/// The longest time after which missed evaluations are still made up for.
 const FILLED_WITHIN: TimeDelta = TimeDelta::hours(24);
 
-/// What one evaluation brought.
+/// The result of a query at one evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum QueryResult {
-    /// These series, and no others.
+    /// All series.
     Whole(InstantVector),
-    /// These series, each of which can be relied on; of others nobody knows.
+    /// Some series; the state of others is unknown.
     Partial(InstantVector),
-    /// Nothing that can be relied on: nobody answered, or not all who know something, or what answered had not looked itself. A sum over what
-    /// some of those who were asked know is a number like any other, and a wrong one.
+    /// No reliable result: no answer, an incomplete one, or one from a server that had not scraped
+    /// itself. A sum over some of the series looks like any other number, and is wrong.
     Failed,
 }
 
-/// What is remembered of a condition between evaluations.
+/// The state of a condition between evaluations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct ConditionEvaluator {
-    /// As it is known now.
+    /// The series as known now.
     live: Timeline,
-    /// What was not answered and may still be.
+    /// Failed evaluations that may still be answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     past: Option<UnansweredPeriod>,
-    /// The condition as it was when last evaluated: what it asked, and by what its events are known.
+    /// The condition at the last evaluation, as text.
     #[serde(default)]
     defined: String,
     #[serde(default)]
@@ -51,7 +52,7 @@ struct Timeline {
     last: Option<Time>,
     #[serde(with = "pairs")]
     series: BTreeMap<Labels, Series>,
-    /// How many series the last answer had beyond those that are watched.
+    /// The number of series in the last answer beyond the limit.
     #[serde(default)]
     left_out: usize,
 }
@@ -61,25 +62,25 @@ struct Series {
     watch: SeriesStateMachine,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     absent_since: Option<Time>,
-    /// Since when it is what it was last reported.
+    /// The start of the last reported state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     since: Option<Time>,
 }
 
-/// The evaluations that nobody had answered, to be made up for: from how it was when the first of them was not.
+/// Failed evaluations to be made up for, with the series as they were before the first of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct UnansweredPeriod {
-    /// The first evaluation that was not answered.
+    /// The first failed evaluation.
     first: Time,
     timeline: Timeline,
     /// The first evaluation that is still without an answer.
     next: Time,
-    /// Series that have been called unknown meanwhile, and since when.
+    /// Series that were reported unknown meanwhile, and since when.
     #[serde(with = "pairs")]
     unknown: BTreeMap<Labels, Time>,
-    /// Whether something was answered meanwhile, so that more than unknown was told.
+    /// True if a later evaluation was answered, so that other states were reported too.
     overtaken: bool,
-    /// Nothing was measured before: that there was nothing then is not unknown.
+    /// True if there was no earlier evaluation: absence is then not unknown.
     new: bool,
 }
 
@@ -120,7 +121,8 @@ impl ConditionEvaluator {
         });
     }
 
-    /// The evaluation at `at`: what it makes known. What is not later than the last one changes nothing.
+    /// Evaluates at `at`; gives events of changed states. One that is not later than the last is
+    /// ignored.
     pub(crate) fn evaluate(
         &mut self,
         rule: &ConditionRule,
@@ -145,7 +147,7 @@ impl ConditionEvaluator {
             }
         }
         self.past.take_if(|past| at - past.next > FILLED_WITHIN);
-        let called = ConditionIdentity::by(rule);
+        let called = ConditionIdentity::from_rule(rule);
         events.extend(
             turns
                 .iter()
@@ -154,8 +156,9 @@ impl ConditionEvaluator {
         events
     }
 
-    /// Answers to the first evaluations that were not answered, in order of time and without a gap: what they make known corrects what was
-    /// called unknown meanwhile. They may go on beyond the last evaluation, and are evaluations themselves there.
+    /// Makes up for failed evaluations by late answers, from the first on and without a gap; gives
+    /// events that correct what was reported unknown. Answers beyond the last evaluation are new
+    /// evaluations.
     pub(crate) fn fill(
         &mut self,
         rule: &ConditionRule,
@@ -174,7 +177,7 @@ impl ConditionEvaluator {
             return events;
         };
         let reaches = |at: Time| self.live.last.is_none_or(|last| at >= last);
-        // What is missing at the very end may only be late.
+        // Failures at the end may only be late.
         let late = answers
             .iter()
             .rev()
@@ -200,7 +203,7 @@ impl ConditionEvaluator {
             .unknown
             .extract_if(.., |_, unknown_at| *unknown_at < past.next)
         {
-            // Where there was nothing yet, nothing is known better.
+            // Without any series there is nothing to correct.
             if !past.timeline.series.is_empty() {
                 let was = before
                     .get(&labels)
@@ -214,14 +217,14 @@ impl ConditionEvaluator {
                 if past.overtaken {
                     self.live.reconcile(&past, *at, &mut turns);
                 }
-                // Where there never was anything, nothing is known better than it is now.
+                // Without any evaluation the series as known now stay.
                 if past.timeline.last.is_some() {
                     self.live = past.timeline;
                 }
             }
             _ => self.past = Some(past),
         }
-        let called = ConditionIdentity::by(rule);
+        let called = ConditionIdentity::from_rule(rule);
         events.extend(
             turns
                 .iter()
@@ -234,7 +237,7 @@ impl ConditionEvaluator {
         events
     }
 
-    /// What is to be told when nobody watches any more.
+    /// The events that end the condition: active states become unknown.
     #[must_use]
     pub(crate) fn end(&self, at: Time) -> Vec<Event> {
         let on = |state| matches!(state, ConditionState::Degraded | ConditionState::NearMiss);
@@ -249,10 +252,11 @@ impl ConditionEvaluator {
             .collect()
     }
 
-    /// A condition that asks something else begins anew, but goes on from the state that was reported; of another service it ends there.
+    /// Starts anew if the condition has changed, from the reported states; under another identity
+    /// the former one ends.
     fn redefine(&mut self, rule: &ConditionRule, at: Time) -> Vec<Event> {
         let mut events = Vec::new();
-        let called = Some(ConditionIdentity::by(rule));
+        let called = Some(ConditionIdentity::from_rule(rule));
         if self.called != called {
             if self.called.is_some() {
                 events = self.end(at);
@@ -298,8 +302,8 @@ impl QueryResult {
     }
 }
 
-/// The turns of a series that had been called unknown from `unknown_at` on, made such that they come after that: what it was at that very
-/// instant is told a moment later, and holds from then. `was`: what it was before all of them.
+/// Moves the changes of a series that was reported unknown at `unknown_at` after that: its state at
+/// that instant is reported a microsecond later. `was` is its state before all changes.
 fn correct(turns: &mut Vec<StateChange>, unknown_at: Time, was: ConditionState) {
     let (mut past, later): (Vec<StateChange>, Vec<StateChange>) =
         turns.iter().partition(|turn| turn.at <= unknown_at);
@@ -309,7 +313,7 @@ fn correct(turns: &mut Vec<StateChange>, unknown_at: Time, was: ConditionState) 
         since: None,
         value: None,
     });
-    // Those of the same instant are told by the one that follows.
+    // Changes of the same instant are covered by the one that follows.
     past.retain(|turn| turn.at < unknown_at);
     if known.state != ConditionState::Unknown {
         let since = if known.at == unknown_at {
@@ -337,7 +341,7 @@ impl Timeline {
         })
     }
 
-    /// Adds turns to what `known` is for series that were told otherwise here, since less was known.
+    /// Adds changes for series that were reported otherwise, since less was known.
     fn reconcile(
         &self,
         past: &UnansweredPeriod,
@@ -400,7 +404,7 @@ impl Timeline {
         self.left_out = 0;
         let mut gone = Vec::new();
         for (labels, value) in found {
-            // Who is there takes the place of who is not.
+            // A present series replaces the one absent longest.
             if self.series.len() >= rule.max_series {
                 gone.extend(
                     self.longest_absent()
@@ -418,7 +422,7 @@ impl Timeline {
             );
         }
         if self.series.is_empty() {
-            // Nothing was ever there: that too can be healthy, degraded or unknown, as the condition says.
+            // No series at all is healthy, degraded or unknown, as `no_data` says.
             report(
                 &Labels::new(),
                 self.series.entry(Labels::new()).or_default(),
@@ -431,7 +435,7 @@ impl Timeline {
                 .is_some_and(|since| at - since >= GONE_AFTER)
         };
         let alone = self.series.len() == 1;
-        // What spoke for the condition while there was nothing has no more to say once there is something.
+        // The stand-in without labels ends once there is a series.
         let over = |labels: &Labels, series: &Series| {
             if labels.is_empty() {
                 !alone && series.absent_since.is_some()
@@ -449,7 +453,7 @@ impl Timeline {
                 .reported()
                 .is_some_and(|state| state != ConditionState::Healthy)
         });
-        // A moment later: what another turned to at this instant may be what it is remembered with.
+        // A microsecond later, since another change may have happened at this instant.
         let end = StateChange {
             state: ConditionState::Healthy,
             at: at + TimeDelta::microseconds(1),
@@ -458,7 +462,7 @@ impl Timeline {
         };
         turns.extend(ends.map(|(labels, _)| (labels, end)));
         if self.series.is_empty() {
-            // The last one is gone for good: the condition speaks for itself again.
+            // The last series is gone: the stand-in without labels returns.
             let mut stand_in = Series::default();
             let found = stand_in.watch.step(rule, at, missing);
             stand_in.absent_since = Some(at);
@@ -468,7 +472,7 @@ impl Timeline {
         turns
     }
 
-    /// The series that has been absent longest, if any is.
+    /// The series absent longest, if any is absent.
     fn longest_absent(&self) -> Option<Labels> {
         let absent = self
             .series
@@ -478,7 +482,7 @@ impl Timeline {
     }
 }
 
-/// Label sets are no keys of JSON: maps by them are lists of pairs there.
+/// Maps by label sets as lists of pairs, since JSON keys are strings.
 mod pairs {
     use std::collections::BTreeMap;
 

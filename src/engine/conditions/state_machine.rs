@@ -1,6 +1,8 @@
-//! A metric condition stepping over the samples of one series, with Prometheus's own meaning of `for` and `keep_firing_for`.
+//! The state machine of a metric condition over one series, with Prometheus's meaning of `for` and
+//! `keep_firing_for`.
 //!
-//! The machine is that of `rules/alerting.go`; around it stand hysteresis, what absence means, near misses, and the time when nobody looked.
+//! It follows `rules/alerting.go`, and adds hysteresis, absence, near misses and gaps between
+//! evaluations.
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
@@ -10,14 +12,14 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
 
-/// What an evaluation found of one series.
+/// The value of one series at an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Observation {
     /// The series had this value, in the unit of the query.
     Value(f64),
     /// The series was not in the answer.
     Absent,
-    /// There was no answer.
+    /// The query failed.
     Failed,
 }
 
@@ -28,7 +30,7 @@ pub struct StateChange {
     pub state: ConditionState,
     /// The evaluation at which it was noticed.
     pub at: Time,
-    /// When it came to be so, if that was before `at`.
+    /// The start of the state, if that was before `at`.
     pub since: Option<Time>,
     /// The value found at `at`, if there was one.
     pub value: Option<f64>,
@@ -57,7 +59,7 @@ pub enum AlertPhase {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct AlertStateMachine {
     phase: AlertPhase,
-    /// The first evaluation at which a firing one no longer held.
+    /// The first evaluation at which a firing alert no longer held.
     kept_since: Option<Time>,
 }
 
@@ -75,7 +77,7 @@ impl AlertStateMachine {
         }
     }
 
-    /// One evaluation. When it ends what was firing: since when that has not held.
+    /// Steps one evaluation. If it resolves a firing alert, gives since when that has not held.
     fn step(&mut self, rule: &ConditionRule, at: Time, holds: bool) -> Option<Time> {
         if holds {
             self.kept_since = None;
@@ -100,20 +102,20 @@ impl AlertStateMachine {
     }
 }
 
-/// What is remembered of one series of one condition between evaluations. Starts as `SeriesStateMachine::default()`.
+/// The state of one series of one condition between evaluations. Starts as `SeriesStateMachine::default()`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SeriesStateMachine {
     last: Option<Time>,
     degraded: AlertStateMachine,
     near_miss: AlertStateMachine,
-    /// It fired and `recovered` has not been met since.
+    /// True if it fired and `recovered` has not been met since.
     latched: bool,
     reported: Option<ConditionState>,
-    /// The end of the last stretch of which nobody can say what it was.
+    /// The end of the last unknown time.
     known_from: Option<Time>,
 }
 
-/// What a reading says of the two thresholds.
+/// The thresholds that an observation meets.
 #[derive(Clone, Copy)]
 struct ThresholdsMet {
     degraded: bool,
@@ -127,7 +129,7 @@ impl SeriesStateMachine {
         self.degraded.phase
     }
 
-    /// A watch that begins anew, but goes on from the state that `other` reported.
+    /// A new state machine that goes on from the state that `other` reported.
     #[must_use]
     pub fn resumed(other: &Self) -> Self {
         Self {
@@ -149,7 +151,8 @@ impl SeriesStateMachine {
         self.reported
     }
 
-    /// The evaluation at `at`, with the turns it makes known in the order of their time. What is not later than the last one changes nothing.
+    /// Steps the evaluation at `at`; gives changes of the reported state in order. One that is not
+    /// later than the last is ignored.
     pub fn step(
         &mut self,
         rule: &ConditionRule,
@@ -162,7 +165,7 @@ impl SeriesStateMachine {
                 return turns;
             }
             if at - last > max_gap(rule) {
-                // That it held before and after proves nothing of the time between.
+                // Values before and after a gap prove nothing about the time between.
                 self.degraded.drop_pending();
                 self.near_miss.drop_pending();
                 turns.extend(self.report(StateChange {
@@ -184,7 +187,7 @@ impl SeriesStateMachine {
             since: None,
             value: None,
         };
-        let turn = match self.found(rule, reading) {
+        let turn = match self.thresholds(rule, reading) {
             // As in Prometheus, a failed evaluation leaves everything as it was.
             None if reading == Observation::Failed => unknown,
             None => {
@@ -218,8 +221,8 @@ impl SeriesStateMachine {
         turns
     }
 
-    /// What the reading says; `None`: nobody can say.
-    fn found(&self, rule: &ConditionRule, reading: Observation) -> Option<ThresholdsMet> {
+    /// The thresholds that an observation meets; `None` if unknown.
+    fn thresholds(&self, rule: &ConditionRule, reading: Observation) -> Option<ThresholdsMet> {
         match reading {
             Observation::Value(value) => {
                 let held = self.latched
@@ -250,7 +253,7 @@ impl SeriesStateMachine {
         }
     }
 
-    /// Steps both alerts; gives since when what this ended has not held, the later of the two.
+    /// Steps both alerts; gives the later time since which a resolved one has not held.
     fn advance(
         &mut self,
         rule: &ConditionRule,
@@ -259,14 +262,14 @@ impl SeriesStateMachine {
         value: Option<f64>,
     ) -> Option<Time> {
         let degraded = self.degraded.step(rule, at, found.degraded);
-        // What is absent has not recovered.
+        // An absent series has not recovered.
         self.latched =
             self.degraded.firing().is_some() && (found.degraded || self.latched && value.is_none());
         let near_miss = self.near_miss.step(rule, at, found.near_miss);
         degraded.max(near_miss)
     }
 
-    /// The state to report and since when it has been so.
+    /// The state to report, and its start.
     fn state(&self, at: Time, ended: Option<Time>) -> (ConditionState, Time) {
         match (self.degraded.firing(), self.near_miss.firing()) {
             (Some(active_at), _) => (ConditionState::Degraded, active_at),
@@ -279,21 +282,21 @@ impl SeriesStateMachine {
         }
     }
 
-    /// The turn, if it is one.
+    /// The change, unless the state was reported already.
     fn report(&mut self, turn: StateChange) -> Option<StateChange> {
         let before = self.reported.replace(turn.state);
-        // A series that is healthy when it is first seen has not turned.
+        // A series that is healthy at first has not changed.
         let news = before.unwrap_or(ConditionState::Healthy) != turn.state;
         news.then_some(turn)
     }
 }
 
-/// How far apart two evaluations may be before nobody looked in between: a few may come late or be missed.
+/// The longest time between evaluations that is not a gap: a few may come late or be missed.
 fn max_gap(rule: &ConditionRule) -> TimeDelta {
     TimeDelta::seconds(4 * rule.every)
 }
 
-/// By what the events of a condition are known.
+/// The parts of a condition rule that identify its events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConditionIdentity {
     name: String,
@@ -303,9 +306,9 @@ pub struct ConditionIdentity {
 }
 
 impl ConditionIdentity {
-    /// As the rules call it.
+    /// The identity of a rule.
     #[must_use]
-    pub fn by(rule: &ConditionRule) -> Self {
+    pub fn from_rule(rule: &ConditionRule) -> Self {
         let ConditionRule {
             name,
             service,
@@ -321,7 +324,7 @@ impl ConditionIdentity {
         }
     }
 
-    /// The event that tells of a turn of the series with these labels.
+    /// The event of a state change of the series with these labels.
     #[must_use]
     pub fn event(&self, labels: &Labels, turn: &StateChange) -> Event {
         let StateChange {

@@ -301,8 +301,12 @@ fn sentences(
         Outcome::Met => (
             format!("{taken} (threshold {required})."),
             format!(
-                "With {} fewer it would not have been met.",
-                steps(measure.lower - measure.required + 1.0)
+                "With {} it would not have been met.",
+                wording::count(
+                    measure.lower - measure.required + 1.0,
+                    "fewer manual step",
+                    "fewer manual steps"
+                )
             ),
         ),
         Outcome::Unknown => (
@@ -336,8 +340,12 @@ fn sentences(
             (
                 sentence,
                 format!(
-                    "{} more would meet it.",
-                    steps(measure.required - measure.upper)
+                    "{} would meet it.",
+                    wording::count(
+                        measure.required - measure.upper,
+                        "more manual step",
+                        "more manual steps"
+                    )
                 ),
             )
         }

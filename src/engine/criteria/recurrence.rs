@@ -56,7 +56,6 @@ fn sentences(
 ) -> (String, String) {
     let within = period(within);
     let times = count(measure.lower, "time", "times");
-    let occurrences = |number| count(number, "occurrence", "occurrences");
     match outcome {
         Outcome::Met => (
             format!(
@@ -64,8 +63,12 @@ fn sentences(
                 measure.required
             ),
             format!(
-                "With {} fewer within {within} it would not have been met.",
-                occurrences(measure.lower - measure.required + 1.0)
+                "With {} within {within} it would not have been met.",
+                count(
+                    measure.lower - measure.required + 1.0,
+                    "fewer occurrence",
+                    "fewer occurrences"
+                )
             ),
         ),
         Outcome::Unknown => (
@@ -92,8 +95,8 @@ fn sentences(
             (
                 sentence,
                 format!(
-                    "{} more within {within} would meet it.",
-                    occurrences(lacking)
+                    "{} within {within} would meet it.",
+                    count(lacking, "more occurrence", "more occurrences")
                 ),
             )
         }

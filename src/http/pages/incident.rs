@@ -385,7 +385,7 @@ mod tests {
         let html = page(&sample::model::incident());
         for wanted in [
             "Postmortem suggested",
-            "Checkout was degraded for 47m in one stretch; 30m is enough.",
+            "Checkout was degraded for 47m without a break (threshold 30m).",
             "47m (threshold 30m)",
             "direct dependency: payments",
             "Ada L.",

@@ -1,39 +1,39 @@
-//! Whether anybody looked: samples that are pushed end as their sender does, and its silence is no answer.
+//! Silence of pushed samples: a target that stops sending without an end marker gives no answer.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::TimeDelta;
 
-use super::{LE, LOOKBACK, PACED, SampleBuffer, UP, last};
+use super::sample_buffer::{LE, LOOKBACK, PACED, SampleBuffer, UP, last};
 use crate::engine::conditions::evaluator::QueryResult;
 use crate::model::labels::Labels;
 use crate::model::sample::is_stale;
 use crate::model::time::Time;
 use crate::rules::promql::PromqlQuery;
 
-/// Whose series it is: of the target that `job` and `instance` name, or its own where it has not both.
+/// The target of a series: `job` and `instance`, or the series itself without both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Target<'a> {
     Named(&'a str, &'a str),
     Alone(&'a str, &'a Labels),
 }
 
-/// How a series or a target stands, the surest first: of a target that counts which its surest series says.
+/// The liveness of a series; that of a target is the first of its series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Liveness {
-    /// Its newest sample is no older than half as much again as they are usually apart.
-    GoesOn,
-    /// Nothing came any more, and nobody said that it ended.
+    /// The newest sample is at most one and a half intervals old.
+    Live,
+    /// No samples came any more, without an end marker.
     Silent,
-    /// It was marked as ended.
+    /// Marked as ended.
     Ended,
 }
 
 impl SampleBuffer {
-    /// What a query on pushed samples gives at `at`, as far as somebody looked.
+    /// The result of a query on pushed samples at `at`, without what silent targets would have sent.
     ///
-    /// A target that fell silent without an end leaves open what its series would say. Where the query has no series that goes on, whoever it may
-    /// be about must go on: without anybody, or with one of them silent, there is no answer.
+    /// The series of a silent target are left out. If no series of the query is live, all targets it
+    /// may be about must be: with none, or a silent one, there is no answer.
     #[must_use]
     pub fn answer_of_pushed(&self, query: &PromqlQuery, at: Time) -> QueryResult {
         let (mut targets, mut own) = (BTreeMap::new(), Vec::new());
@@ -46,7 +46,7 @@ impl SampleBuffer {
                 .flatten()
                 .filter(|(labels, _)| selector.takes(labels))
             {
-                let target = note(&mut targets, &selector.name, labels, samples, at);
+                let target = record(&mut targets, &selector.name, labels, samples, at);
                 own.extend(target.map(|target| (target, labels)));
             }
         }
@@ -56,20 +56,22 @@ impl SampleBuffer {
                 .iter()
                 .any(|selector| selector.may_be_about(labels));
             if asked || owners.contains(&target(UP, labels)) {
-                note(&mut targets, UP, labels, samples, at);
+                record(&mut targets, UP, labels, samples, at);
             }
         }
         let stands = |with: Liveness| targets.iter().any(move |(_, standing)| *standing == with);
         let own_goes_on = owners
             .iter()
-            .any(|owner| targets.get(owner) == Some(&Liveness::GoesOn));
-        if !stands(Liveness::GoesOn) || !own_goes_on && stands(Liveness::Silent) {
+            .any(|owner| targets.get(owner) == Some(&Liveness::Live));
+        if !stands(Liveness::Live) || !own_goes_on && stands(Liveness::Silent) {
             return QueryResult::Failed;
         }
         let silent = own
             .iter()
             .filter(|(target, _)| targets.get(target) == Some(&Liveness::Silent));
-        let open: BTreeSet<Labels> = silent.map(|(_, labels)| told_as(query, labels)).collect();
+        let open: BTreeSet<Labels> = silent
+            .map(|(_, labels)| result_labels(query, labels))
+            .collect();
         let values = self.answer(query, at);
         if open.is_empty() {
             return QueryResult::Whole(values);
@@ -90,8 +92,8 @@ fn target<'a>(name: &'a str, labels: &'a Labels) -> Target<'a> {
     }
 }
 
-/// Notes how the target of a series stands by it; nothing where the series began only later.
-fn note<'a>(
+/// Records the liveness of a series for its target; `None` if the series began later.
+fn record<'a>(
     targets: &mut BTreeMap<Target<'a>, Liveness>,
     name: &'a str,
     labels: &'a Labels,
@@ -102,7 +104,7 @@ fn note<'a>(
     let standing = if is_stale(value) {
         Liveness::Ended
     } else if at - taken <= within(samples) {
-        Liveness::GoesOn
+        Liveness::Live
     } else {
         Liveness::Silent
     };
@@ -114,7 +116,7 @@ fn note<'a>(
     Some(target)
 }
 
-/// How long a sample of a series vouches for whoever took it. As long as a sample stands, where one cannot tell yet how often they come.
+/// The age up to which a sample shows a live sender; the lookback while the interval is unknown.
 fn within(samples: &VecDeque<(Time, f64)>) -> TimeDelta {
     let mut times = samples.iter().rev().take(PACED).map(|(at, _)| *at);
     let mut later = times.next();
@@ -127,15 +129,15 @@ fn within(samples: &VecDeque<(Time, f64)>) -> TimeDelta {
         .map_or(LOOKBACK, |pace| (*pace + *pace / 2).min(LOOKBACK))
 }
 
-/// The labels by which a query tells of a series with `labels`.
-fn told_as(query: &PromqlQuery, labels: &Labels) -> Labels {
+/// The labels in a query's result of a series with `labels`.
+fn result_labels(query: &PromqlQuery, labels: &Labels) -> Labels {
     match query {
         PromqlQuery::Newest(_) | PromqlQuery::Change { .. } => labels.clone(),
-        PromqlQuery::Fold { of, groups, .. } => groups.of(&told_as(of, labels)),
-        PromqlQuery::Ratio { of, agree, .. } => agree.of(&told_as(of, labels)),
-        PromqlQuery::Scaled { of, .. } => told_as(of, labels),
+        PromqlQuery::Fold { of, groups, .. } => groups.of(&result_labels(of, labels)),
+        PromqlQuery::Ratio { of, agree, .. } => agree.of(&result_labels(of, labels)),
+        PromqlQuery::Scaled { of, .. } => result_labels(of, labels),
         PromqlQuery::Quantile { of, .. } => {
-            let mut labels = told_as(of, labels);
+            let mut labels = result_labels(of, labels);
             labels.remove(LE);
             labels
         }

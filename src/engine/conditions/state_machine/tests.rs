@@ -389,7 +389,7 @@ fn a_turn_becomes_an_event() {
     let turns: Vec<_> = (0..3)
         .flat_map(|at| watch.step(&rule, minute(at), Observation::Value(3.5)))
         .collect();
-    let event = ConditionIdentity::by(&rule).event(&labels, &turns[0]);
+    let event = ConditionIdentity::from_rule(&rule).event(&labels, &turns[0]);
     assert_eq!(
         (&*event.source, event.service.as_deref(), event.occurred_at),
         ("prom", Some("shop"), minute(2))

@@ -44,8 +44,8 @@ fn overview() -> String {
         CriterionKind::Degradation,
         Outcome::NotMet,
         Some(Measure::new(1440.0, 1440.0, 1800.0, Unit::Seconds)),
-        "Search was degraded 24m of the 30m it takes.",
-        "6m more would have opened one.",
+        "Search was degraded for 24m without a break (threshold 30m).",
+        "Another 6m of degraded time would have met the threshold.",
     )];
     let reach = |criterion: &str, decision, possible, why: &str| Reach {
         criterion: criterion.to_owned(),
