@@ -44,6 +44,7 @@ fn known(of: Of, text: &str) -> BTreeSet<String> {
     let (_, list) = fault
         .split_once("known: ")
         .or_else(|| fault.split_once("known are "))
+        .or_else(|| fault.split_once("expected one of "))
         .unwrap_or_else(|| panic!("no list in {fault}"));
     list.split(',')
         .map(|word| word.trim().trim_matches('`').to_owned())
