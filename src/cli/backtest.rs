@@ -1,4 +1,4 @@
-//! `afterword backtest`: what other rules would have decided over the same facts.
+//! `afterword backtest`: the decisions that other rules would have made over the same events.
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
@@ -25,36 +25,36 @@ use crate::trial::comparison::{BacktestReport, DecisionChange, IncidentCompariso
 use crate::trial::csv;
 use crate::yaml::scalar::Duration;
 
-/// Incidents that fare as before and are listed by a table; the other formats list all.
+/// Maximum number of incidents with an unchanged decision in a table; the other formats list all.
 const UNCHANGED: usize = 20;
 
-/// Incidents that fare otherwise and are listed by a table.
+/// Maximum number of incidents with a changed decision in a table.
 const CHANGED: usize = 1000;
-/// Characters of a cell at the most.
+/// Maximum length of a table cell, in characters.
 const WIDEST: usize = 160;
 
-/// Which rules, over which facts, and how to tell.
+/// Arguments of `afterword backtest`.
 #[derive(Debug, Args)]
 pub(crate) struct Backtest {
-    /// The rules to try: a directory or a file. Those that the settings name, if none is named.
+    /// Rules to try: a directory or a file; by default the rules in the settings.
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
-    /// The rules to compare with. Those that held at the time, as the log says, if none is named.
+    /// Rules to compare with; by default those in use at the time, according to the event log.
     #[arg(long, value_name = "DIR")]
     against: Option<PathBuf>,
-    /// Tell only of incidents that began since: 90d, 12h, 2026-01-31. Everything, if not given.
+    /// Report only incidents that began since then, as 90d, 12h or 2026-01-31; by default all.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Facts from a file, not from the database: what `afterword export` wrote, or a normalised event a line.
+    /// Read events from a file instead of the database: an `afterword export`, or one normalized event per line.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
-    /// Facts from what a Prometheus remembers: its address, or the name of an entry of `metrics:`.
+    /// Read alert history from a Prometheus server: its URL, or the name of an entry in `metrics:`.
     #[arg(long, value_name = "URL", conflicts_with = "events")]
     prometheus: Option<String>,
-    /// Look at that Prometheus only once in so long: a server that has much to do answers sooner, and times are exact to it.
+    /// Query resolution for Prometheus; a longer step puts less load on the server but makes times less precise.
     #[arg(long, value_name = "TIME", requires = "prometheus")]
     step: Option<String>,
-    /// How it is told: a table for people, json or csv for programs.
+    /// Output format: table for people, json or csv for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     #[command(flatten)]
@@ -79,7 +79,7 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
         .as_deref()
         .map(|text| time_parse::read(text, now, TimeDelta::zero()));
     if let Some(None) = from {
-        complain(&format!("--since is no time; give {}", time_parse::FORMS));
+        complain(&format!("--since is not a time; use {}", time_parse::FORMS));
         return USAGE;
     }
     let rules = match asked
@@ -128,7 +128,7 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
                 Format::Table => say(&table(&report)),
             }
             if report.records == 0 {
-                complain("afterword: there are no facts to judge");
+                complain("afterword: there are no events to judge");
                 return FAULTS;
             }
             0
@@ -146,7 +146,7 @@ fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, Fault> {
         Facts::Log if matches!(&settings.place, DatabaseLocation::Sqlite(path) if !path.exists()) =>
         {
             return Err(anyhow::anyhow!(
-                "there is no database {} yet; name other facts by --events or --prometheus",
+                "the database {} does not exist; give other events with --events or --prometheus",
                 settings.place
             )
             .into());
@@ -171,14 +171,14 @@ fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, Fault> {
             reason = "from 0 to 1000"
         )]
         bar.set_position((done * 1000.0) as u64);
-        bar.set_message(format!("{events} events"));
+        bar.set_message(counted(events, "event"));
         ControlFlow::Continue(())
     });
     bar.finish_and_clear();
     report
 }
 
-/// The rules of a directory or file; faults are told.
+/// Loads the rules of a directory or file and prints their faults.
 fn rules_in(path: &Path) -> Result<RuleSet, u8> {
     let files = if path.is_dir() {
         matching(&path.join("*.yaml"))
@@ -187,7 +187,7 @@ fn rules_in(path: &Path) -> Result<RuleSet, u8> {
     };
     if files.is_empty() {
         complain(&format!(
-            "{}: there is no rule file (*.yaml) in this directory",
+            "{}: this directory has no rule files (*.yaml)",
             path.display()
         ));
         return Err(FAULTS);
@@ -203,17 +203,24 @@ fn rules_in(path: &Path) -> Result<RuleSet, u8> {
     Err(FAULTS)
 }
 
+/// A count with its noun in the singular or plural.
+fn counted(count: impl std::fmt::Display, noun: &str) -> String {
+    let count = count.to_string();
+    let plural = if count == "1" { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
 fn table(report: &BacktestReport) -> String {
     let count = |shift| report.shifts.get(&shift).copied().unwrap_or_default();
     let time = |at: Time| at.format("%F %R").to_string();
     let (before, after) = (report.before, report.after);
     let mut text = format!(
-        "{} incidents from {} to {} ({} events), compared with {}.\n\
-         Held {}, before {}: {} newly, {} no longer. Suggested {}, before {}: {} newly, {} no longer.\n",
-        after.incidents,
+        "{} from {} to {} ({}), compared with {}.\n\
+         Held: {} (before: {}; {} newly, {} no longer). Suggested: {} (before: {}; {} newly, {} no longer).\n",
+        counted(after.incidents, "incident"),
         time(report.from),
         time(report.until),
-        report.events,
+        counted(report.events, "event"),
         report.against,
         after.held,
         before.held,
@@ -226,11 +233,13 @@ fn table(report: &BacktestReport) -> String {
     );
     let (rose, fell) = (report.rose(), report.fell());
     if rose + fell > 0 {
-        text.push_str(&format!("{rose} of the newly held were suggested before; {fell} of those no longer held are suggested now.\n"));
+        text.push_str(&format!(
+            "Of these, {rose} rose from suggested to held and {fell} fell from held to suggested.\n"
+        ));
     }
     if before.bundled + after.bundled > 0 {
         text.push_str(&format!(
-            "{} of these wait in the postmortem of another, before {}.\n",
+            "Bundled into the postmortem of another incident: {} (before: {}).\n",
             after.bundled, before.bundled
         ));
     }
@@ -265,20 +274,21 @@ fn table(report: &BacktestReport) -> String {
     }
     if left_out > 0 {
         text.push_str(&format!(
-            "{left_out} more are not listed; `--format csv` lists all.\n"
+            "{} not listed; `--format csv` lists all.\n",
+            counted(left_out, "more incident")
         ));
     }
-    let rows = report.criteria.iter().map(|counted| {
-        let name = if counted.shadow {
-            format!("{} (shadow)", counted.criterion)
+    let rows = report.criteria.iter().map(|tally| {
+        let name = if tally.shadow {
+            format!("{} (shadow)", tally.criterion)
         } else {
-            counted.criterion.clone()
+            tally.criterion.clone()
         };
         [
             name,
-            counted.met.to_string(),
-            counted.unknown.to_string(),
-            counted.decided.to_string(),
+            tally.met.to_string(),
+            tally.unknown.to_string(),
+            tally.decided.to_string(),
         ]
     });
     text.push_str(&format!(
@@ -303,7 +313,7 @@ fn laid_out<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [Stri
     table
 }
 
-/// What senders wrote must not steer the terminal, and one long word not widen every row.
+/// Removes control characters, which must not reach the terminal, and shortens long cells.
 fn plain(text: &str) -> String {
     let mut shown: String = text
         .chars()

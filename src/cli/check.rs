@@ -1,4 +1,4 @@
-//! `afterword check`: every fault of settings, rules and scenarios, in one run.
+//! `afterword check`: reports all faults of settings, rules and scenarios in one run.
 
 use std::path::{Path, PathBuf};
 
@@ -13,21 +13,21 @@ use crate::rules;
 use crate::rules::rule_set::RuleSet;
 use crate::rules::scenario::ScenarioFile;
 
-/// What to check, and how to tell.
+/// Arguments of `afterword check`.
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Settings files, rule files, scenario files, or directories of them; afterword.yaml if none is named.
+    /// Settings, rule and scenario files, or directories of them; by default afterword.yaml.
     paths: Vec<PathBuf>,
-    /// How faults are told: text for people, json for programs.
+    /// Output format: text for people, json for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// A body as a source sends it: prints the events that come of it.
+    /// File with a request body as a source sends it; prints the events read from it.
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
-    /// The source that reads the sample; needed where the settings name several.
+    /// Source that reads the sample; required if the settings have several.
     #[arg(long, requires = "sample", value_name = "NAME")]
     source: Option<String>,
-    /// A header that comes beside the sample, as `Name: value`; may be given again.
+    /// Header sent with the sample, as `Name: value`; may be repeated.
     #[arg(long, requires = "sample", value_name = "HEADER")]
     header: Vec<String>,
 }
@@ -38,14 +38,14 @@ enum Format {
     Json,
 }
 
-/// The result; this is also its shape as JSON.
+/// Result of the check, serialized as is for `--format json`.
 #[derive(Debug, Serialize)]
 struct Report {
-    /// How many files were looked at.
+    /// Number of files checked.
     files: usize,
-    /// In the order of files and places.
+    /// Sorted by file and position.
     faults: Vec<Fault>,
-    /// What may be wrong, and does not keep anything from being in force.
+    /// Likely mistakes that do not prevent the settings from being used.
     warnings: Vec<Fault>,
 }
 
@@ -56,9 +56,7 @@ pub(crate) fn check(asked: &Check) -> u8 {
             [] => &default[0],
             [one] => one,
             _ => {
-                return super::check_sample::usage(
-                    "a sample is read by the sources of one settings file",
-                );
+                return super::check_sample::usage("--sample takes at most one settings file");
             }
         };
         return super::check_sample::sample(
@@ -108,7 +106,7 @@ fn run(paths: &[PathBuf]) -> Report {
             vec![path.clone()]
         };
         if found.is_empty() {
-            let message = "there is no .yaml file in this directory".to_owned();
+            let message = "this directory has no .yaml files".to_owned();
             faults.push(Fault {
                 file: path.display().to_string(),
                 line: 1,
@@ -157,7 +155,7 @@ fn run(paths: &[PathBuf]) -> Report {
     }
 }
 
-/// The rules that a scenario file names, or every fault that keeps them from being read.
+/// Rules that a scenario file names, or all faults found while reading them.
 pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<Fault>> {
     let beside = Path::new(name).parent().unwrap_or(Path::new("."));
     let mut texts = Vec::new();
@@ -168,7 +166,7 @@ pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<F
             Ok(text) => texts.push((path.display().to_string(), text)),
             Err(error) => faults.push(rules.position.fault(
                 name,
-                format!("the rules {} cannot be read: {error}", path.display()),
+                format!("cannot read the rules {}: {error}", path.display()),
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! `afterword check --sample`: what a source makes of one body, without a service and without storing anything.
+//! `afterword check --sample`: reads one body as a source would, without a service and without storing anything.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,40 +17,40 @@ use crate::ingest::{dispatch, header_filter};
 use crate::model::fault::Fault;
 use crate::model::time::Time;
 
-/// What came of a body; this is also its shape as JSON.
+/// Result of reading a body, serialized as is for `--format json`.
 #[derive(Debug, Default, Serialize)]
-struct Told {
-    /// The source that read it.
+struct SampleReport {
+    /// Source that read it.
     source: String,
     /// In the order of the body.
     events: Vec<Value>,
-    /// Places in `events` of alerts that came without their beginning: an open episode with the same labels takes them in.
+    /// Indexes into `events` of alerts without a start time; they join an open episode with the same labels.
     unstarted: Vec<usize>,
-    /// Places in `events` of ends that count only where an open episode has the same labels.
+    /// Indexes into `events` of resolves that apply only if an episode with the same labels is open.
     if_on: Vec<usize>,
-    /// Promises to say again that an alert is on.
-    leases: Vec<Held>,
-    /// What could not be read.
+    /// Leases: deadlines by which the sender repeats a firing alert.
+    leases: Vec<Lease>,
+    /// Parts that could not be read.
     faults: Vec<Unread>,
-    /// What the sender is answered beside the status.
+    /// Response body to the sender.
     reply: Option<String>,
-    /// An address that would be visited, by which a subscription is confirmed.
+    /// URL that the service would request to confirm a subscription.
     confirm: Option<String>,
 }
 
-/// A promise to say again that an alert is on.
+/// Deadline by which the sender repeats a firing alert.
 #[derive(Debug, Serialize)]
-struct Held {
-    /// Its place in `events`.
+struct Lease {
+    /// Index into `events`.
     event: usize,
-    /// By when; nothing: its sender tells every change once.
+    /// Deadline; `None` if the sender reports each change only once.
     until: Option<Time>,
 }
 
 /// A part that could not be read.
 #[derive(Debug, Serialize)]
 struct Unread {
-    /// Where in the body; empty: all of it.
+    /// Path in the body; empty for the whole body.
     path: String,
     message: String,
 }
@@ -93,10 +93,15 @@ pub(crate) fn sample(
         (Some(name), _) => all
             .iter()
             .find(|source| source.name == name)
-            .ok_or_else(|| format!("no source is named `{name}`; there are: {}", names())),
+            .ok_or_else(|| {
+                format!(
+                    "unknown source `{name}`; sources in the settings: {}",
+                    names()
+                )
+            }),
         (None, [only]) => Ok(only),
         (None, _) => Err(format!(
-            "say which source is to read it, with --source; there are: {}",
+            "choose the source with --source; sources in the settings: {}",
             names()
         )),
     };
@@ -111,7 +116,7 @@ pub(crate) fn sample(
     let (found, pairs) = match (found, pairs) {
         (Ok(found), Some(pairs)) => (found, pairs),
         (Err(why), _) => return usage(&why),
-        (_, None) => return usage("a header is written `Name: value`"),
+        (_, None) => return usage("a header must be written as `Name: value`"),
     };
     let headers: Headers<'_> = pairs
         .iter()
@@ -130,29 +135,30 @@ pub(crate) fn sample(
         Some(reader) => dispatch::read(reader, &message, &mut |_| false),
         None => Ok(Reading::default()),
     };
-    let told = match read {
+    let report = match read {
         Ok(reading) => of(found.name.clone(), reading),
         Err(fault) => {
             let faults = vec![Unread {
                 path: String::new(),
                 message: fault.to_string(),
             }];
-            Told {
+            SampleReport {
                 source: found.name.clone(),
                 faults,
-                ..Told::default()
+                ..SampleReport::default()
             }
         }
     };
     if as_json {
-        say(&json(&told));
+        say(&json(&report));
     } else {
-        say(text(&told).trim_end());
-        told.faults
+        say(text(&report).trim_end());
+        report
+            .faults
             .iter()
             .for_each(|fault| complain(&format!("{}: {}", body.display(), line(fault))));
     }
-    if told.faults.is_empty() { 0 } else { FAULTS }
+    if report.faults.is_empty() { 0 } else { FAULTS }
 }
 
 pub(crate) fn usage(why: &str) -> u8 {
@@ -166,9 +172,9 @@ fn refused(faults: &[Fault], as_json: bool) -> u8 {
             path: format!("{}:{}:{}", fault.file, fault.line, fault.column),
             message: fault.message.clone(),
         };
-        say(&json(&Told {
+        say(&json(&SampleReport {
             faults: faults.iter().map(unread).collect(),
-            ..Told::default()
+            ..SampleReport::default()
         }));
     } else {
         faults.iter().for_each(|fault| complain(&fault.to_string()));
@@ -176,9 +182,9 @@ fn refused(faults: &[Fault], as_json: bool) -> u8 {
     FAULTS
 }
 
-fn of(source: String, reading: Reading) -> Told {
-    let held = |(event, report): (usize, &Reported)| {
-        report.lease.map(|until| Held {
+fn of(source: String, reading: Reading) -> SampleReport {
+    let lease = |(event, report): (usize, &Reported)| {
+        report.lease.map(|until| Lease {
             event,
             until: (until != Time::MAX_UTC).then_some(until),
         })
@@ -188,12 +194,12 @@ fn of(source: String, reading: Reading) -> Told {
         let found = reports.filter(|(_, report)| has(report));
         found.map(|(position, _)| position).collect()
     };
-    Told {
+    SampleReport {
         leases: reading
             .reports
             .iter()
             .enumerate()
-            .filter_map(held)
+            .filter_map(lease)
             .collect(),
         source,
         events: reading
@@ -220,43 +226,42 @@ fn line(fault: &Unread) -> String {
     }
 }
 
-/// An event a paragraph, a value a line.
-fn text(told: &Told) -> String {
-    let mut text = match told.events.len() {
+/// Text output: one paragraph per event, one line per value.
+fn text(report: &SampleReport) -> String {
+    let mut text = match report.events.len() {
         0 => "no events\n".to_owned(),
         1 => "1 event\n".to_owned(),
         many => format!("{many} events\n"),
     };
-    for (place, event) in told.events.iter().enumerate() {
+    for (place, event) in report.events.iter().enumerate() {
         text.push('\n');
         lines(&mut text, "", event);
-        if told.unstarted.contains(&place) {
-            text.push_str(
-                "(its beginning was not told: an open episode with the same labels takes it in)\n",
-            );
+        if report.unstarted.contains(&place) {
+            text.push_str("(no start time: it joins an open episode with the same labels)\n");
         }
-        if told.if_on.contains(&place) {
-            text.push_str("(it counts only where an open episode has the same labels)\n");
+        if report.if_on.contains(&place) {
+            text.push_str("(it counts only if an episode with the same labels is open)\n");
         }
-        match told
+        match report
             .leases
             .iter()
-            .find(|held| held.event == place)
-            .map(|held| held.until)
+            .find(|lease| lease.event == place)
+            .map(|lease| lease.until)
         {
             Some(Some(until)) => {
                 let _ = writeln!(
                     text,
-                    "(its sender promises to say it again by {})",
+                    "(the sender repeats it by {})",
                     until.to_rfc3339_opts(SecondsFormat::AutoSi, true)
                 );
             }
-            Some(None) => text
-                .push_str("(its sender tells every change once: it is on until its end is told)\n"),
+            Some(None) => text.push_str(
+                "(the sender reports each change once: it stays firing until it is resolved)\n",
+            ),
             None => {}
         }
     }
-    for (what, value) in [("reply", &told.reply), ("to confirm", &told.confirm)] {
+    for (what, value) in [("reply", &report.reply), ("to confirm", &report.confirm)] {
         if let Some(value) = value {
             let _ = writeln!(text, "\n{what}: {value}");
         }
@@ -274,7 +279,7 @@ fn lines(text: &mut String, path: &str, value: &Value) {
     };
     match value {
         Value::Object(map) => {
-            // What it states stands without the word for that.
+            // The fields of the fact are printed without the `fact.` prefix.
             map.iter().for_each(|(name, value)| {
                 lines(
                     text,
@@ -292,7 +297,7 @@ fn lines(text: &mut String, path: &str, value: &Value) {
             .enumerate()
             .for_each(|(place, value)| lines(text, &format!("{path}[{place}]"), value)),
         Value::String(value) => {
-            // What came from elsewhere must not steer the terminal.
+            // Control characters from senders must not reach the terminal.
             let _ = writeln!(text, "{path}: {}", value.escape_debug());
         }
         other => {

@@ -1,4 +1,4 @@
-//! Talking to a running service.
+//! HTTP client of a running service.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
-/// Longer than the service takes to show the effect of what a person says.
+/// Request timeout, longer than the service takes to apply a report.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Why the service did not do what was asked.
+/// Error of a request to the service.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ClientError {
-    /// No answer, or none of an Afterword.
+    /// No answer, or an answer from a program other than Afterword.
     #[error("{0}")]
     Unreachable(String),
-    /// It answered, and said no.
-    #[error("the service refused ({status}): {message}")]
+    /// The service rejected the request.
+    #[error("the service rejected the request ({status}): {message}")]
     Refused {
         /// HTTP status.
         status: u16,
-        /// What it said.
+        /// Error message of the service.
         message: String,
     },
 }
@@ -49,15 +49,15 @@ async fn request(
 ) -> Result<Value, ClientError> {
     let unreachable = |fault: &reqwest::Error| {
         let why = if fault.is_timeout() {
-            "it does not answer"
+            "timeout"
         } else {
-            "nothing answers there"
+            "connection failed"
         };
         ClientError::Unreachable(format!(
-            "the service at {base} cannot be reached ({why}): start it with `afterword serve`, or name its address with --url"
+            "cannot reach the service at {base} ({why}): start it with `afterword serve`, or set its address with --url"
         ))
     };
-    // A redirected POST can become a GET, and a proxy of the environment knows nothing of this machine's own addresses.
+    // A redirected POST can become a GET, and a proxy from the environment cannot reach loopback addresses.
     let mut builder = crate::clients::tls::client_builder()
         .timeout(PATIENCE)
         .redirect(Policy::none());
@@ -83,18 +83,20 @@ async fn request(
     if status.is_success() {
         return value.map_err(|_| {
             ClientError::Unreachable(format!(
-                "what answers at {base} is no Afterword; name its address with --url"
+                "the server at {base} is not Afterword; set the address of the service with --url"
             ))
         });
     }
-    let told = value.ok().and_then(|value| {
+    let error = value.ok().and_then(|value| {
         value
             .get("error")
             .and_then(Value::as_str)
             .map(str::to_owned)
     });
-    let message = told.unwrap_or_else(|| match status {
-        StatusCode::UNAUTHORIZED => "show the token with --token or AFTERWORD_TOKEN".to_owned(),
+    let message = error.unwrap_or_else(|| match status {
+        StatusCode::UNAUTHORIZED => {
+            "a token is required: use --token or AFTERWORD_TOKEN".to_owned()
+        }
         _ => text.chars().take(300).collect(),
     });
     Err(ClientError::Refused {

@@ -1,4 +1,4 @@
-//! `afterword demo`: a recorded incident replayed into a fresh service, by the very way that live senders take.
+//! `afterword demo`: replays a recorded incident into a fresh service through the same path as live messages.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -29,13 +29,13 @@ const SETTINGS: &str = include_str!("demo/afterword.yaml");
 const SUGGESTED: &str = "longest: 30m\n    decision: suggest";
 const HELD: &str = "longest: 30m\n    decision: hold";
 
-/// How the demo runs.
+/// Arguments of `afterword demo`.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
-    /// Where it keeps its data; emptied first if an earlier demo made it.
+    /// Data directory; emptied first if an earlier demo created it.
     #[arg(long, default_value = "data/demo")]
     directory: PathBuf,
-    /// Address to listen on; another free port if this one is taken.
+    /// Address to listen on; a free port is used if this one is taken.
     #[arg(long, default_value = "127.0.0.1:9099")]
     listen: String,
     /// Stop after the replay instead of serving.
@@ -82,7 +82,7 @@ fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
         let began = Clock::System.now() - length - TimeDelta::hours(1);
         let time = Arc::new(Mutex::new(Some(began)));
         let app = serve::open(settings, Clock::Set(Arc::clone(&time)))?;
-        say("Replaying a recorded incident: checkout, degraded after a deploy.\n");
+        say("Replaying a recorded incident: checkout is degraded after a deploy.\n");
         let replaying = Arc::clone(&app);
         let hand = Arc::clone(&time);
         tokio::task::spawn_blocking(move || replay(&replaying, &hand, &steps, began)).await??;
@@ -90,7 +90,7 @@ fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
         if asked.once {
             return Ok(());
         }
-        say("\nIt goes on serving; stop it with Ctrl-C.");
+        say("\nStill serving; stop with Ctrl-C.");
         serve::log_to_stderr();
         serve::until_stopped(app, listener).await
     })
@@ -112,15 +112,15 @@ fn fresh(directory: &Path, address: &str) -> anyhow::Result<PathBuf> {
         let empty = std::fs::read_dir(directory)?.next().is_none();
         anyhow::ensure!(
             ours || empty,
-            "{} holds something that no demo made; name another with --directory",
+            "{} was not created by a demo; choose another with --directory",
             directory.display()
         );
         std::fs::remove_dir_all(directory)
-            .with_context(|| format!("{} cannot be emptied", directory.display()))?;
+            .with_context(|| format!("cannot empty {}", directory.display()))?;
     }
     std::fs::create_dir_all(directory)
-        .with_context(|| format!("{} cannot be made", directory.display()))?;
-    // The shipped rules ask a person when only alerts say so. Here nobody is asked, so that the draft is there to see.
+        .with_context(|| format!("cannot create {}", directory.display()))?;
+    // The shipped rules only suggest a postmortem on alerts alone; the demo opens it, so that a draft exists.
     let rules = SHIPPED.1.replacen(SUGGESTED, HELD, 1);
     anyhow::ensure!(
         rules != SHIPPED.1,
@@ -158,7 +158,7 @@ fn replay(
         say(&format!(
             "{}  {}",
             at.format("%H:%M:%S"),
-            told(&arrival.reports)
+            headlines(&arrival.reports)
         ));
         app.intake.receive_now(arrival)?;
         next = app.judge_step()?.next.or(next);
@@ -201,7 +201,9 @@ fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
             let event = ingest::people::intervention(&body, now)?;
             ("people", ingest::reading::Reading::from_iter([event]))
         }
-        other => anyhow::bail!("the recording has a step to {other}, which the demo does not know"),
+        other => {
+            anyhow::bail!("the recording has a step for {other}, which the demo does not support")
+        }
     };
     if let Some(fault) = reading.faults.first() {
         anyhow::bail!("the recording, at {} s: {fault}", step.at);
@@ -236,7 +238,7 @@ fn dated(body: &Value, began: Time) -> Value {
     }
 }
 
-fn told(reports: &[Reported]) -> String {
+fn headlines(reports: &[Reported]) -> String {
     let words: Vec<String> = reports
         .iter()
         .map(|report| headline(&report.event))
@@ -275,9 +277,14 @@ fn report(app: &App, address: &str) -> anyhow::Result<()> {
                 .path(&settings.config.meetings.directory)
                 .join(format!("{}.ics", meeting.id));
             say(&format!(
-                "  Invite: {} ({} people, {})",
+                "  Invite: {} ({} {}, {})",
                 file.display(),
                 meeting.attendees.len(),
+                if meeting.attendees.len() == 1 {
+                    "person"
+                } else {
+                    "people"
+                },
                 meeting.starts_at.format("%a %-d %b %H:%M UTC")
             ));
         }

@@ -1,4 +1,4 @@
-//! `afterword explain`: every verdict on an incident, with its evidence and margin.
+//! `afterword explain`: the verdicts on an incident, with evidence and margin.
 
 use clap::Args;
 use serde_json::Value;
@@ -8,10 +8,10 @@ use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::verdict::{Decision, Measure, Outcome, Unit, Verdict};
 
-/// Which incident, and where.
+/// Arguments of `afterword explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// The incident's id.
+    /// Incident id.
     incident: String,
     #[command(flatten)]
     from: Service,
@@ -37,19 +37,19 @@ pub(crate) fn explain(asked: &Explain) -> u8 {
     }
     match serde_json::from_value::<Incident>(answer) {
         Ok(incident) => {
-            say(&told(&incident));
+            say(&incident_text(&incident));
             0
         }
         Err(fault) => {
             complain(&format!(
-                "the service answered what this version does not know ({fault}); compare `afterword --version` with the service's"
+                "this version cannot read the answer of the service ({fault}); compare `afterword --version` with the version of the service"
             ));
             FAULTS
         }
     }
 }
 
-fn told(incident: &Incident) -> String {
+fn incident_text(incident: &Incident) -> String {
     let services = if incident.services.is_empty() {
         "unassigned".to_owned()
     } else {

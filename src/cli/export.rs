@@ -14,7 +14,7 @@ use crate::store::database::Store;
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// Where to write; nothing: standard output.
+    /// File to write; by default standard output. An existing file is never overwritten.
     file: Option<PathBuf>,
     #[command(flatten)]
     settings: SettingsFile,
@@ -22,61 +22,71 @@ pub(crate) struct Export {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// What `export` wrote.
+    /// File written by `afterword export`.
     file: PathBuf,
     #[command(flatten)]
     settings: SettingsFile,
 }
 
 pub(crate) fn export(asked: &Export) -> u8 {
-    told(&asked.settings, |settings, store| {
+    with_store(&asked.settings, |settings, store| {
         let write = |out: &mut dyn Write| -> anyhow::Result<u64> {
             let rows = store.export(&mut *out)?;
-            out.flush().context("the export cannot be written")?;
+            out.flush().context("cannot write the export")?;
             Ok(rows)
         };
         let rows = match &asked.file {
             None => write(&mut BufWriter::new(std::io::stdout().lock()))?,
             Some(path) => {
                 let mut file = File::options();
-                // Never over another back-up.
+                // Never overwrite an earlier backup.
                 file.write(true).create_new(true);
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
                 let file = file
                     .open(path)
-                    .with_context(|| format!("{} cannot be made", path.display()))?;
+                    .with_context(|| format!("cannot create {}", path.display()))?;
                 let mut out = BufWriter::new(file);
                 let rows = write(&mut out)?;
                 out.get_ref()
                     .sync_all()
-                    .with_context(|| format!("{} cannot be written", path.display()))?;
+                    .with_context(|| format!("cannot write {}", path.display()))?;
                 rows
             }
         };
         Ok(format!(
-            "{rows} rows exported from the database {}",
+            "exported {rows} {} from the database {}",
+            rows_word(rows),
             settings.place
         ))
     })
 }
 
 pub(crate) fn import(asked: &Import) -> u8 {
-    told(&asked.settings, |settings, store| {
+    with_store(&asked.settings, |settings, store| {
         let file = File::open(&asked.file)
-            .with_context(|| format!("{} cannot be read", asked.file.display()))?;
+            .with_context(|| format!("cannot read {}", asked.file.display()))?;
         let rows = store
             .import(&mut BufReader::new(file))
             .with_context(|| format!("{}", asked.file.display()))?;
         Ok(format!(
-            "{rows} rows imported into the database {}",
+            "imported {rows} {} into the database {}",
+            rows_word(rows),
             settings.place
         ))
     })
 }
 
-/// Runs `work` on the store of the settings and says on standard error how it went: standard output may be the export.
-fn told(file: &SettingsFile, work: impl FnOnce(&Settings, &Store) -> anyhow::Result<String>) -> u8 {
+fn rows_word(rows: u64) -> &'static str {
+    if rows == 1 { "row" } else { "rows" }
+}
+
+/// Runs `work` on the configured store and reports the result on standard error, since standard output
+/// may carry the export.
+fn with_store(
+    file: &SettingsFile,
+    work: impl FnOnce(&Settings, &Store) -> anyhow::Result<String>,
+) -> u8 {
     let settings = match serve::load(serve::found(file.config.as_deref()).as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,

@@ -1,4 +1,4 @@
-//! `afterword init`: a commented settings file and the shipped rules to start one's own from.
+//! `afterword init`: writes a commented settings file and the shipped rules as a starting point.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -16,10 +16,10 @@ pub(crate) fn init(directory: &Path) -> u8 {
         SHIPPED,
         ("rules/postmortems.test.yaml", SCENARIOS),
     ];
-    // What is there was written by somebody: it is never overwritten, and nothing is written half.
+    // Existing files are never overwritten, and the check comes first so that a refusal writes nothing.
     if let Some((there, _)) = files.iter().find(|(name, _)| directory.join(name).exists()) {
         complain(&format!(
-            "{} exists already; move it away, or name another directory",
+            "{} already exists; move it, or choose another directory",
             directory.join(there).display()
         ));
         return FAULTS;
@@ -27,7 +27,7 @@ pub(crate) fn init(directory: &Path) -> u8 {
     for (name, text) in files {
         let path = directory.join(name);
         if let Err(fault) = write(&path, text) {
-            complain(&format!("{} cannot be written: {fault}", path.display()));
+            complain(&format!("cannot write {}: {fault}", path.display()));
             return FAULTS;
         }
         say(&format!("wrote {}", path.display()));

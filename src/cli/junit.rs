@@ -1,10 +1,11 @@
-//! The results of scenarios as JUnit XML, the shape that GitLab, Jenkins and GitHub's reporters read: a suite a file, a case a scenario.
+//! JUnit XML of scenario results, as read by GitLab, Jenkins and GitHub reporters: one suite per file,
+//! one case per scenario.
 
 use std::fmt::Write;
 
 use super::test::{Report, Tested};
 
-/// The whole document.
+/// JUnit XML document of a report.
 pub(crate) fn document(report: &Report) -> String {
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let errors: usize = report
@@ -81,8 +82,8 @@ fn suite(xml: &mut String, tested: &Tested) {
     xml.push_str("  </testsuite>\n");
 }
 
-/// Text for an attribute in double quotes, or for content. What XML 1.0 cannot hold in any spelling becomes U+FFFD; line breaks are spelt
-/// out, since in an attribute they would be read as spaces.
+/// Escapes text for a double-quoted attribute or for content. Characters that XML 1.0 forbids become U+FFFD;
+/// line breaks become references, since an attribute would normalize them to spaces.
 fn escaped(text: &str) -> String {
     let mut xml = String::with_capacity(text.len());
     for c in text.chars() {
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn suites_cases_failures_and_errors_are_told() {
+    fn report_becomes_suites_cases_failures_and_errors() {
         let text = String::from;
         let difference = Difference {
             at: text("30m"),

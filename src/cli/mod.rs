@@ -20,12 +20,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-/// Exit codes: 0 fine, 1 the input has faults, 2 wrong usage, 3 the service cannot be reached.
+/// Exit codes: 0 success, 1 faulty input, 2 wrong usage, 3 service unreachable.
 const FAULTS: u8 = 1;
 const USAGE: u8 = 2;
 const UNREACHABLE: u8 = 3;
 
-/// Decides from evidence which incidents deserve a postmortem, and says why.
+/// Decides from alerts, metrics and reports which incidents deserve a postmortem, and explains why.
 #[derive(Debug, Parser)]
 #[command(name = "afterword", version, max_term_width = 100)]
 struct Cli {
@@ -35,62 +35,62 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service. With no settings file: loopback, SQLite in ./data, the shipped rules.
+    /// Run the service. Without a settings file: loopback only, SQLite in ./data, the shipped rules.
     Serve(SettingsFile),
-    /// Replay a bundled recorded incident into a fresh service and go on serving it.
+    /// Replay a bundled recorded incident into a fresh service, then keep serving it.
     Demo(demo::Demo),
-    /// Write a commented afterword.yaml and rules/.
+    /// Write a commented afterword.yaml and the shipped rules to start from.
     Init {
-        /// Where to write them.
+        /// Directory to write to.
         #[arg(default_value = ".")]
         directory: PathBuf,
     },
-    /// Validate settings, rules and scenarios; every fault as FILE:LINE:COL. Or show what a source makes of a body.
+    /// Validate settings, rules and scenarios and print each fault as FILE:LINE:COL. With --sample, show the events a source reads from a body.
     Check(check::Check),
-    /// Run rule scenarios; prints expected and got where they differ.
+    /// Run rule scenarios and print the differences between expected and actual results.
     Test(test::Test),
-    /// Replay what happened under other rules: which incidents would be held or suggested that were not, or no longer.
+    /// Replay past events under other rules and list the incidents whose postmortem decision changes.
     Backtest(backtest::Backtest),
-    /// Print the JSON Schema of a file, for editors; every key with its type, default and meaning.
+    /// Print the JSON Schema of a file format, for editors: each key with its type, default and meaning.
     Schema {
-        /// Of what.
+        /// File format.
         #[arg(value_enum)]
         of: schema::Of,
     },
-    /// Every verdict on an incident, with its evidence and margin.
+    /// Print every verdict on an incident, with its evidence and margin.
     Explain(explain::Explain),
-    /// Tell a running service that an outage began or ended, or that work is planned.
+    /// Declare the start or end of an outage, or planned maintenance, to a running service.
     Declare(report::Declare),
-    /// Ask a running service for a postmortem.
+    /// Request a postmortem from a running service.
     Request(report::Request),
     /// Report a near miss to a running service.
     NearMiss(report::NearMiss),
-    /// Tell a running service of a manual step.
+    /// Record a manual intervention at a running service.
     Intervene(report::Intervene),
-    /// Run a command, pass its output and exit code through, and note at the service that it was run by hand.
+    /// Run a command, passing its output and exit code through, and record it at the service as a manual intervention.
     Run(run::Run),
-    /// Write all data as lines of JSON: a back-up, or the way to another database. The service may run meanwhile.
+    /// Export all data as JSON lines, for a backup or a move to another database. The service may keep running.
     Export(export::Export),
-    /// Read what `export` wrote into a database that holds nothing yet.
+    /// Import a file written by `export` into an empty database.
     Import(export::Import),
-    /// Bring the database to this version.
+    /// Migrate the database schema to this version.
     Migrate(SettingsFile),
 }
 
 #[derive(Debug, Args)]
 struct SettingsFile {
-    /// The settings file.
+    /// Settings file; by default afterword.yaml in the current directory, if it exists.
     #[arg(long, env = "AFTERWORD_CONFIG")]
     config: Option<PathBuf>,
 }
 
-/// Where the service is.
+/// Address and credentials of the running service, shared by the client commands.
 #[derive(Debug, Args)]
 struct Service {
     /// Address of the service.
     #[arg(long, env = "AFTERWORD_URL", default_value = "http://127.0.0.1:9099")]
     url: String,
-    /// The token of `access:`, where the service asks for one.
+    /// Access token, if the service has `access:` configured.
     #[arg(long, env = "AFTERWORD_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// Print the answer as JSON.

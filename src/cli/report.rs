@@ -1,4 +1,4 @@
-//! `afterword declare`, `request`, `near-miss` and `intervene`: tell a running service what a person knows.
+//! `afterword declare`, `request`, `near-miss` and `intervene`: reports from a person to a running service.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -7,45 +7,45 @@ use super::client;
 use super::client::ClientError;
 use super::{FAULTS, Service, UNREACHABLE, block_on, complain, say};
 
-/// What all of them take.
+/// Options common to all reports.
 #[derive(Debug, Args)]
 pub(crate) struct About {
-    /// The service it concerns.
+    /// Affected service.
     #[arg(long)]
     service: Option<String>,
-    /// When it was, RFC 3339; now if not said.
+    /// Time of the event (RFC 3339); by default now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
-    /// It is an exercise.
+    /// Mark it as a drill.
     #[arg(long)]
     drill: bool,
 }
 
-/// An outage that began or ended, or planned work.
+/// Arguments of `afterword declare`.
 #[derive(Debug, Args)]
 pub(crate) struct Declare {
-    /// What is the matter; of planned work, what is done.
+    /// Description of the outage, or of the planned work.
     #[arg(required_if_eq("planned", "true"))]
     title: Option<String>,
-    /// It has ended.
+    /// Declare that the outage has ended.
     #[arg(long)]
     resolved: bool,
-    /// It is planned work, which never counts as degradation: on the service, or on everything.
+    /// Declare planned maintenance, which never counts as degradation; without --service it covers all services.
     #[arg(long, requires_all = ["from", "until"], conflicts_with_all = ["resolved", "severity", "data_loss", "detected_by", "at", "drill"])]
     planned: bool,
-    /// When the planned work begins, RFC 3339.
+    /// Start of the planned maintenance (RFC 3339).
     #[arg(long, value_name = "TIME", requires = "planned")]
     from: Option<String>,
-    /// When it is over; as early as it begins, it is called off.
+    /// End of the planned maintenance (RFC 3339); an end equal to the start cancels it.
     #[arg(long = "to", value_name = "TIME", requires = "planned")]
     until: Option<String>,
-    /// critical, warning or info.
+    /// Severity: critical, warning or info.
     #[arg(long)]
     severity: Option<String>,
-    /// Whether data was lost: true or false.
+    /// Data loss: true or false.
     #[arg(long)]
     data_loss: Option<bool>,
-    /// Who noticed first: monitor, human or customer.
+    /// Detected first by: monitor, human or customer.
     #[arg(long)]
     detected_by: Option<String>,
     #[command(flatten)]
@@ -54,12 +54,12 @@ pub(crate) struct Declare {
     pub(crate) to: Service,
 }
 
-/// A wish for a postmortem.
+/// Arguments of `afterword request`.
 #[derive(Debug, Args)]
 pub(crate) struct Request {
-    /// What happened, in your words.
+    /// Reason for the request: a description of the event.
     reason: String,
-    /// Who asks.
+    /// Person who requests it.
     #[arg(long)]
     requester: Option<String>,
     #[command(flatten)]
@@ -68,21 +68,21 @@ pub(crate) struct Request {
     pub(crate) to: Service,
 }
 
-/// Something that nearly happened.
+/// Arguments of `afterword near-miss`.
 #[derive(Debug, Args)]
 pub(crate) struct NearMiss {
-    /// What nearly happened.
+    /// Description of the near miss.
     what: String,
-    /// How bad it would have been: critical, warning or info.
+    /// Potential severity: critical, warning or info.
     #[arg(long)]
     severity: Option<String>,
-    /// How close it came, 0 to 1.
+    /// Closeness to an incident, from 0 (remote) to 1 (almost happened).
     #[arg(long)]
     closeness: Option<f64>,
-    /// It was noticed only by luck.
+    /// Mark it as avoided only by luck.
     #[arg(long)]
     by_luck: bool,
-    /// How many barriers were left that would still have stopped it.
+    /// Number of remaining barriers that would still have stopped it.
     #[arg(long)]
     barriers_left: Option<u32>,
     #[command(flatten)]
@@ -91,21 +91,21 @@ pub(crate) struct NearMiss {
     pub(crate) to: Service,
 }
 
-/// A manual step.
+/// Arguments of `afterword intervene`.
 #[derive(Debug, Args)]
 pub(crate) struct Intervene {
-    /// What was done: restart, failover, scale, rollback, …
+    /// Action taken: restart, failover, scale, rollback, …
     action: String,
-    /// What made it necessary.
+    /// Reason for the step.
     #[arg(long)]
     why: String,
-    /// It should need no human.
+    /// Mark the step as one that should be automated.
     #[arg(long)]
     should_be_automatic: bool,
-    /// A change approved beforehand covers it.
+    /// Mark the step as part of a pre-approved change.
     #[arg(long)]
     planned: bool,
-    /// Who did it.
+    /// Person who did it.
     #[arg(long)]
     actor: Option<String>,
     #[command(flatten)]
@@ -114,7 +114,7 @@ pub(crate) struct Intervene {
     pub(crate) to: Service,
 }
 
-/// The fields that were given.
+/// JSON body of the options that were given.
 fn fields(about: &About, own: &[(&str, Value)]) -> Value {
     let mut body = Map::new();
     let common = [
@@ -133,7 +133,7 @@ fn fields(about: &About, own: &[(&str, Value)]) -> Value {
 }
 
 impl Declare {
-    /// Where it is told.
+    /// API path of the report.
     pub(crate) fn path(&self) -> &'static str {
         if self.planned {
             "/api/v1/maintenance"
@@ -205,7 +205,7 @@ impl Intervene {
     }
 }
 
-/// Tells the service and prints what became of it.
+/// Posts a report to the service and prints the outcome.
 pub(crate) fn tell(to: &Service, path: &str, body: &Value) -> u8 {
     match block_on(client::post(&to.url, to.token.as_deref(), path, body)) {
         Ok(Ok(answer)) => {
@@ -213,8 +213,8 @@ pub(crate) fn tell(to: &Service, path: &str, body: &Value) -> u8 {
                 say(&answer.to_string());
             } else {
                 match answer.get("status").and_then(Value::as_str) {
-                    Some(status) => say(&format!("Noted. What becomes of it: {status}")),
-                    None => say("Noted."),
+                    Some(status) => say(&format!("Recorded. Status: {status}")),
+                    None => say("Recorded."),
                 }
             }
             0
@@ -227,7 +227,7 @@ pub(crate) fn tell(to: &Service, path: &str, body: &Value) -> u8 {
     }
 }
 
-/// Tells a fault of the service or of the way to it.
+/// Prints a client error and returns its exit code.
 pub(crate) fn failed(fault: &ClientError) -> u8 {
     complain(&fault.to_string());
     match fault {

@@ -1,7 +1,7 @@
-//! `afterword run`: a command as it is, and the note at the service that somebody had to run it.
+//! `afterword run`: runs a command unchanged and records it at the service as a manual intervention.
 //!
-//! It is typed in the middle of an outage, so that whatever is wrong with the note must not touch the command: its input, output, signals and
-//! exit code pass through, and a note that cannot be made is printed as the line that makes it later.
+//! It is used in the middle of an outage, so a failing record must not affect the command: input, output,
+//! signals and exit code pass through, and a record that fails is printed as a command to repeat later.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -19,42 +19,42 @@ use super::{FAULTS, block_on, complain};
 use crate::app::clock::Clock;
 use crate::model::time::Time;
 
-/// What a shell ends with when there is no such command, and when there is one that it may not run.
+/// Exit codes of a shell: command not found, and command not executable.
 const NOT_FOUND: u8 = 127;
 const NOT_RUN: u8 = 126;
-/// What it adds to the number of the signal that ended a command.
+/// Offset a shell adds to the number of the signal that ended a command.
 const SIGNALLED: i32 = 128;
-/// The most of a command line that is told.
+/// Maximum recorded length of a command line, in characters.
 const SHOWN: usize = 1000;
 
-/// A command that a person runs in place of something that should run by itself.
+/// Arguments of `afterword run`.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The service it concerns.
+    /// Affected service.
     #[arg(long)]
     service: String,
-    /// What made it necessary.
+    /// Reason for the step.
     #[arg(long)]
     why: String,
-    /// What kind of step it is: restart, failover, scale, rollback, …
+    /// Kind of step: restart, failover, scale, rollback, …
     #[arg(long, default_value = "run")]
     action: String,
-    /// It should need no human.
+    /// Mark the step as one that should be automated.
     #[arg(long)]
     should_be_automatic: bool,
-    /// Tell the whole command line; without this, its program and how many arguments it had.
+    /// Record the full command line; by default only the program name and the number of arguments.
     #[arg(long)]
     show_arguments: bool,
-    /// Who runs it; by default the user of this machine, unless that is root.
+    /// Person who runs it; by default the current user, unless that is root.
     #[arg(long, env = "AFTERWORD_ACTOR")]
     actor: Option<String>,
-    /// It is an exercise.
+    /// Mark it as a drill.
     #[arg(long)]
     drill: bool,
     /// Address of the service.
     #[arg(long, env = "AFTERWORD_URL", default_value = "http://127.0.0.1:9099")]
     url: String,
-    /// The token of `access:`, where the service asks for one.
+    /// Access token, if the service has `access:` configured.
     #[arg(long, env = "AFTERWORD_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// The command, after `--`.
@@ -62,7 +62,7 @@ pub(crate) struct Run {
     command: Vec<OsString>,
 }
 
-/// Runs the command, then tells the service; ends as the command ended.
+/// Runs the command, then records it at the service. Returns the exit code of the command.
 pub(crate) fn run(asked: &Run) -> u8 {
     match block_on(run_and_tell(asked)) {
         Ok(code) => code,
@@ -78,12 +78,12 @@ async fn run_and_tell(asked: &Run) -> u8 {
     let Some((program, arguments)) = asked.command.split_first() else {
         return NOT_FOUND;
     };
-    // Taken before it begins: a terminal's Ctrl-C reaches the command and this process alike, and only the command is to end by it.
+    // Installed before the command starts: a terminal's Ctrl-C reaches both processes and must end only the command.
     let mut caught = Caught::new();
     let mut child = match Command::new(program).args(arguments).spawn() {
         Ok(child) => child,
         Err(fault) => {
-            // Nothing was done, so that there is nothing to note.
+            // Nothing was run, so there is nothing to record.
             complain(&format!(
                 "afterword: {}: {fault}",
                 program.to_string_lossy()
@@ -112,28 +112,28 @@ async fn run_and_tell(asked: &Run) -> u8 {
         Ok(Ok(status)) => status,
         Ok(Err(fault)) => {
             complain(&format!(
-                "afterword: how the command ended cannot be told: {fault}"
+                "afterword: cannot determine the exit status of the command: {fault}"
             ));
             return FAULTS;
         }
         Err(_) => return FAULTS,
     };
     let note = note(asked, began, status);
-    let told = tokio::select! {
-        told = client::post(&asked.url, asked.token.as_deref(), "/api/v1/interventions", &note) => told.map(drop),
+    let outcome = tokio::select! {
+        answer = client::post(&asked.url, asked.token.as_deref(), "/api/v1/interventions", &note) => answer.map(drop),
         () = caught.interrupted() => Err(ClientError::Unreachable("interrupted before the service answered".to_owned())),
     };
-    if let Err(fault) = told {
-        complain(&format!("afterword: the step is not noted: {fault}"));
+    if let Err(fault) = outcome {
+        complain(&format!("afterword: the step was not recorded: {fault}"));
         complain(&format!(
-            "afterword: to note it later: {}",
+            "afterword: to record it later: {}",
             repeat(asked, &note)
         ));
     }
     code(status)
 }
 
-/// Signals that would end this process before its command, or without a word of it.
+/// Handlers for the signals that would end this process before its command.
 struct Caught {
     interrupt: Option<tokio::signal::unix::Signal>,
     quit: Option<tokio::signal::unix::Signal>,
@@ -152,7 +152,8 @@ impl Caught {
         }
     }
 
-    /// The next one, where it is to be passed on: what a terminal sends has reached the command already, and twice is more than once.
+    /// Waits for the next signal and returns it if it must be forwarded. A terminal delivers its own signals
+    /// to the command directly, so those are not sent twice.
     async fn next(&mut self) -> Option<Signal> {
         tokio::select! {
             () = one(&mut self.interrupt) => None,
@@ -185,11 +186,11 @@ fn code(status: ExitStatus) -> u8 {
         .unwrap_or(FAULTS)
 }
 
-/// What the service is told.
+/// Body of the intervention posted to the service.
 fn note(asked: &Run, began: Time, status: ExitStatus) -> Value {
     let took = (Clock::System.now() - began).num_seconds().max(0);
     let why = format!(
-        "{} ({}, which ended with {} after {took}s)",
+        "{} ({}, exit code {} after {took}s)",
         asked.why.trim(),
         shown(asked),
         code(status)
@@ -219,7 +220,7 @@ fn note(asked: &Run, began: Time, status: ExitStatus) -> Value {
     Value::Object(note)
 }
 
-/// The command as others may see it: arguments hold passwords and customers' names.
+/// Command line for the record. Arguments are omitted by default because they may hold passwords.
 fn shown(asked: &Run) -> String {
     if asked.show_arguments {
         let words: Vec<String> = asked
@@ -245,8 +246,8 @@ fn shown(asked: &Run) -> String {
     let program = program.unwrap_or_default();
     match asked.command.len().saturating_sub(1) {
         0 => program,
-        1 => format!("{program} with 1 argument that is not shown"),
-        many => format!("{program} with {many} arguments that are not shown"),
+        1 => format!("{program} with 1 argument"),
+        many => format!("{program} with {many} arguments"),
     }
 }
 
@@ -264,7 +265,7 @@ fn actor(asked: &Run) -> Option<String> {
         .or_else(|| of_machine("USER"))
 }
 
-/// The command line that makes the same note.
+/// `afterword intervene` command line that makes the same record.
 fn repeat(asked: &Run, note: &Value) -> String {
     let text = |key: &str| note.get(key).and_then(Value::as_str);
     let mut words = vec!["afterword intervene".to_owned(), quoted(&asked.action)];
@@ -290,7 +291,7 @@ fn repeat(asked: &Run, note: &Value) -> String {
     words.join(" ")
 }
 
-/// A word as a shell takes it for itself.
+/// Quotes a word for a POSIX shell.
 fn quoted(word: &str) -> String {
     let plain = !word.is_empty()
         && word

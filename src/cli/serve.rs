@@ -14,7 +14,7 @@ use crate::app::{App, background_tasks};
 use crate::http;
 use crate::store::database::Store;
 
-/// Tells faults of the settings, one a line.
+/// Loads the settings and prints their faults and warnings, one per line.
 pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
     let loaded = Settings::load(file).map_err(|faults| {
         for fault in faults {
@@ -29,7 +29,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
     Ok(loaded)
 }
 
-/// The file that settings are in when none is named: `afterword.yaml` here, if there is one.
+/// Settings file to use: the one given, else `afterword.yaml` in the current directory if it exists.
 pub(crate) fn found(file: Option<&Path>) -> Option<PathBuf> {
     file.map(Path::to_owned).or_else(|| {
         Path::new("afterword.yaml")
@@ -71,7 +71,7 @@ fn serve_with(settings: Settings) -> anyhow::Result<()> {
         let app = tokio::task::spawn_blocking(|| open(settings, Clock::System)).await??;
         let address = listener.local_addr()?;
         say(&format!(
-            "Afterword serves http://{address}/ (stop it with Ctrl-C)"
+            "Afterword serves http://{address}/ (stop with Ctrl-C)"
         ));
         until_stopped(app, listener).await
     })
@@ -84,16 +84,16 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
         .context("the runtime could not start")
 }
 
-/// Binds, or says which key to change.
+/// Binds the listen address; errors name the key to change.
 pub(crate) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen).await.map_err(|fault| match fault.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
-            "the address {listen} is in use by another program (another Afterword?): stop that one, or name another under `listen:`"
+            "the address {listen} is already in use (by another Afterword?): stop that program, or set another address in `listen:`"
         ),
         std::io::ErrorKind::PermissionDenied => {
-            anyhow::anyhow!("the address {listen} may not be used by this user: name a port above 1023 under `listen:`")
+            anyhow::anyhow!("permission denied for the address {listen}: set a port above 1023 in `listen:`")
         }
-        _ => anyhow::anyhow!("the address {listen} cannot be used: {fault}; correct `listen:`"),
+        _ => anyhow::anyhow!("cannot listen on {listen}: {fault}; correct `listen:`"),
     })
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>>
     App::start(store, settings, clock)
 }
 
-/// Serves until the process is told to stop; SIGHUP reads the settings again.
+/// Serves until SIGINT or SIGTERM; SIGHUP reloads the settings.
 pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut loops = background_tasks::start(&app, &stop);
@@ -141,10 +141,10 @@ async fn signals(app: &Arc<App>) -> anyhow::Result<()> {
             _ = hangup.recv() => {
                 let ours = Arc::clone(app);
                 match tokio::task::spawn_blocking(move || ours.reload()).await? {
-                    Ok(()) => tracing::info!("the settings and rules were read again"),
+                    Ok(()) => tracing::info!("settings and rules reloaded"),
                     Err(faults) => {
                         for fault in faults {
-                            tracing::error!("the old settings stay in force: {fault}");
+                            tracing::error!("reload failed, the previous settings remain in use: {fault}");
                         }
                     }
                 }
@@ -160,12 +160,12 @@ pub(crate) fn migrate(file: Option<&Path>) -> u8 {
     };
     match crate::store::database::migrate(&settings.place, Clock::System.now()) {
         Ok(done) => {
-            let told = if done.from == done.to {
+            let change = if done.from == done.to {
                 format!("is at version {}", done.to)
             } else {
-                format!("went from version {} to {}", done.from, done.to)
+                format!("was migrated from version {} to {}", done.from, done.to)
             };
-            say(&format!("the database {} {told}", settings.place));
+            say(&format!("the database {} {change}", settings.place));
             0
         }
         Err(fault) => {

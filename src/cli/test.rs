@@ -1,4 +1,4 @@
-//! `afterword test`: runs rule scenarios and shows expected and got where they differ.
+//! `afterword test`: runs rule scenarios and prints the differences from what they expect.
 
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ use crate::rules;
 use crate::trial;
 use crate::trial::difference::Difference;
 
-/// What to run, and how to tell.
+/// Arguments of `afterword test`.
 #[derive(Debug, Args)]
 pub(crate) struct Test {
-    /// Scenario files (*.test.yaml); those in rules/ if none is named.
+    /// Scenario files (*.test.yaml); by default those in rules/.
     files: Vec<PathBuf>,
-    /// How the results are told: text for people, json or junit for programs.
+    /// Output format: text for people, json or junit for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -73,7 +73,7 @@ pub(crate) fn test(asked: &Test) -> u8 {
     };
     if files.is_empty() {
         complain(
-            "there is no *.test.yaml in rules/; name the scenario files, or let `afterword init` write some",
+            "no *.test.yaml files in rules/; name the scenario files, or create some with `afterword init`",
         );
         return FAULTS;
     }
@@ -148,8 +148,10 @@ fn tell(report: &Report) {
         }
     }
     say(&format!(
-        "{} scenarios passed, {} failed",
-        report.passed, report.failed
+        "{} scenario{} passed, {} failed",
+        report.passed,
+        if report.passed == 1 { "" } else { "s" },
+        report.failed
     ));
 }
 

@@ -64,12 +64,12 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
                 if query {
                     reader.fault(
                         written.position,
-                        "only scheme, host, port and path are used here: no `?`",
+                        "only scheme, host, port and path are allowed here: no `?`",
                     );
                 } else if url.contains("/api/v2") {
                     reader.fault(
                         written.position,
-                        "write only what stands before /api/v2; the rest is added",
+                        "write only the part before /api/v2; the rest is added",
                     );
                 }
                 Some(url.trim_end_matches('/').to_owned()).filter(|_| !query)

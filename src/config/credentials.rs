@@ -91,7 +91,7 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
     if !is_map(
         reader,
         node,
-        &format!("`auth` is `none`, or a map with one of {PROOFS}"),
+        &format!("`auth` must be `none`, or a map with one of {PROOFS}"),
     ) {
         return None;
     }
@@ -130,20 +130,22 @@ pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Opti
             if !is_header(&name) {
                 reader.fault(
                     header.name.position,
-                    format!("{name:?} is no name of a header; write for example X-Afterword-Token"),
+                    format!(
+                        "{name:?} is not a valid header name; write for example X-Afterword-Token"
+                    ),
                 );
             }
             let value = secret(reader, at, "value", header.value_file, header.value)?;
             Some(Auth::Header { name, value })
         }
         (false, None, None) => {
-            reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
+            reader.fault(at, format!("`auth` is empty; give one of {PROOFS}, or write `auth: none` for no authentication"));
             None
         }
         _ => {
             reader.fault(
                 at,
-                format!("`auth` gives more than one proof; keep one of {PROOFS}"),
+                format!("`auth` has more than one method; keep one of {PROOFS}"),
             );
             None
         }
@@ -163,7 +165,7 @@ pub(crate) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
     if !is_map(
         reader,
         node,
-        "`access` is a map with `token_file` or `token`",
+        "`access` must be a map with `token_file` or `token`",
     ) {
         return None;
     }
@@ -198,7 +200,7 @@ pub(crate) fn secret(
             if path.value.trim().is_empty() || path.value.chars().any(char::is_control) {
                 reader.fault(
                     path.position,
-                    format!("`{name}_file` is the path of a file"),
+                    format!("`{name}_file` must be the path of a file"),
                 );
                 return None;
             }
@@ -209,7 +211,7 @@ pub(crate) fn secret(
             None => {
                 reader.fault(
                     text.position,
-                    format!("a secret does not stand in this file; write {forms}"),
+                    format!("secrets must not be written in this file; write {forms}"),
                 );
                 None
             }

@@ -60,14 +60,16 @@ pub(crate) fn door(
         if !is_header(name) {
             reader.fault(
                 at,
-                format!("{name:?} is no name of a header; write for example X-Scope-OrgID"),
+                format!("{name:?} is not a valid header name; write for example X-Scope-OrgID"),
             );
         } else if ["authorization", "proxy-authorization", "cookie"]
             .contains(&name.to_ascii_lowercase().as_str())
         {
             reader.fault(
                 at,
-                format!("a secret does not stand in this file; put what `{name}` says in `auth`"),
+                format!(
+                    "secrets must not be written in this file; put the value of `{name}` in `auth`"
+                ),
             );
         } else if value.value.0.starts_with("${") {
             reader.fault(
@@ -75,7 +77,7 @@ pub(crate) fn door(
                 "only `auth` takes values from the environment; put a header that is a secret in `auth: {header: …}`",
             );
         } else if !value.value.0.is_ascii() {
-            reader.fault(value.position, "the value of a header is ASCII text");
+            reader.fault(value.position, "a header value must be ASCII text");
         }
     }
     let tls = match tls {
@@ -111,13 +113,15 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<TlsCo
     let (ca, server_name) = (raw.ca_file.map(|file| file.0), raw.server_name);
     let insecure = raw.insecure_skip_verify.unwrap_or(false);
     if insecure && (ca.is_some() || server_name.is_some()) {
-        reader.fault(at, "with `insecure_skip_verify` nothing is checked; remove it, or `ca_file` and `server_name`");
+        reader.fault(at, "`insecure_skip_verify` disables all certificate checks; remove it, or `ca_file` and `server_name`");
     }
     let is_name = |name: &str| is_host(name) && name.parse::<core::net::IpAddr>().is_err();
     if let Some(Text(name)) = server_name.as_ref().filter(|name| !is_name(&name.0)) {
         reader.fault(
             at,
-            format!("{name:?} is no name of a server; write one as prometheus.example.com"),
+            format!(
+                "{name:?} is not a valid server name; write for example prometheus.example.com"
+            ),
         );
     }
     Some(TlsConfig {
@@ -145,7 +149,7 @@ pub(crate) fn positive(
     if given.value.seconds == 0 {
         reader.fault(
             given.position,
-            format!("`{name}` is longer than 0; write for example 10s"),
+            format!("`{name}` must be longer than 0; write for example 10s"),
         );
         return None;
     }

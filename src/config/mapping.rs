@@ -61,7 +61,7 @@ pub(crate) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<MappingRules> 
         }),
         _ => {
             let message = format!(
-                "a map of keys with expressions belongs here, found {}",
+                "expected a map of keys to expressions, found {}",
                 node.describe()
             );
             reader.fault(node.position(), message);
@@ -103,7 +103,7 @@ fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MappingEntry> 
 fn line(reader: &mut Reader<'_>, path: String, key: &Key, node: &Node) -> Option<MappingEntry> {
     if matches!(node.value, Value::Null | Value::List(_) | Value::Map(_)) {
         let message = format!(
-            "`{path}` is an expression, found {}; put it in quotes: '…'",
+            "`{path}` must be an expression, found {}; put it in quotes: '…'",
             node.describe()
         );
         reader.fault(node.position(), message);

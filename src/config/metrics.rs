@@ -187,12 +187,12 @@ fn prometheus(
             if read.query {
                 reader.fault(
                     url.position,
-                    "only scheme, host, port and path are used here: no `?`",
+                    "only scheme, host, port and path are allowed here: no `?`",
                 );
             } else if read.url.contains("/api/v1") {
                 reader.fault(
                     url.position,
-                    "write only what stands before /api/v1; the rest is added",
+                    "write only the part before /api/v1; the rest is added",
                 );
             }
             Some(read.url.trim_end_matches('/').to_owned()).filter(|_| !read.query)
@@ -213,7 +213,7 @@ fn prometheus(
             reader.fault(
                 given.position,
                 format!(
-                    "`concurrency` is a number from 1 to 64, found {}",
+                    "`concurrency` must be a number from 1 to 64, found {}",
                     given.value
                 ),
             );
@@ -287,7 +287,7 @@ fn scrape(
         let at = node
             .get("labels")
             .map_or(node.position(), |labels| labels.key_position(name));
-        reader.fault(at, format!("{name:?} is no name for a label; use a-z, A-Z, 0-9 and _, and begin with none of 0-9 or __"));
+        reader.fault(at, format!("{name:?} is not a valid label name; use a-z, A-Z, 0-9 and _, and do not begin with a digit or __"));
     }
     if let Some(name) = &raw.name {
         labels
@@ -323,7 +323,7 @@ fn pushed(
         reader.fault(
             node.key_position("auth"),
             format!(
-                "other machines can reach {listen}, so whoever pushes must prove who it is; write `auth` with one of {proofs}"
+                "other machines can reach {listen}, so remote write needs authentication; write `auth` with one of {proofs}"
             ),
         );
     }

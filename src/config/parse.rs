@@ -193,7 +193,7 @@ fn keys(reader: &mut Reader<'_>, root: &Node) {
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => {
             reader.fault(
                 root.position(),
-                format!("the settings are a map of keys, found {}", root.describe()),
+                format!("the settings must be a map, found {}", root.describe()),
             );
         }
     }

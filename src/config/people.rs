@@ -131,7 +131,7 @@ fn person(
         {
             reader.fault(
                 alias.position,
-                format!("{text:?} is no alias; write one as github:ada"),
+                format!("{text:?} is not a valid alias; write for example github:ada"),
             );
         }
         reader.unique(aliases_seen, "alias", &text.to_lowercase(), alias.position);
@@ -161,7 +161,7 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<OnCallCalendar> {
     let Value::String(text) = &node.value else {
         reader.fault(
             node.position(),
-            format!("`on_call` is a calendar's file or address; {FORMS}"),
+            format!("`on_call` must be a calendar file or address; {FORMS}"),
         );
         return None;
     };
@@ -187,7 +187,7 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<OnCallCalendar> {
         Err(why) => {
             reader.fault(
                 node.position(),
-                format!("this is no address of a calendar: {why}; {FORMS}"),
+                format!("this is not a calendar address: {why}; {FORMS}"),
             );
             None
         }
@@ -218,7 +218,7 @@ pub(crate) fn services(
                 reader.fault(
                     alias.position,
                     format!(
-                        "`{}` is itself a service; an alias is another name for one",
+                        "`{}` is itself a service; an alias must be another name for one",
                         text.escape_debug()
                     ),
                 );
@@ -240,7 +240,7 @@ pub(crate) fn services(
             reader.fault(
                 objective.position,
                 format!(
-                    "an objective is a percentage below 100, such as 99.9, found {}",
+                    "an objective must be a percentage below 100, such as 99.9, found {}",
                     objective.value
                 ),
             );

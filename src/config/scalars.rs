@@ -157,7 +157,7 @@ impl TryFrom<String> for Email {
             Ok(Self(text))
         } else {
             Err(format!(
-                "{text:?} is no e-mail address; write one as name@example.com"
+                "{text:?} is not an e-mail address; write for example name@example.com"
             ))
         }
     }
@@ -183,19 +183,21 @@ impl TryFrom<String> for WorkingHours {
 
     fn try_from(text: String) -> Result<Self, String> {
         let bad = |why: String| {
-            format!("{text:?} are no weekly hours: {why}; write for example Mon-Fri 09:00-17:00")
+            format!(
+                "{text:?} is not a weekly schedule: {why}; write for example Mon-Fri 09:00-17:00"
+            )
         };
         let (days, times) = text
             .trim()
             .split_once(' ')
-            .ok_or_else(|| bad("days and times are needed".to_owned()))?;
+            .ok_or_else(|| bad("days and times are required".to_owned()))?;
         let days = read_days(days).map_err(bad)?;
         let (from, to) = times
             .trim()
             .split_once('-')
             .ok_or_else(|| bad("the end of the day is missing".to_owned()))?;
         let minute = |clock: &str| {
-            read_clock(clock).ok_or_else(|| bad(format!("{clock:?} is no time of day")))
+            read_clock(clock).ok_or_else(|| bad(format!("{clock:?} is not a time of day")))
         };
         let (from, to) = (minute(from)?, minute(to)?);
         if from >= to {
@@ -210,7 +212,7 @@ fn read_days(text: &str) -> Result<[bool; 7], String> {
     let index = |name: &str| {
         DAYS.iter()
             .position(|day| day.eq_ignore_ascii_case(name))
-            .ok_or_else(|| format!("{name:?} is no day: {}", DAYS.join(", ")))
+            .ok_or_else(|| format!("{name:?} is not a day of the week: {}", DAYS.join(", ")))
     };
     let mut days = [false; 7];
     for part in text.split(',') {
@@ -247,7 +249,7 @@ impl TryFrom<String> for Timestamp {
         };
         DateTime::parse_from_rfc3339(&with_seconds)
             .map(|instant| Self(instant.with_timezone(&Utc)))
-            .map_err(|_| format!("{text:?} is no instant; write one as 2026-12-01T22:00Z or 2026-12-01T23:00+01:00"))
+            .map_err(|_| format!("{text:?} is not a time; write for example 2026-12-01T22:00Z or 2026-12-01T23:00+01:00"))
     }
 }
 
@@ -256,7 +258,7 @@ impl TryFrom<String> for Listen {
 
     fn try_from(text: String) -> Result<Self, String> {
         let bad = |why: &str| {
-            format!("{text:?} is no address to listen on: {why}; write for example 127.0.0.1:9099")
+            format!("{text:?} is not a listen address: {why}; write for example 127.0.0.1:9099")
         };
         let (host, port) = text
             .rsplit_once(':')
@@ -266,7 +268,7 @@ impl TryFrom<String> for Listen {
             .parse()
             .ok()
             .filter(|_| digits)
-            .ok_or_else(|| bad("the port is a number up to 65535"))?;
+            .ok_or_else(|| bad("the port must be a number up to 65535"))?;
         let bracketed = host
             .strip_prefix('[')
             .and_then(|rest| rest.strip_suffix(']'));
@@ -275,7 +277,7 @@ impl TryFrom<String> for Listen {
                 inner
                     .parse()
                     .map(IpAddr::V6)
-                    .map_err(|_| bad("between [ and ] stands an IPv6 address"))?,
+                    .map_err(|_| bad("the part between [ and ] must be an IPv6 address"))?,
             ),
             None => host.parse().ok().map(IpAddr::V4),
         };
@@ -318,7 +320,7 @@ impl TryFrom<String> for ByteSize {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let bad = || format!("{text:?} is no size; write for example 512KiB or 10MiB");
+        let bad = || format!("{text:?} is not a size; write for example 512KiB or 10MiB");
         let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
         let (number, unit) = units
             .iter()
@@ -348,7 +350,7 @@ impl TryFrom<String> for BaseUrl {
         }
         if text.contains(['@', '?', '#']) {
             return Err(
-                "only scheme, host, port and path are used here: no user, `?` or `#`".to_owned(),
+                "only scheme, host, port and path are allowed here: no user, `?` or `#`".to_owned(),
             );
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
@@ -359,7 +361,9 @@ impl HttpUrl {
     /// Reads an address. No message repeats it: people write passwords there.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| {
-            format!("this is no address to ask: {why}; write for example http://localhost:9090")
+            format!(
+                "this is not a URL that can be requested: {why}; write for example http://localhost:9090"
+            )
         };
         let (rest, port) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
             (Some(rest), _) => (rest, "80"),
@@ -369,18 +373,18 @@ impl HttpUrl {
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
             return Err(
-                "a user or password does not belong in an address; put them in `auth`".to_owned(),
+                "an address must not contain a user or password; put them in `auth`".to_owned(),
             );
         }
         if path.contains('#') {
-            return Err(bad("what follows `#` is never sent"));
+            return Err(bad("the part after `#` is never sent"));
         }
         if !path
             .bytes()
             .all(|b| b.is_ascii_graphic() && !b"<>\"`\\^{|}".contains(&b))
         {
             return Err(bad(
-                "its path holds a character that is written as %XX there",
+                "its path contains a character that must be percent-encoded",
             ));
         }
         let (host, port) = match authority.rsplit_once(':') {
@@ -399,7 +403,7 @@ impl HttpUrl {
         if !port.bytes().all(|b| b.is_ascii_digit())
             || !port.parse::<u16>().is_ok_and(|port| port > 0)
         {
-            return Err(bad("the port is a number from 1 to 65535"));
+            return Err(bad("the port must be a number from 1 to 65535"));
         }
         Ok(Self {
             url: text.to_owned(),

@@ -30,7 +30,7 @@ impl TryFrom<String> for Silence {
         }
         match Duration::parse(&text) {
             Ok(Duration { seconds: 0 }) => Err(
-                "no source talks without a pause; write a duration as 2h, or `never`".to_owned(),
+                "the duration must be longer than 0; write for example 2h, or `never`".to_owned(),
             ),
             Ok(Duration { seconds }) => Ok(Self(SilentAfter::After(chrono::TimeDelta::seconds(
                 seconds,

@@ -9,7 +9,7 @@ use crate::yaml::scalar::Spanned;
 /// `auth: signature`
 pub(crate) fn signature(reader: &mut Reader<'_>, node: &Node, is_sns: bool) -> Option<SourceAuth> {
     if !is_sns {
-        reader.fault(node.position(), format!("only a source of kind `sns` is signed like that; write {PROOFS} there, or `auth: none`"));
+        reader.fault(node.position(), format!("`auth: signature` is only for sources of kind `sns`; write {PROOFS} there, or `auth: none`"));
     }
     is_sns.then_some(SourceAuth::Certificate)
 }
@@ -25,7 +25,7 @@ pub(crate) fn topics(
     match (given, is_sns) {
         (None, false) => Some(Vec::new()),
         (Some(_), false) => {
-            reader.fault(at, "only a source of kind `sns` has `topics`; remove it");
+            reader.fault(at, "`topics` is only for sources of kind `sns`; remove it");
             None
         }
         (Some(topics), true) if !topics.is_empty() => {
@@ -37,13 +37,13 @@ pub(crate) fn topics(
             {
                 let parts: Vec<&str> = topic.split(':').collect();
                 if !matches!(parts[..], ["arn", _, "sns", _, _, name] if !name.is_empty()) {
-                    reader.fault(*position, format!("{topic:?} is no topic; write one as arn:aws:sns:eu-west-1:123456789012:alarms"));
+                    reader.fault(*position, format!("{topic:?} is not a topic; write for example arn:aws:sns:eu-west-1:123456789012:alarms"));
                 }
             }
             Some(topics.into_iter().map(|topic| topic.value.0).collect())
         }
         (_, true) => {
-            reader.fault(at, "a source of kind `sns` takes the messages of its `topics` only; write them as `topics: [\"arn:aws:sns:…\"]`");
+            reader.fault(at, "a source of kind `sns` needs `topics`; write them as `topics: [\"arn:aws:sns:…\"]`");
             None
         }
     }

@@ -91,7 +91,7 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
     if !is_map(
         reader,
         node,
-        &format!("`auth` is `none`, or a map with one of {PROOFS}"),
+        &format!("`auth` must be `none`, or a map with one of {PROOFS}"),
     ) {
         return None;
     }
@@ -121,13 +121,15 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
             reader.fault(
                 *position,
                 format!(
-                    "`{name}` goes with `hmac_secret_file` or `hmac_secret`; add one, or remove it"
+                    "`{name}` requires `hmac_secret_file` or `hmac_secret`; add one, or remove it"
                 ),
             );
         } else if !is_header(header) {
             reader.fault(
                 *position,
-                format!("{header:?} is no name of a header; write for example X-Hub-Signature-256"),
+                format!(
+                    "{header:?} is not a valid header name; write for example X-Hub-Signature-256"
+                ),
             );
         }
     }
@@ -143,14 +145,14 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
     .count()
     {
         0 => {
-            reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
+            reader.fault(at, format!("`auth` is empty; give one of {PROOFS}, or write `auth: none` for no authentication"));
             return None;
         }
         1 => {}
         _ => {
             reader.fault(
                 at,
-                format!("`auth` gives more than one proof; keep one of {PROOFS}"),
+                format!("`auth` has more than one method; keep one of {PROOFS}"),
             );
             return None;
         }
@@ -217,7 +219,7 @@ pub(crate) fn fits(
     let signing = signing(kind);
     match (signing, header) {
         (SignatureFormat::Plain, None) => {
-            let how = "add `signature_header`, the header that holds it; with nothing that signs, use `bearer_token_file` or `header`";
+            let how = "add `signature_header`, the header that holds it; for senders that do not sign, use `bearer_token_file` or `header`";
             reader.fault(
                 node.position(),
                 format!("kind `{given}` has no signature of its own; {how}"),
@@ -238,7 +240,7 @@ pub(crate) fn fits(
         let at = node.key_position("timestamp_header");
         reader.fault(
             at,
-            "only kind `grafana` has a header for the time to be named; remove `timestamp_header`",
+            "`timestamp_header` is only for kind `grafana`; remove it",
         );
     }
 }
@@ -256,7 +258,7 @@ pub(crate) fn limits(reader: &mut Reader<'_>, raw: Option<RawSourceLimits>) -> S
          }| {
             let fits = (1024..=LARGEST).contains(&bytes);
             if !fits {
-                reader.fault(position, "a body may have 1KiB to 32MiB");
+                reader.fault(position, "`size` must be from 1KiB to 32MiB");
             }
             fits.then_some(bytes)
         },

@@ -127,7 +127,7 @@ pub(crate) fn source(
             reader.fault(
                 node.position(),
                 format!(
-                    "`auth` is missing; write {proofs} there, or `auth: none` if you mean that"
+                    "`auth` is missing; write {proofs} there, or `auth: none` for no authentication"
                 ),
             );
             None
@@ -250,7 +250,7 @@ pub(crate) fn source(
             return None;
         }
         None if kind == SourceKind::Generic => {
-            reader.fault(node.position(), "`map` is missing; say there what a body means, as `map: {name: body.title, status: …}`");
+            reader.fault(node.position(), "`map` is missing; map the fields of the body, for example `map: {name: body.title, status: …}`");
             return None;
         }
         None => None,
@@ -328,7 +328,7 @@ fn declares(
     if kind != SourceKind::PagerDuty {
         reader.fault(
             at,
-            "only a source of the kind `pagerduty` has `declares`; remove it",
+            "`declares` is only for sources of kind `pagerduty`; remove it",
         );
         return None;
     }

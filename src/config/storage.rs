@@ -33,7 +33,7 @@ impl TryFrom<String> for StorageUrl {
     fn try_from(text: String) -> Result<Self, String> {
         const FORMS: &str = "write sqlite://data/afterword.db, or postgres://user@host/afterword";
         if text.chars().any(char::is_control) {
-            return Err("the address holds a control character".to_owned());
+            return Err("the address contains a control character".to_owned());
         }
         if let Some(rest) = text
             .strip_prefix("postgres://")

@@ -33,7 +33,9 @@ impl Duration {
     /// What is wrong with it, and how it should look.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| {
-            format!("{text:?} is no duration: {why}; write for example 90s, 30m, 1h30m, 7d or 1w")
+            format!(
+                "{text:?} is not a duration: {why}; write for example 90s, 30m, 1h30m, 7d or 1w"
+            )
         };
         if text == "0" {
             return Ok(Self { seconds: 0 });
@@ -116,7 +118,7 @@ impl TryFrom<String> for Quota {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let bad = || format!("{text:?} is no quota; write for example `1 per 7d`");
+        let bad = || format!("{text:?} is not a quota; write for example `1 per 7d`");
         let (count, period) = text.split_once(" per ").ok_or_else(bad)?;
         let count: u32 = count
             .trim()

@@ -101,7 +101,7 @@ fn faults_are_said_to_people_with_their_place() {
     );
     assert!(
         fault("name: a\nlongest: 3 min")
-            .contains("f.yaml:2:10: \"3 min\" is no duration: the units are w, d, h, m and s")
+            .contains("f.yaml:2:10: \"3 min\" is not a duration: the units are w, d, h, m and s")
     );
 }
 

@@ -44,7 +44,7 @@ fn build(text: &str) -> Result<Node, YamlError> {
             Event::DocumentStart(..) if root.is_some() => {
                 return Err(YamlError::at(
                     place(&span),
-                    "a second document begins here; one file holds one",
+                    "a second document begins here; a file must hold only one",
                 ));
             }
             Event::StreamStart
@@ -79,14 +79,14 @@ impl<'a> Builder<'a> {
 
     fn expect(&mut self, from: &Span) -> Result<(Event<'a>, Span), YamlError> {
         self.next()?
-            .ok_or_else(|| YamlError::at(place(from), "the text ends in the middle of this"))
+            .ok_or_else(|| YamlError::at(place(from), "the file ends inside this value"))
     }
 
     fn node(&mut self, event: Event<'a>, span: &Span) -> Result<Node, YamlError> {
         if let Some(tag) = event.tag().filter(|tag| !is_string(tag)) {
             return Err(YamlError::at(
                 place(span),
-                format!("tags are not used here: `{}`", tag.original()),
+                format!("tags are not supported: `{}`", tag.original()),
             ));
         }
         let Position { line, column } = place(span);
@@ -107,7 +107,7 @@ impl<'a> Builder<'a> {
             Event::SequenceStart(..) => (self.list(span)?, String::new()),
             Event::MappingStart(..) => (self.map(span)?, String::new()),
             Event::Alias(id) => return self.alias(id, span),
-            _ => return Err(YamlError::at(place(span), "this cannot stand here")),
+            _ => return Err(YamlError::at(place(span), "this is not allowed here")),
         };
         let node = Node {
             line,
@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
         let Some(node) = self.anchors.get(&id) else {
             return Err(YamlError::at(
                 place(span),
-                "this alias stands inside what it names",
+                "this alias refers to a value that contains it",
             ));
         };
         let weight = weight(node);
@@ -183,7 +183,7 @@ impl<'a> Builder<'a> {
         if self.weight > MOST_WEIGHT {
             return Err(YamlError::at(
                 place(span),
-                "with its aliases expanded the file is too large",
+                "the file is too large with its aliases expanded",
             ));
         }
         Ok(())
@@ -237,7 +237,7 @@ fn key(node: Node) -> Result<Key, YamlError> {
         Value::List(_) | Value::Map(_) => {
             return Err(YamlError::at(
                 Position { line, column },
-                "a key must be a word",
+                "a key must be text",
             ));
         }
     };

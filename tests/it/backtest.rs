@@ -230,7 +230,7 @@ fn faulty_lines_cost_no_good_ones_and_faulty_rules_are_told_where() {
         (
             &["--events", "events.jsonl", "--since", "soon"],
             2,
-            "--since is no time",
+            "--since is not a time",
         ),
         (
             &[

@@ -204,7 +204,7 @@ fn a_command_is_run_as_it_is_and_noted() {
         .body;
     for part in [
         "Manual step: restart",
-        "workers hung (sh with 2 arguments that are not shown, which ended with 7 after",
+        "workers hung (sh with 2 arguments, exit code 7 after",
         "Ada L.",
     ] {
         assert!(page.contains(part), "no {part:?} in {page}");
@@ -224,7 +224,7 @@ fn a_command_is_run_as_it_is_and_noted() {
         .get(&format!("/incidents/{}", incident["id"].as_str().unwrap()))
         .body;
     assert!(
-        page.contains("sh -c &#39;exit 0&#39;, which ended with 0")
+        page.contains("sh -c &#39;exit 0&#39;, exit code 0")
             || page.contains("sh -c &#x27;exit 0&#x27;"),
         "{page}"
     );
@@ -246,10 +246,10 @@ fn a_command_ends_as_it_would_without_us_when_the_service_is_away() {
         &["sh", "-c", "echo done; exit 3"],
     ));
     assert_eq!(ended.code, Some(3), "{}", ended.said);
-    let again = "to note it later: afterword intervene 'fail over' --service checkout --why 'workers hung (sh with 2 arguments";
+    let again = "to record it later: afterword intervene 'fail over' --service checkout --why 'workers hung (sh with 2 arguments";
     for part in [
         "done\n",
-        "the step is not noted",
+        "the step was not recorded",
         again,
         "--actor ada",
         &url,
@@ -290,7 +290,7 @@ fn the_line_that_is_printed_makes_the_note() {
     let line = ended
         .said
         .lines()
-        .find_map(|line| line.split_once("to note it later: "))
+        .find_map(|line| line.split_once("to record it later: "))
         .unwrap()
         .1
         .to_owned();

@@ -38,7 +38,7 @@ fn a_sample_shows_what_a_source_makes_of_it() {
         "kind: alert",
         "labels.monitor: 7",
         "service: Checkout",
-        "its beginning was not told",
+        "no start time",
     ] {
         assert!(ended.said.contains(part), "no {part:?} in {}", ended.said);
     }

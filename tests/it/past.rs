@@ -520,7 +520,7 @@ fn the_command_compares_rules_over_what_it_remembers() {
     );
     let ended = world.run(&[&asked[..], &["--since", "2y"]].concat());
     assert!(
-        ended.code == Some(2) && ended.said.contains("--since is no time"),
+        ended.code == Some(2) && ended.said.contains("--since is not a time"),
         "{ended:?}"
     );
     let ended = world.run(&[&asked[..], &["--since", "300d", "--step", "5m"]].concat());

@@ -215,11 +215,11 @@ fn names_kinds_and_keys_are_checked() {
     );
     check(
         "kind: scrape, targets: [http://a], labels: {a-b: c}",
-        "\"a-b\" is no name for a label",
+        "\"a-b\" is not a valid label name",
     );
     check(
         "kind: scrape, targets: [http://a], labels: {__name__: c}",
-        "f:1:65: \"__name__\" is no name for a label",
+        "f:1:65: \"__name__\" is not a valid label name",
     );
 }
 
@@ -265,11 +265,14 @@ fn addresses_are_checked_and_not_repeated() {
         ("http://300.1.1.1", "neither an address nor a name"),
         ("'http://[1]:9'", "neither an address nor a name"),
         ("http://a b", "neither an address nor a name"),
-        ("http://a:0", "the port is a number from 1 to 65535"),
-        ("http://a:+1", "the port is a number from 1 to 65535"),
-        ("http://a:70000/x", "the port is a number from 1 to 65535"),
-        ("'http://a/b c'", "is written as %XX"),
-        ("'http://a/#b'", "what follows `#` is never sent"),
+        ("http://a:0", "the port must be a number from 1 to 65535"),
+        ("http://a:+1", "the port must be a number from 1 to 65535"),
+        (
+            "http://a:70000/x",
+            "the port must be a number from 1 to 65535",
+        ),
+        ("'http://a/b c'", "must be percent-encoded"),
+        ("'http://a/#b'", "the part after `#` is never sent"),
         ("http://me:hunter2@a:9090/x", "put them in `auth`"),
         ("http://hunter2@a", "put them in `auth`"),
         ("'http://me:hunter 2@a'", "put them in `auth`"),
@@ -287,7 +290,7 @@ fn addresses_are_checked_and_not_repeated() {
     check("kind: prometheus, url: 'http://a/?tenant=1'", "no `?`");
     check(
         "kind: prometheus, url: http://a/api/v1/query",
-        "what stands before /api/v1",
+        "only the part before /api/v1",
     );
 }
 
@@ -301,16 +304,16 @@ fn secrets_headers_and_certificates_are_checked() {
     };
     prom(
         "auth: {bearer_token: hunter2}",
-        "a secret does not stand in this file",
+        "secrets must not be written in this file",
     );
     prom(
         "auth: {bearer_token_file: a, basic: {username: u, password_file: b}}",
-        "more than one proof",
+        "more than one method",
     );
-    prom("auth: {}", "`auth` says nothing");
+    prom("auth: {}", "`auth` is empty");
     prom(
         "headers: {'a b': c}",
-        "f:1:64: \"a b\" is no name of a header",
+        "f:1:64: \"a b\" is not a valid header name",
     );
     prom(
         "headers: {Authorization: hunter2}",
@@ -333,11 +336,11 @@ fn secrets_headers_and_certificates_are_checked() {
         "tls: {cafile: a}",
         "unknown key `cafile`; did you mean `ca_file`?",
     );
-    prom("tls: {server_name: 'a b'}", "is no name of a server");
-    prom("tls: {server_name: 10.0.0.1}", "is no name of a server");
+    prom("tls: {server_name: 'a b'}", "is not a valid server name");
+    prom("tls: {server_name: 10.0.0.1}", "is not a valid server name");
     prom(
         "tls: {ca_file: a, insecure_skip_verify: true}",
-        "nothing is checked",
+        "disables all certificate checks",
     );
     assert!(
         !format!(

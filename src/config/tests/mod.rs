@@ -154,7 +154,7 @@ fn keys_that_are_not_known_are_faults_at_their_place() {
         "labels: {severities: {P1: crtical}}",
         "did you mean `critical`?",
     );
-    check("- a", "the settings are a map of keys, found a list");
+    check("- a", "the settings must be a map, found a list");
     check("people: ada", "`people` is a list, found the text \"ada\"");
     check("defaults: [UTC]", "f:1:11: expected a map, found a list");
 }
@@ -201,9 +201,12 @@ fn addresses_are_checked() {
     check("listen: 9099", "the port is missing");
     check(
         "listen: 127.0.0.1:70000",
-        "the port is a number up to 65535",
+        "the port must be a number up to 65535",
     );
-    check("listen: 127.0.0.1:+1", "the port is a number up to 65535");
+    check(
+        "listen: 127.0.0.1:+1",
+        "the port must be a number up to 65535",
+    );
     check("listen: ':9099'", "the host is missing");
     check("listen: 300.1.1.1:9099", "neither an address nor a name");
     check("listen: '::1:9099'", "neither an address nor a name");
@@ -281,7 +284,7 @@ fn people_and_services_are_checked() {
     );
     check(
         "people: [{id: a, aliases: [ada]}]",
-        "\"ada\" is no alias; write one as github:ada",
+        "\"ada\" is not a valid alias; write for example github:ada",
     );
     check(
         "people: [{id: a, aliases: ['github:x']}, {id: b, aliases: ['github:x']}]",
@@ -290,10 +293,10 @@ fn people_and_services_are_checked() {
     for email in ["ada", "a@b@c", "'@b'", "a@", "'a b@c'", r#""a@b\nc""#] {
         check(
             &format!("people: [{{id: a, email: {email}}}]\nservices: [{{name: s, owners: [a]}}]"),
-            "is no e-mail address",
+            "is not an e-mail address",
         );
     }
-    check("meetings: {organizer: me}", "is no e-mail address");
+    check("meetings: {organizer: me}", "is not an e-mail address");
     check(
         "meetings: {minutes: 0}",
         "a meeting takes 5 to 480 minutes, found 0",
@@ -304,11 +307,11 @@ fn people_and_services_are_checked() {
     );
     check(
         "maintenance: [{from: tomorrow, to: 2026-12-01T22:00Z}]",
-        "\"tomorrow\" is no instant",
+        "\"tomorrow\" is not a time",
     );
     check(
         "maintenance: [{from: 2026-12-01T22:00, to: 2026-12-02T22:00Z}]",
-        "is no instant",
+        "is not a time",
     );
     check(
         "maintenance: [{from: 2026-12-01T22:00Z}]",
@@ -344,15 +347,15 @@ fn who_is_on_call_stands_in_a_calendar() {
     assert!(!format!("{:?}", feed("https://h/secret")).contains("secret"));
     check(
         "services: [{name: a, on_call: [x]}]",
-        "f:1:31: `on_call` is a calendar's file or address; write rota.ics",
+        "f:1:31: `on_call` must be a calendar file or address; write rota.ics",
     );
     check(
         "services: [{name: a, on_call: ftp://h/x}]",
-        "f:1:31: this is no address of a calendar: this is no address to ask",
+        "f:1:31: this is not a calendar address: this is not a URL that can be requested",
     );
     check(
         "services: [{name: a, on_call: {url: 'https://h/x'}}]",
-        "a secret does not stand in this file; write `url_file: PATH`",
+        "secrets must not be written in this file; write `url_file: PATH`",
     );
     check(
         "services: [{name: a, on_call: {url_fil: x}}]",
@@ -379,7 +382,7 @@ fn services_have_other_names_and_programs_are_named() {
     );
     check(
         "services: [{name: a, aliases: [b]}, {name: b}]",
-        "f:1:32: `b` is itself a service; an alias is another name for one",
+        "f:1:32: `b` is itself a service; an alias must be another name for one",
     );
     check(
         "services: [{name: a, aliases: [x]}, {name: b, aliases: [x]}]",
@@ -404,17 +407,17 @@ fn hours_and_time_zones_are_checked() {
     );
     check(
         "defaults: {hours: Mon-Fri}",
-        "f:1:19: \"Mon-Fri\" are no weekly hours: days and times are needed",
+        "f:1:19: \"Mon-Fri\" is not a weekly schedule: days and times are required",
     );
     for (hours, why) in [
-        ("Mon-Fry 09:00-17:00", "\"Fry\" is no day"),
-        ("Mon, Tue 09:00-17:00", "\"\" is no day"),
-        ("Mon-Fri 9-17", "\"9\" is no time of day"),
-        ("Mon-Fri 09:60-17:00", "\"09:60\" is no time of day"),
-        ("Mon-Fri 09:00-24:01", "\"24:01\" is no time of day"),
+        ("Mon-Fry 09:00-17:00", "\"Fry\" is not a day of the week"),
+        ("Mon, Tue 09:00-17:00", "\"\" is not a day of the week"),
+        ("Mon-Fri 9-17", "\"9\" is not a time of day"),
+        ("Mon-Fri 09:60-17:00", "\"09:60\" is not a time of day"),
+        ("Mon-Fri 09:00-24:01", "\"24:01\" is not a time of day"),
         ("Mon-Fri 09:00", "the end of the day is missing"),
         ("Mon-Fri 17:00-09:00", "the day ends before it begins"),
-        ("Mon-Fri 0é:00-09:00", "is no time of day"),
+        ("Mon-Fri 0é:00-09:00", "is not a time of day"),
     ] {
         check(&format!("people: [{{id: a, hours: '{hours}'}}]"), why);
     }

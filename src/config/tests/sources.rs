@@ -37,19 +37,19 @@ fn auth(text: &str) -> Auth {
 fn secrets_are_named_and_never_repeated() {
     check_auth(
         "{bearer_token: hunter2}",
-        "a secret does not stand in this file; write `bearer_token_file: PATH` or `bearer_token: \"${VARIABLE}\"`",
+        "secrets must not be written in this file; write `bearer_token_file: PATH` or `bearer_token: \"${VARIABLE}\"`",
     );
     check_auth(
         "{bearer_token: '${A B}'}",
-        "a secret does not stand in this file",
+        "secrets must not be written in this file",
     );
     check_auth(
         "{bearer_token: '${}'}",
-        "a secret does not stand in this file",
+        "secrets must not be written in this file",
     );
     check_auth(
         "{bearer_token_file: ''}",
-        "`bearer_token_file` is the path of a file",
+        "`bearer_token_file` must be the path of a file",
     );
     check_auth(
         "{bearer_token_file: a, bearer_token: '${A}'}",
@@ -57,7 +57,7 @@ fn secrets_are_named_and_never_repeated() {
     );
     check_auth(
         "{bearer_token_file: a, basic: {username: u, password_file: b}}",
-        "more than one proof",
+        "more than one method",
     );
     check_auth(
         "{basic: {username: u}}",
@@ -66,13 +66,13 @@ fn secrets_are_named_and_never_repeated() {
     check_auth("{basic: {password_file: a}}", "`username` is missing");
     check_auth(
         "{header: {name: 'a b', value_file: x}}",
-        "is no name of a header",
+        "is not a valid header name",
     );
     check_auth(
         "{header: {name: X-A, value: hunter2}}",
-        "a secret does not stand in this file",
+        "secrets must not be written in this file",
     );
-    check_auth("{}", "`auth` says nothing");
+    check_auth("{}", "`auth` is empty");
     check(
         "sources: [{name: a, kind: alertmanager}]",
         "f:1:11: `auth` is missing; write `bearer_token_file`",
@@ -80,7 +80,7 @@ fn secrets_are_named_and_never_repeated() {
     check("access: {}", "`token` is missing");
     check(
         "access: {token: hunter2}",
-        "a secret does not stand in this file",
+        "secrets must not be written in this file",
     );
     for text in [
         "access: hunter2",
@@ -161,7 +161,7 @@ fn a_source_signs_or_shows_a_token_in_its_address() {
     );
     check_auth(
         "{hmac_secret_file: s, signature_header: a b}",
-        "\"a b\" is no name of a header",
+        "\"a b\" is not a valid header name",
     );
     check_auth(
         "{hmac_secret: s, signature_header: X-A}",
@@ -173,18 +173,18 @@ fn a_source_signs_or_shows_a_token_in_its_address() {
     );
     check_auth(
         "{bearer_token_file: s, hmac_secret_file: s, signature_header: X-A}",
-        "more than one proof",
+        "more than one method",
     );
     check_auth(
         "{query: {name: a, value_file: b}, header: {name: a, value_file: b}}",
-        "more than one proof",
+        "more than one method",
     );
     check_auth("{query: {name: a}}", "`value` is missing");
     check_auth("{query: {value_file: a}}", "`name` is missing");
     check_auth("{hmac_secret_fil: s}", "did you mean `hmac_secret_file`?");
     check_auth(
         "{hmac_secret_file: s, signature_header: X-A, timestamp_header: X-T}",
-        "only kind `grafana` has a header for the time",
+        "`timestamp_header` is only for kind `grafana`",
     );
 
     let fits = |kind: SourceKind, text: &str| {
@@ -266,15 +266,15 @@ fn a_source_has_limits() {
     };
     check(
         "{size: 10}",
-        "\"10\" is no size; write for example 512KiB or 10MiB",
+        "\"10\" is not a size; write for example 512KiB or 10MiB",
     );
-    check("{size: 10MB}", "is no size");
-    check("{size: -1KiB}", "is no size");
-    check("{size: 99999999999999999999MiB}", "is no size");
-    check("{size: 33MiB}", "f:1:68: a body may have 1KiB to 32MiB");
-    check("{size: 0KiB}", "a body may have 1KiB to 32MiB");
-    check("{rate: 100}", "is no quota");
-    check("{rate: 0 per 1s}", "is no quota");
+    check("{size: 10MB}", "is not a size");
+    check("{size: -1KiB}", "is not a size");
+    check("{size: 99999999999999999999MiB}", "is not a size");
+    check("{size: 33MiB}", "f:1:68: `size` must be from 1KiB to 32MiB");
+    check("{size: 0KiB}", "`size` must be from 1KiB to 32MiB");
+    check("{rate: 100}", "is not a quota");
+    check("{rate: 0 per 1s}", "is not a quota");
     check("{rates: 1 per 1s}", "did you mean `rate`?");
 }
 
@@ -320,11 +320,11 @@ fn a_mapping_is_text_with_places() {
     );
     check(
         "sources: [{name: a, kind: generic, auth: none, map: {name: {a: b}}}]",
-        "f:1:60: `name` is an expression, found a map",
+        "f:1:60: `name` must be an expression, found a map",
     );
     check(
         "sources: [{name: a, kind: generic, auth: none, map: {labels: {a: [b]}}}]",
-        "`labels.a` is an expression, found a list",
+        "`labels.a` must be an expression, found a list",
     );
 }
 
@@ -417,29 +417,26 @@ fn a_source_of_sns_names_its_topics_and_is_signed() {
         read(", auth: {basic: {username: u, password_file: p}}").auth,
         SourceAuth::Shown(Auth::Basic { .. })
     ));
-    check(
-        &sns(""),
-        "f:1:11: a source of kind `sns` takes the messages of its `topics` only",
-    );
+    check(&sns(""), "f:1:11: a source of kind `sns` needs `topics`");
     check(
         &sns(", topics: []"),
-        "f:1:32: a source of kind `sns` takes the messages of its `topics` only",
+        "f:1:32: a source of kind `sns` needs `topics`",
     );
     check(
         &sns(", topics: [alarms]"),
-        "f:1:41: \"alarms\" is no topic; write one as arn:aws:sns:",
+        "f:1:41: \"alarms\" is not a topic; write for example arn:aws:sns:",
     );
     check(
         &sns(&format!(", topics: ['{topic}'], auth: signed")),
-        "`auth` is `none`",
+        "`auth` must be `none`",
     );
     check(
         &format!("sources: [{{name: a, kind: sentry, auth: none, topics: ['{topic}']}}]"),
-        "only a source of kind `sns` has `topics`",
+        "`topics` is only for sources of kind `sns`",
     );
     check(
         "sources: [{name: a, kind: sentry, auth: signature}]",
-        "f:1:41: only a source of kind `sns` is signed like that",
+        "f:1:41: `auth: signature` is only for sources of kind `sns`",
     );
 }
 
@@ -544,7 +541,7 @@ fn an_alertmanager_can_be_asked() {
     );
     check_api(
         "{url: 'http://am:9093/api/v2'}",
-        "write only what stands before /api/v2",
+        "write only the part before /api/v2",
     );
     check_api("{url: 'http://am', every: 0}", "`every` is longer than 0");
     check_api(
@@ -596,7 +593,7 @@ fn which_incidents_of_pagerduty_are_outages_is_up_to_the_settings() {
     check_declares("declares: {urgncy: [high]}", "did you mean `urgency`?");
     check(
         "sources: [{name: a, kind: slack, auth: none, declares: {}}]",
-        "f:1:56: only a source of the kind `pagerduty` has `declares`",
+        "f:1:56: `declares` is only for sources of kind `pagerduty`",
     );
 }
 
@@ -613,12 +610,12 @@ fn a_source_may_say_how_long_it_is_silent() {
     );
     check(
         &entry(", silent_after: 2 h"),
-        "f:1:67: \"2 h\" is no duration",
+        "f:1:67: \"2 h\" is not a duration",
     );
     check(&entry(", silent_after: 0"), "or `never`");
     check(
         &entry(", silent_after: 0s"),
-        "no source talks without a pause",
+        "the duration must be longer than 0",
     );
     check(&entry(", silent_aftr: 2h"), "did you mean `silent_after`?");
 }

@@ -234,7 +234,7 @@ fn one_run_finds_all_faults_of_all_files() {
         "a.yaml:5:1: unknown key `more`;",
         "b.yaml:",
         "c.yaml:2:10: there is a second criterion `x`; the first is at a.yaml:2:10",
-        "c.yaml:3:23: \"5\" is no duration: the unit is missing",
+        "c.yaml:3:23: \"5\" is not a duration: the unit is missing",
         "d.yaml:1:1: there is a second section `correlation`; the first is at c.yaml:3:1",
     ];
     assert_eq!(found.len(), beginnings.len(), "{found:#?}");
@@ -264,7 +264,7 @@ fn one_run_finds_every_fault_of_an_entry() {
             "2:3: `decision` is missing",
             "2:9: this must be one word",
             "4:3: unknown key `longst`; did you mean `longest`?",
-            "5:10: \"soon\" is no duration",
+            "5:10: \"soon\" is not a duration",
             "6:11: `within` must be longer than zero",
             "7:11: expected `true` or `false`",
             "8:17: `signal` has no field `nam`",
@@ -279,13 +279,13 @@ fn one_run_finds_every_fault_of_an_entry() {
             "5:13: \"0.02\" is not a threshold",
             "6:14: \"> x\" is not a threshold",
             "7:10: `every` must be longer than zero",
-            "8:8: \"5\" is no duration",
+            "8:8: \"5\" is not a duration",
         ],
     );
     check(
         "correlation:\n  settle: 5\n  bridg: 2m\n  lifetime: 0s\n  ignore: signal.nam == \"x\"",
         &[
-            "2:11: \"5\" is no duration",
+            "2:11: \"5\" is not a duration",
             "3:3: unknown key `bridg`",
             "4:13: `lifetime` must be longer",
             "5:18: `signal` has no field",

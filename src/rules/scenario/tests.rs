@@ -226,7 +226,7 @@ fn faults_say_what_to_do() {
     );
     starts(
         "  - {at: soon, note: A}",
-        "s.test.yaml:6:10: \"soon\" is no duration",
+        "s.test.yaml:6:10: \"soon\" is not a duration",
     );
     starts(
         "  - {at: 2m, note: A}\n  - {at: 1m, note: B}",
