@@ -1,4 +1,4 @@
-//! Keys of the settings.
+//! Schema of the settings: keys of `afterword.yaml`.
 
 use serde_json::{Value, json};
 
@@ -9,73 +9,73 @@ pub(crate) const KEYS: &[Key] = &[
         "listen",
         Shape::Text,
         "\"127.0.0.1:9099\"",
-        "Address to listen on; any other than loopback needs `access`.",
+        "Address to listen on; an address other than loopback requires `access`.",
     ),
     may(
         "external_url",
         Shape::Text,
         "\"http://127.0.0.1:9099\"",
-        "How people reach the pages; by default what `listen` says.",
+        "Public URL of the pages; by default derived from `listen`.",
     ),
     may(
         "storage",
         Shape::TextOr(STORAGE),
         "\"sqlite://data/afterword.db\"",
-        "The database: sqlite://FILE, or postgres://USER@HOST/NAME, which replicas may share.",
+        "The database: sqlite://FILE, or postgres://USER@HOST/NAME, which replicas can share.",
     ),
     may(
         "rules",
         Shape::TextOrTexts,
         "[]",
-        "Rule files, with `*` in the name; none: the shipped rules.",
+        "Rule files; names may contain `*`. By default the shipped rules.",
     ),
     may(
         "labels",
         Shape::Map(LABELS),
         "{}",
-        "Which label gives what; the first that an alert has wins.",
+        "Labels that values are read from; the first label that an alert has is used.",
     ),
     may(
         "sources",
         Shape::Sources,
         r#"[{"name": "alertmanager", "kind": "alertmanager", "auth": "none"}]"#,
-        "Who may post to /ingest/NAME; by default Alertmanager, from this machine only.",
+        "Senders that may post to /ingest/NAME; by default Alertmanager on this machine only.",
     ),
     may(
         "metrics",
         Shape::List(METRICS),
         "[]",
-        "Where samples come from: servers that are asked, pages that are scraped, who may push.",
+        "Metric sources: servers to query, pages to scrape, and remote-write senders.",
     ),
     may(
         "services",
         Shape::List(SERVICE),
         "[]",
-        "What is watched, who owns it, and what should need no human.",
+        "Services, their owners, and the manual steps that should be automated.",
     ),
     may(
         "people",
         Shape::List(PERSON),
         "[]",
-        "Who is asked to a meeting.",
+        "People to invite to meetings.",
     ),
     may(
         "robots",
         Shape::TextOrTexts,
         "[]",
-        "Names of programs, as github:deploy-* with `*` for any text, beside those that always are, as *[bot].",
+        "Automation accounts, as github:deploy-* with `*` for any text, in addition to built-in ones such as *[bot].",
     ),
     may(
         "defaults",
         Shape::Map(DEFAULTS),
         "{}",
-        "For people who do not state their own.",
+        "Defaults for people without their own values.",
     ),
     may(
         "postmortems",
         Shape::Map(POSTMORTEMS),
         "{}",
-        "Where drafts go, and how they call people.",
+        "Location of drafts, and naming of people in them.",
     ),
     may(
         "meetings",
@@ -93,13 +93,13 @@ pub(crate) const KEYS: &[Key] = &[
         "limits",
         Shape::Map(LIMITS),
         "{}",
-        "How much people are asked at once.",
+        "Limits on postmortems opened and suggested.",
     ),
     may(
         "access",
         Shape::Map(ACCESS),
         "null",
-        "The token of whoever comes from elsewhere than this machine; none: nobody does.",
+        "Access token for requests from other machines; without it only this machine has access.",
     ),
 ];
 
@@ -119,7 +119,7 @@ const STORAGE: &[Key] = &[
         "password",
         Shape::Text,
         "null",
-        "The variable that holds it, as ${NAME}.",
+        "Environment variable, as ${NAME}.",
     ),
 ];
 
@@ -148,7 +148,7 @@ pub(crate) const LABELS: &[Key] = &[
         "severities",
         Shape::NamedWords(SEVERITIES),
         "{}",
-        "Severity words of your own and what they mean.",
+        "Custom severity words and the severity each maps to.",
     ),
 ];
 
@@ -157,72 +157,76 @@ const OWN_LABELS: &[Key] = &[
         "service",
         Shape::TextOrTexts,
         "null",
-        "Labels that name the service; by default the common ones.",
+        "Labels that name the service; by default as in `labels`.",
     ),
     may(
         "severity",
         Shape::TextOrTexts,
         "null",
-        "Labels that give the severity; by default the common ones.",
+        "Labels that give the severity; by default as in `labels`.",
     ),
     may(
         "environment",
         Shape::TextOrTexts,
         "null",
-        "Labels that name the environment; by default the common ones.",
+        "Labels that name the environment; by default as in `labels`.",
     ),
     may(
         "severities",
         Shape::NamedWords(SEVERITIES),
         "null",
-        "Severity words and what they mean; by default the common ones.",
+        "Custom severity words and the severity each maps to; by default as in `labels`.",
     ),
 ];
 
 pub(crate) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
-    need("kind", Shape::Word(SOURCE_KINDS), "What it speaks."),
+    need(
+        "kind",
+        Shape::Word(SOURCE_KINDS),
+        "Sender type, which determines the format of its messages.",
+    ),
     may(
         "auth",
         Shape::WordsOr(&["none", "signature"], SOURCE_AUTH),
         "null",
-        "How it proves who it is: one proof, or `none`; it must be given. sns: by default `signature`, which is checked beside any proof.",
+        "Authentication: one method, or `none`; required. sns: `signature` by default, which is checked in addition to any other method.",
     ),
     may(
         "labels",
         Shape::Map(OWN_LABELS),
         "null",
-        "Label names of this source, where they are not the common ones.",
+        "Label names of this source, where they differ from the top-level `labels`.",
     ),
     may(
         "ignore_labels",
         Shape::TextOrTexts,
         "[]",
-        "alertmanager, grafana: labels that only tell replicas of one sender apart, as replica; they are dropped.",
+        "alertmanager, grafana: labels that only distinguish replicas of one sender, such as replica; they are dropped.",
     ),
     may(
         "api",
         Shape::Map(API),
         "null",
-        "alertmanager: where it is asked for alerts and silences; left out, it is not.",
+        "alertmanager: API to poll for alerts and silences; by default it is not polled.",
     ),
     may(
         "services",
         Shape::NamedTexts,
         "{}",
-        "kubernetes_audit, argocd, github, gitlab: services by what the source calls them, as \"shop/*\": shop; the first that fits.",
+        "kubernetes_audit, argocd, github, gitlab: services by their names in the source, as \"shop/*\": shop; the first match applies.",
     ),
     may(
         "environment",
         Shape::Text,
         "null",
-        "kubernetes_audit, argocd, github, gitlab: the environment of what the source tells, where it does not say.",
+        "kubernetes_audit, argocd, github, gitlab: environment of events that do not name one.",
     ),
     may(
         "limits",
         Shape::Map(SOURCE_LIMITS),
         "{}",
-        "How much it may send.",
+        "Limits on rate and body size.",
     ),
     may(
         "declares",
@@ -234,57 +238,48 @@ pub(crate) const SOURCE: &[Key] = &[
         "silent_after",
         Shape::DurationOr("never"),
         "null",
-        "How long it may be silent before that is told, or `never`; left out: three times its longest silence of late, an hour at least.",
+        "Duration of silence after which it is reported, or `never`; by default three times its longest recent silence, at least an hour.",
     ),
     may(
         "map",
         Shape::Mapping,
         "null",
-        "generic, and kinds with a mapping of their own: CEL expressions that say what a body means.",
+        "generic, and other kinds read by a mapping: CEL expressions that map a body to events.",
     ),
     may(
         "topics",
         Shape::Texts,
         "null",
-        "sns: the topics whose messages are taken, as arn:aws:sns:…; they must be given.",
+        "sns: topics to accept messages from, as arn:aws:sns:…; required.",
     ),
 ];
 
 pub(crate) const API: &[Key] = &[
-    need(
-        "url",
-        Shape::Text,
-        "Its address, with what stands before /api/v2.",
-    ),
-    may(
-        "every",
-        Shape::Duration,
-        "\"30s\"",
-        "From one look to the next.",
-    ),
+    need("url", Shape::Text, "Its URL, with the part before /api/v2."),
+    may("every", Shape::Duration, "\"30s\"", "Polling interval."),
     may(
         "timeout",
         Shape::Duration,
         "\"10s\"",
-        "How long an answer may take; at most `every`.",
+        "Request timeout; at most `every`.",
     ),
     may(
         "auth",
         Shape::WordOr("none", AUTH),
         "\"none\"",
-        "What is shown to it.",
+        "Authentication to it.",
     ),
     may(
         "headers",
         Shape::NamedTexts,
         "{}",
-        "Further headers; none of them a secret.",
+        "Additional headers; must not contain secrets.",
     ),
     may(
         "tls",
         Shape::Map(TLS),
         "{}",
-        "Certificates, where those of the system are not enough.",
+        "TLS settings; by default the certificates of the system are used.",
     ),
 ];
 
@@ -293,13 +288,13 @@ pub(crate) const SOURCE_LIMITS: &[Key] = &[
         "rate",
         Shape::Text,
         "null",
-        "How many messages, as `100 per 1s`; beyond that 429, which not every sender tries again on.",
+        "Maximum message rate, as `100 per 1s`; further messages get 429, which not all senders retry.",
     ),
     may(
         "size",
         Shape::Text,
         "\"32MiB\"",
-        "Bytes of one body at the most, as 512KiB or 10MiB; beyond that 413.",
+        "Maximum body size, as 512KiB or 10MiB; larger bodies get 413.",
     ),
 ];
 
@@ -332,31 +327,31 @@ pub(crate) const SOURCE_AUTH: &[Key] = &[
         "query",
         Shape::Map(QUERY),
         "null",
-        "A parameter of the address with a fixed value, for senders that have nothing else.",
+        "A query parameter with a fixed value, for senders that support nothing else.",
     ),
     may(
         "hmac_secret_file",
         Shape::Text,
         "null",
-        "The file that holds the secret of the signature, written as the kind does.",
+        "The file that holds the signing secret, in the format of the sender.",
     ),
     may(
         "hmac_secret",
         Shape::Text,
         "null",
-        "That secret from the environment, as `${VARIABLE}`.",
+        "The signing secret from the environment, as `${VARIABLE}`.",
     ),
     may(
         "signature_header",
         Shape::Text,
         "null",
-        "Grafana and kinds without a signature of their own: the header that holds it.",
+        "Grafana, and kinds without a signature of their own: the header that holds the signature.",
     ),
     may(
         "timestamp_header",
         Shape::Text,
         "null",
-        "Grafana: the header of the time that is signed with the body; unsigned ones are refused then.",
+        "Grafana: the header with the signed timestamp; if set, messages without it are rejected.",
     ),
 ];
 
@@ -387,17 +382,17 @@ pub(crate) const DECLARES: &[Key] = &[
         "urgency",
         Shape::Texts,
         "[]",
-        "Of those without a priority, those with one of these urgencies: high, low.",
+        "Incidents without a priority that have one of these urgencies: high, low.",
     ),
     may(
         "by_hand",
         Shape::Flag,
         "true",
-        "Of those without a priority, also urgent ones that a person opened.",
+        "Also urgent incidents without a priority that a person opened.",
     ),
 ];
 
-/// Kinds that this version reads, by the words we use.
+/// Kinds of sources that this version reads; aliases are left out.
 const SOURCE_KINDS: &[&str] = &[
     "alertmanager",
     "grafana",
@@ -425,7 +420,7 @@ const SOURCE_KINDS: &[&str] = &[
     "slack",
 ];
 
-/// A source. Whose messages sign themselves need show nothing else, and has to say which of them are meant.
+/// Schema of a source. SNS messages are signed, so `auth` is optional there and `topics` is required.
 pub(crate) fn source() -> Value {
     let mut source = map(SOURCE);
     source["if"] =
@@ -498,84 +493,84 @@ pub(crate) const METRICS: &[Key] = &[
     need(
         "name",
         Shape::Text,
-        "Its name, as rules give it: a-z, 0-9 and -.",
+        "Its name, as used in rules: a-z, 0-9 and -.",
     ),
     need(
         "kind",
         Shape::Word(&["prometheus", "scrape", "remote_write"]),
-        "How samples come from it.",
+        "Way in which samples are obtained.",
     ),
     may(
         "url",
         Shape::Text,
         "null",
-        "prometheus: its address, with what stands before /api/v1; it must be given.",
+        "prometheus: its URL, with the part before /api/v1; required.",
     ),
     may(
         "targets",
         Shape::Texts,
         "null",
-        "scrape: the addresses of the pages; they must be given.",
+        "scrape: URLs of the pages; required.",
     ),
     may(
         "timeout",
         Shape::Duration,
         "\"10s\"",
-        "prometheus, scrape: how long an answer may take; for a page at most `interval`.",
+        "prometheus, scrape: request timeout; for scrape at most `interval`.",
     ),
     may(
         "concurrency",
         Shape::Between(1, 64),
         "4",
-        "prometheus: how many queries it is asked at once.",
+        "prometheus: maximum number of concurrent queries.",
     ),
     may(
         "alerts",
         Shape::Flag,
         "true",
-        "prometheus: whether its ALERTS are read.",
+        "prometheus: read its ALERTS series.",
     ),
     may(
         "interval",
         Shape::Duration,
         "\"15s\"",
-        "scrape: from one scrape of a page to the next.",
+        "scrape: scrape interval.",
     ),
     may(
         "honor_timestamps",
         Shape::Flag,
         "true",
-        "scrape: whether times that a page states hold.",
+        "scrape: use the timestamps on the page.",
     ),
     may(
         "honor_labels",
         Shape::Flag,
         "false",
-        "scrape: whether a label of the page wins over one of ours.",
+        "scrape: labels on the page take precedence over configured ones.",
     ),
     may(
         "labels",
         Shape::NamedTexts,
         "{}",
-        "scrape: labels that every sample gets; `job` is the name and `instance` host and port unless given here.",
+        "scrape: labels added to each sample; by default `job` is the name and `instance` the host and port.",
     ),
     may(
         "auth",
         Shape::WordOr("none", AUTH),
         "\"none\"",
-        "What is shown to the server; remote_write: what whoever pushes shows.",
+        "Authentication to the server; remote_write: authentication required of senders.",
     ),
     may(
         "headers",
         Shape::NamedTexts,
         "{}",
-        "prometheus, scrape: further headers, as X-Scope-OrgID; none of them a secret.",
+        "prometheus, scrape: additional headers, such as X-Scope-OrgID; must not contain secrets.",
     ),
     may(
         "tls",
         Shape::Map(TLS),
         "{}",
-        "prometheus, scrape: certificates, where those of the system are not enough.",
+        "prometheus, scrape: TLS settings; by default the certificates of the system are used.",
     ),
 ];
 
@@ -584,36 +579,41 @@ pub(crate) const TLS: &[Key] = &[
         "ca_file",
         Shape::Text,
         "null",
-        "The file of the certificates that the server's must descend from; by default those of the system.",
+        "File with the CA certificates to trust; by default those of the system.",
     ),
     may(
         "cert_file",
         Shape::Text,
         "null",
-        "The file of our own certificate.",
+        "File with the client certificate.",
     ),
-    may("key_file", Shape::Text, "null", "The file of its key."),
+    may(
+        "key_file",
+        Shape::Text,
+        "null",
+        "File with the key of the client certificate.",
+    ),
     may(
         "server_name",
         Shape::Text,
         "null",
-        "The name in the server's certificate, where it is not the host of the address.",
+        "Name in the server certificate, if it differs from the host in the URL.",
     ),
     may(
         "insecure_skip_verify",
         Shape::Flag,
         "false",
-        "Whether the server's certificate is not checked at all.",
+        "Skip verification of the server certificate.",
     ),
 ];
 
 pub(crate) const SERVICE: &[Key] = &[
-    need("name", Shape::Text, "As alerts name it."),
+    need("name", Shape::Text, "Name of the service, as in alerts."),
     may(
         "aliases",
         Shape::Texts,
         "[]",
-        "What it is called elsewhere: as github:checkout-api, or a word that any source may use.",
+        "Names in other systems, as github:checkout-api, or without a prefix for all sources.",
     ),
     may("owners", Shape::Texts, "[]", "Ids of people who own it."),
     may(
@@ -622,29 +622,24 @@ pub(crate) const SERVICE: &[Key] = &[
         "[]",
         "Ids of people who rely on it.",
     ),
-    may(
-        "depends_on",
-        Shape::Texts,
-        "[]",
-        "Services without which it cannot work.",
-    ),
+    may("depends_on", Shape::Texts, "[]", "Services it depends on."),
     may(
         "automatic",
         Shape::Texts,
         "[]",
-        "Steps that should need no human.",
+        "Manual steps that should be automated.",
     ),
     may(
         "on_call",
         Shape::TextOr(ON_CALL),
         "null",
-        "Who is on call: an iCalendar file beside the settings, or the address of one.",
+        "On-call calendar: an iCalendar file next to the settings, or its URL.",
     ),
     may(
         "objective",
         Shape::Number(0.0, 100.0),
         "null",
-        "Percent of good time over four weeks; left out, its budget is unknown.",
+        "Availability objective over four weeks, in percent; without it the error budget is unknown.",
     ),
 ];
 
@@ -659,12 +654,12 @@ pub(crate) const ON_CALL: &[Key] = &[
         "url",
         Shape::Text,
         "null",
-        "The variable that holds it, as ${NAME}.",
+        "Environment variable, as ${NAME}.",
     ),
 ];
 
 pub(crate) const PERSON: &[Key] = &[
-    need("id", Shape::Text, "How the other keys name them."),
+    need("id", Shape::Text, "Id used by the other keys."),
     may(
         "name",
         Shape::Text,
@@ -675,7 +670,7 @@ pub(crate) const PERSON: &[Key] = &[
         "email",
         Shape::Text,
         "null",
-        "Their address; without one they get no invite.",
+        "E-mail address; without one the person gets no invite.",
     ),
     may(
         "time_zone",
@@ -687,13 +682,13 @@ pub(crate) const PERSON: &[Key] = &[
         "hours",
         Shape::Text,
         "null",
-        "When they work, as Mon-Fri 09:00-17:00; by default as in `defaults`.",
+        "Working hours, as Mon-Fri 09:00-17:00; by default as in `defaults`.",
     ),
     may(
         "aliases",
         Shape::Texts,
         "[]",
-        "How other systems name them, as github:ada.",
+        "Account names in other systems, as github:ada.",
     ),
 ];
 
@@ -702,13 +697,13 @@ pub(crate) const DEFAULTS: &[Key] = &[
         "time_zone",
         Shape::Text,
         "\"UTC\"",
-        "The time zone of who states none.",
+        "Time zone of people without their own.",
     ),
     may(
         "hours",
         Shape::Text,
         "\"Mon-Fri 09:00-17:00\"",
-        "The hours of who states none.",
+        "Working hours of people without their own.",
     ),
 ];
 
@@ -723,7 +718,7 @@ pub(crate) const POSTMORTEMS: &[Key] = &[
         "names",
         Shape::Word(&["full", "role"]),
         "\"full\"",
-        "How people are called in drafts.",
+        "Naming of people in drafts: full name or role.",
     ),
 ];
 
@@ -750,13 +745,13 @@ pub(crate) const MEETINGS: &[Key] = &[
         "send",
         Shape::Word(&["automatic", "after_approval"]),
         "\"automatic\"",
-        "When invites go out.",
+        "Sending of invites.",
     ),
     may(
         "minutes",
         Shape::Between(5, 480),
         "60",
-        "How long a meeting takes, in minutes.",
+        "Duration of a meeting, in minutes.",
     ),
 ];
 
@@ -769,7 +764,7 @@ pub(crate) const MAINTENANCE: &[Key] = &[
     ),
     need("from", Shape::Text, "The beginning, as 2026-12-01T22:00Z."),
     need("to", Shape::Text, "The end, as 2026-12-02T02:00Z."),
-    may("why", Shape::Text, "\"\"", "What is done."),
+    may("why", Shape::Text, "\"\"", "Description of the work."),
 ];
 
 pub(crate) const LIMITS: &[Key] = &[
@@ -777,19 +772,19 @@ pub(crate) const LIMITS: &[Key] = &[
         "holds",
         Shape::Text,
         "\"3 per 24h\"",
-        "Postmortems opened by rule at the most, for each scope; further ones wait.",
+        "Maximum number of postmortems opened by rules, per scope; further ones wait.",
     ),
     may(
         "suggestions",
         Shape::Text,
         "\"5 per 24h\"",
-        "Postmortems suggested at the most, for each scope; further ones wait.",
+        "Maximum number of postmortems suggested, per scope; further ones wait.",
     ),
     may(
         "bundle_within",
         Shape::Duration,
         "\"15m\"",
-        "Incidents that began within this look like one and are made known once.",
+        "Incidents that began within this time of each other are announced together.",
     ),
 ];
 

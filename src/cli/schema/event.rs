@@ -1,4 +1,4 @@
-//! Keys of the body of `POST /api/v1/events`.
+//! Schema of the body of `POST /api/v1/events`.
 
 use serde_json::{Value, json};
 
@@ -9,26 +9,26 @@ const ACTOR: &[Key] = &[
     need(
         "id",
         Shape::String,
-        "Who acted, as their source names them.",
+        "Account name of the actor in the source.",
     ),
     may(
         "kind",
         Shape::Word(&["human", "robot", "unknown"]),
         "\"unknown\"",
-        "What acted.",
+        "Kind of actor.",
     ),
 ];
 const LINK: &[Key] = &[
     need(
         "url",
         Shape::String,
-        "Its address, beginning with https:// or http://.",
+        "URL, beginning with https:// or http://.",
     ),
     may(
         "title",
         Shape::String,
         "null",
-        "Its text; by default the address.",
+        "Link text; by default the URL.",
     ),
 ];
 const STATUS: &[&str] = &["firing", "resolved"];
@@ -43,7 +43,7 @@ const END_REASONS: &[&str] = &[
 ];
 const NUMBER: Shape = Shape::Number(f64::NEG_INFINITY, f64::INFINITY);
 
-/// Keys of events by kind; `""`: of any kind that has them.
+/// Keys of events by kind; an empty kind applies to all kinds that have the key.
 pub(crate) const EVENT: &[(&str, Key)] = &[
     (
         "",
@@ -51,17 +51,20 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "occurred_at",
             Shape::String,
             "null",
-            "When it was so (RFC 3339); left out, now.",
+            "Time of the event (RFC 3339); by default now.",
         ),
     ),
-    ("", may("source", Shape::String, "\"api\"", "Who tells it.")),
+    (
+        "",
+        may("source", Shape::String, "\"api\"", "Name of the sender."),
+    ),
     (
         "",
         may(
             "service",
             Shape::String,
             "null",
-            "The service it is about; left out, a label names it.",
+            "Affected service; by default read from the labels.",
         ),
     ),
     (
@@ -70,7 +73,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "environment",
             Shape::String,
             "null",
-            "The environment it is about; left out, a label names it.",
+            "Affected environment; by default read from the labels.",
         ),
     ),
     (
@@ -79,12 +82,17 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "incident",
             Shape::String,
             "null",
-            "The id of the incident it is about.",
+            "Id of the related incident.",
         ),
     ),
     (
         "",
-        may("actor", Shape::StringOr(ACTOR), "null", "Who acted."),
+        may(
+            "actor",
+            Shape::StringOr(ACTOR),
+            "null",
+            "Person or program that acted.",
+        ),
     ),
     (
         "",
@@ -92,7 +100,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "links",
             Shape::List(LINK),
             "[]",
-            "Where there is more to see.",
+            "Links to further information.",
         ),
     ),
     (
@@ -101,20 +109,16 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "name",
             Shape::String,
             "null",
-            "Which alert it is; left out, the label `alertname` says it.",
+            "Name of the alert; by default the label `alertname`.",
         ),
     ),
     (
         "condition",
-        need("name", Shape::String, "The condition as in the rules."),
+        need("name", Shape::String, "Name of the condition in the rules."),
     ),
     (
         "alert",
-        need(
-            "status",
-            Shape::Word(STATUS),
-            "Whether it fires or is resolved.",
-        ),
+        need("status", Shape::Word(STATUS), "Status of the alert."),
     ),
     (
         "declaration",
@@ -122,7 +126,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "status",
             Shape::Word(STATUS),
             "\"firing\"",
-            "Whether it begins or is over.",
+            "Start or end of the outage.",
         ),
     ),
     (
@@ -140,21 +144,18 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "ends_at",
             Shape::String,
             "null",
-            "When it ended; `occurred_at`.",
+            "End time; by default `occurred_at`.",
         ),
     ),
-    ("", may("labels", Shape::Strings, "{}", "Its labels.")),
-    (
-        "",
-        may("annotations", Shape::Strings, "{}", "Its annotations."),
-    ),
+    ("", may("labels", Shape::Strings, "{}", "Labels.")),
+    ("", may("annotations", Shape::Strings, "{}", "Annotations.")),
     (
         "declaration",
         may(
             "severity",
             Shape::String,
             "\"critical\"",
-            "How bad it is: critical, warning, info, none, unknown or a word of yours.",
+            "Severity: critical, warning, info, none, unknown or a custom word.",
         ),
     ),
     (
@@ -163,7 +164,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "severity",
             Shape::String,
             "\"unknown\"",
-            "How bad it is: critical, warning, info, none, unknown or a word of yours; left out, a label says it.",
+            "Severity: critical, warning, info, none, unknown or a custom word; by default read from the labels.",
         ),
     ),
     (
@@ -172,7 +173,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "pending_for",
             Shape::Whole(0),
             "null",
-            "How long its rule held before it fired, in seconds.",
+            "Time its rule was pending before it fired, in seconds.",
         ),
     ),
     (
@@ -181,7 +182,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "keep_firing_for",
             Shape::Whole(0),
             "null",
-            "How long it fires on after its rule no longer holds, in seconds.",
+            "Time it keeps firing after its rule no longer holds, in seconds.",
         ),
     ),
     (
@@ -190,7 +191,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "end_reason",
             Shape::Word(END_REASONS),
             "\"recovered\"",
-            "Why it ended.",
+            "Reason for the end.",
         ),
     ),
     (
@@ -198,17 +199,17 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "state",
             Shape::Word(&["healthy", "degraded", "near_miss", "unknown"]),
-            "The state it entered.",
+            "New state.",
         ),
     ),
-    ("", may("value", NUMBER, "null", "The value measured.")),
+    ("", may("value", NUMBER, "null", "Measured value.")),
     (
         "",
         may(
             "since",
             Shape::String,
             "null",
-            "When it came to be so, if that was before `occurred_at`.",
+            "Start of the state, if before `occurred_at`.",
         ),
     ),
     (
@@ -217,17 +218,17 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "title",
             Shape::String,
             "\"\"",
-            "What users cannot do; needed unless resolved.",
+            "User impact; required unless resolved.",
         ),
     ),
-    ("change", may("title", Shape::String, "\"\"", "Its title.")),
+    ("change", may("title", Shape::String, "\"\"", "Title.")),
     (
         "maintenance",
         may(
             "key",
             Shape::String,
             "\"\"",
-            "What is told again under it replaces what was told before; left out, `from` says it.",
+            "Key of the maintenance; an event with the same key replaces the earlier one. By default derived from `from`.",
         ),
     ),
     (
@@ -236,17 +237,17 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "key",
             Shape::String,
             "\"\"",
-            "Tells declarations of one service apart.",
+            "Distinguishes declarations of one service.",
         ),
     ),
-    ("", may("planned", Shape::Flag, "false", "It was planned.")),
+    ("", may("planned", Shape::Flag, "false", "Planned work.")),
     (
         "",
         may(
             "data_loss",
             Shape::Flag,
             "null",
-            "Data was lost; left out, nobody says.",
+            "Data was lost; null if unknown.",
         ),
     ),
     (
@@ -255,7 +256,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "detected_by",
             Shape::Word(&["monitor", "human", "customer", "unknown"]),
             "null",
-            "Who noticed first.",
+            "Detected first by.",
         ),
     ),
     (
@@ -263,17 +264,20 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "action",
             Shape::String,
-            "What was done: restart, failover, scale, rollback.",
+            "Action taken: restart, failover, scale, rollback.",
         ),
     ),
-    ("maintenance", need("why", Shape::String, "What is done.")),
-    ("", may("why", Shape::String, "\"\"", "Why it was done.")),
+    (
+        "maintenance",
+        need("why", Shape::String, "Description of the work."),
+    ),
+    ("", may("why", Shape::String, "\"\"", "Reason.")),
     (
         "",
         need(
             "from",
             Shape::String,
-            "When planned work begins (RFC 3339).",
+            "Start of the planned work (RFC 3339).",
         ),
     ),
     (
@@ -281,36 +285,62 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "to",
             Shape::String,
-            "When it is over; as early as `from`, it is called off.",
+            "End of the planned work (RFC 3339); an end equal to `from` cancels it.",
         ),
     ),
-    ("", may("stated", Shape::Flag, "false", "A person said so.")),
+    (
+        "",
+        may("stated", Shape::Flag, "false", "Entered by a person."),
+    ),
     (
         "",
         may(
             "should_be_automatic",
             Shape::Flag,
             "null",
-            "It should need no human; left out, the settings say.",
+            "The step should be automated; by default as in the settings.",
         ),
     ),
     (
         "",
-        may("dry_run", Shape::Flag, "false", "Nothing was really done."),
+        may(
+            "dry_run",
+            Shape::Flag,
+            "false",
+            "Dry run: nothing was changed.",
+        ),
     ),
-    ("", may("refused", Shape::Flag, "false", "It was refused.")),
-    ("", need("reason", Shape::String, "What happened and when.")),
-    ("", may("requester", Shape::String, "null", "Who asks.")),
+    (
+        "",
+        may("refused", Shape::Flag, "false", "The step was rejected."),
+    ),
+    (
+        "",
+        need(
+            "reason",
+            Shape::String,
+            "Reason for the request: the event and its time.",
+        ),
+    ),
+    (
+        "",
+        may(
+            "requester",
+            Shape::String,
+            "null",
+            "Person who requests it.",
+        ),
+    ),
     (
         "near_miss",
-        need("what", Shape::String, "What nearly happened."),
+        need("what", Shape::String, "Description of the near miss."),
     ),
     (
         "change",
         need(
             "what",
             Shape::String,
-            "What kind of change it was: deploy, rollback, flag or config.",
+            "Kind of change: deploy, rollback, flag or config.",
         ),
     ),
     (
@@ -319,12 +349,12 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "closeness",
             Shape::Number(0.0, 1.0),
             "null",
-            "How close it was, from 0 (far off) to 1 (it all but happened).",
+            "Closeness to an incident, from 0 (remote) to 1 (almost happened).",
         ),
     ),
     (
         "",
-        may("by_luck", Shape::Flag, "false", "Only luck was in between."),
+        may("by_luck", Shape::Flag, "false", "Avoided only by luck."),
     ),
     (
         "",
@@ -332,7 +362,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "barriers_left",
             Shape::Whole(0),
             "null",
-            "How many barriers still held.",
+            "Number of remaining barriers.",
         ),
     ),
     (
@@ -341,7 +371,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "revision",
             Shape::String,
             "null",
-            "The revision it brought.",
+            "Revision that was deployed.",
         ),
     ),
     (
@@ -350,7 +380,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "line",
             Shape::String,
             "null",
-            "The repository or application that has this revision, where a service has several.",
+            "Repository or application of the revision, if a service has several.",
         ),
     ),
     (
@@ -359,10 +389,10 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "of",
             Shape::String,
             "null",
-            "The subject that is taken on; left out, the incident.",
+            "Subject that is acknowledged; by default the incident.",
         ),
     ),
-    ("", need("text", Shape::String, "What was noted.")),
+    ("", need("text", Shape::String, "Text of the note.")),
 ];
 
 /// One event or a list of them: the kinds that the parser knows, each with its keys.
@@ -370,7 +400,7 @@ pub(crate) fn schema() -> Value {
     let kinds = events::KINDS.iter().map(|(kind, own)| {
         let names = events::COMMON.iter().chain(own.iter());
         let mut event = map(names.filter_map(|name| of_kind(EVENT, kind, name)));
-        event["properties"]["kind"] = json!({"const": kind, "description": "What it states."});
+        event["properties"]["kind"] = json!({"const": kind, "description": "Event kind."});
         if let Some(required) = event["required"].as_array_mut() {
             required.push(json!("kind"));
         }

@@ -1,11 +1,11 @@
-//! `map:` of a source, as far as a schema can say what it is: which keys there are, and that expressions are text.
+//! Schema of `map:` of a source: the known keys, with expressions as text.
 
 use serde_json::{Map, Value, json};
 
 use super::event;
 use crate::ingest::generic;
 
-/// Keys below which names stand.
+/// Keys that hold a map of names to expressions.
 const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
 
 /// One rule, or a list of them.
@@ -34,15 +34,15 @@ fn rule() -> Value {
     })
 }
 
-/// One line on what an expression gives.
+/// One-line description of the value of an expression.
 fn doc(key: &str) -> String {
     match key {
-        "each" => "CEL that gives a list, of which each member is read for itself as `item`; left out, the body is the one.".to_owned(),
-        "when" => "CEL that says whether a member counts; others are left out quietly.".to_owned(),
-        "kind" => "CEL that gives what kind of event it is; left out, an alert. Null: none.".to_owned(),
+        "each" => "CEL list of items; each is read separately as `item`. By default the body is the only item.".to_owned(),
+        "when" => "CEL condition for an item to count; other items are ignored silently.".to_owned(),
+        "kind" => "CEL for the event kind; by default an alert. Null ignores the item.".to_owned(),
         _ => {
             let known = event::EVENT.iter().find(|(_, known)| known.name == key);
-            format!("CEL that gives: {}", known.map_or("as for POST /api/v1/events.", |(_, known)| known.doc))
+            format!("CEL. {}", known.map_or("As for POST /api/v1/events.", |(_, known)| known.doc))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! `afterword schema`: JSON Schema (draft 2020-12) of what people and programs write, from tables of keys. The tests hold the tables to the
-//! parsers: neither knows a key, a word or a default that the other does not.
+//! `afterword schema`: JSON Schema (draft 2020-12) of the file formats, generated from tables of keys.
+//! Tests keep the tables and the parsers in agreement on keys, words and defaults.
 
 mod config;
 mod event;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::say;
 
-/// What there is a schema of.
+/// File format that has a schema.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum Of {
     /// Rule files, rules/*.yaml.
@@ -30,13 +30,13 @@ pub(crate) enum Of {
 struct Key {
     name: &'static str,
     shape: Shape,
-    /// What holds when it is left out, as JSON; `None`: it must be given.
+    /// Default value as JSON; `None` if the key is required.
     default: Option<&'static str>,
-    /// One line.
+    /// One-line description.
     doc: &'static str,
 }
 
-/// What the value of a key looks like.
+/// Shape of the value of a key.
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     /// A string and nothing else.
@@ -45,13 +45,13 @@ enum Shape {
     Text,
     /// `30m`, `1h30m`, `7d`; `0`.
     Duration,
-    /// A duration longer than none, or this word.
+    /// A positive duration, or this word.
     DurationOr(&'static str),
-    /// A whole number of at least so much.
+    /// An integer with a minimum.
     Whole(i64),
-    /// A whole number from the first to the second.
+    /// An integer in a range.
     Between(i64, i64),
-    /// A number from the first to the second.
+    /// A number in a range.
     Number(f64, f64),
     /// `true` or `false`.
     Flag,
@@ -87,7 +87,7 @@ enum Shape {
     Mapping,
 }
 
-/// A key that must be given.
+/// A required key.
 const fn need(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key {
         name,
@@ -97,7 +97,7 @@ const fn need(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     }
 }
 
-/// A key that may be left out, and what holds then.
+/// An optional key with its default.
 const fn may(name: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Key {
     Key {
         name,
@@ -112,7 +112,7 @@ pub(crate) fn print(of: Of) -> u8 {
     0
 }
 
-/// The whole schema.
+/// Schema of a file format.
 fn schema(of: Of) -> Value {
     let (title, mut schema) = match of {
         Of::Rules => ("Rules of Afterword", map(rules::KEYS)),
@@ -121,7 +121,7 @@ fn schema(of: Of) -> Value {
         Of::Scenario => ("Scenarios of Afterword", map(scenario::KEYS)),
     };
     if matches!(of, Of::Rules | Of::Config) {
-        // A file of remarks only is an empty document.
+        // A file of comments only is an empty document.
         schema["type"] = json!(["object", "null"]);
     }
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
@@ -216,7 +216,7 @@ fn shape(shape: Shape) -> Value {
     }
 }
 
-/// The key of this name that this kind of event has: its own before that of any kind (`""`).
+/// Key of this name for an event kind: its own entry before the one for all kinds.
 fn of_kind(keys: &'static [(&'static str, Key)], kind: &str, name: &str) -> Option<&'static Key> {
     let find = |wanted: &str| {
         keys.iter()

@@ -1,4 +1,4 @@
-//! Keys of scenario files.
+//! Schema of scenario files.
 
 use serde_json::{Value, json};
 
@@ -15,55 +15,51 @@ pub(crate) const KEYS: &[Key] = &[
         "scenarios",
         Shape::List(SCENARIO),
         "[]",
-        "What should happen.",
+        "Scenarios to run.",
     ),
 ];
 
 pub(crate) const SCENARIO: &[Key] = &[
-    need("name", Shape::Text, "What it shows."),
-    need(
-        "events",
-        Shape::ScenarioEvents,
-        "What happens, in the order of time.",
-    ),
-    need("expect", Shape::List(EXPECT), "What must be so then."),
+    need("name", Shape::Text, "Name of the scenario."),
+    need("events", Shape::ScenarioEvents, "Events, in order of time."),
+    need("expect", Shape::List(EXPECT), "Expected results."),
 ];
 
 pub(crate) const EXPECT: &[Key] = &[
     need(
         "at",
         Shape::Duration,
-        "When, from the beginning of the scenario.",
+        "Time since the start of the scenario.",
     ),
     may(
         "service",
         Shape::Text,
         "null",
-        "The service that is meant; left out, all of them.",
+        "Service to check; by default all.",
     ),
     may(
         "decision",
         Shape::Word(&["none", "suggest", "hold"]),
         "null",
-        "The strongest decision; left out, any.",
+        "Strongest decision; by default not checked.",
     ),
     may(
         "criteria",
         Shape::NamedWords(&["met", "not_met", "unknown"]),
         "{}",
-        "Outcomes by name of the criterion.",
+        "Expected outcomes, by criterion name.",
     ),
     may(
         "incidents",
         Shape::Whole(0),
         "null",
-        "How many incidents there have been; left out, any number.",
+        "Number of incidents so far; by default not checked.",
     ),
     may(
         "postmortems",
         Shape::Whole(0),
         "null",
-        "How many postmortems are held or suggested, a bundle being one; left out, any number.",
+        "Number of postmortems held or suggested, counting a bundle as one; by default not checked.",
     ),
 ];
 
@@ -79,28 +75,20 @@ const END_REASONS: &[&str] = &[
     "unknown",
 ];
 
-/// Keys of events by kind; `""`: of any kind that has them.
+/// Keys of events by kind; an empty kind applies to all kinds that have the key.
 pub(crate) const EVENT: &[(&str, Key)] = &[
     (
         "",
         need(
             "at",
             Shape::Duration,
-            "When, from the beginning of the scenario.",
+            "Time since the start of the scenario.",
         ),
     ),
+    ("", may("service", Shape::Text, "null", "Affected service.")),
     (
         "",
-        may("service", Shape::Text, "null", "The service it is about."),
-    ),
-    (
-        "",
-        may(
-            "environment",
-            Shape::Text,
-            "null",
-            "The environment it is about.",
-        ),
+        may("environment", Shape::Text, "null", "Affected environment."),
     ),
     (
         "",
@@ -108,30 +96,38 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "incident",
             Shape::Text,
             "null",
-            "The id of the incident it is about.",
+            "Id of the related incident.",
         ),
     ),
-    ("", may("actor", Shape::Text, "null", "Who acted.")),
+    (
+        "",
+        may(
+            "actor",
+            Shape::Text,
+            "null",
+            "Person or program that acted.",
+        ),
+    ),
     (
         "",
         may(
             "actor_kind",
             Shape::Word(&["human", "robot", "unknown"]),
             "\"human\"",
-            "What acted.",
+            "Kind of actor.",
         ),
     ),
-    ("", need("alert", Shape::Text, "The name of an alert.")),
+    ("", need("alert", Shape::Text, "Name of an alert.")),
     (
         "",
-        need("condition", Shape::Text, "The name of a metric condition."),
+        need("condition", Shape::Text, "Name of a metric condition."),
     ),
     (
         "",
         need(
             "declaration",
             Shape::Text,
-            "What somebody declares: what users cannot do.",
+            "Declared outage: description of the user impact.",
         ),
     ),
     (
@@ -139,7 +135,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "intervention",
             Shape::Text,
-            "What somebody did by hand: restart, failover, scale.",
+            "Manual step: restart, failover, scale.",
         ),
     ),
     (
@@ -147,16 +143,19 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "request",
             Shape::Text,
-            "Why somebody asks for a postmortem.",
+            "Request for a postmortem: the reason.",
         ),
     ),
-    ("", need("near_miss", Shape::Text, "What nearly happened.")),
+    (
+        "",
+        need("near_miss", Shape::Text, "Description of the near miss."),
+    ),
     (
         "",
         need(
             "change",
             Shape::Text,
-            "What kind of change it was: deploy, rollback, flag, config.",
+            "Kind of change: deploy, rollback, flag, config.",
         ),
     ),
     (
@@ -164,16 +163,16 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "acknowledgement",
             Shape::Text,
-            "The name of what is taken on, or `incident`.",
+            "Name of the acknowledged subject, or `incident`.",
         ),
     ),
-    ("", need("note", Shape::Text, "What was noted.")),
+    ("", need("note", Shape::Text, "Text of the note.")),
     (
         "",
         need(
             "samples",
             Shape::Text,
-            "The name of a condition of the rules, whose query has these values.",
+            "Name of a condition in the rules; its query returns these values.",
         ),
     ),
     (
@@ -181,16 +180,12 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "values",
             Shape::Text,
-            "One value each time it is evaluated, as in promtool: `0x3 0.03x40 _x2 stale 0`.",
+            "One value per evaluation, in promtool notation: `0x3 0.03x40 _x2 stale 0`.",
         ),
     ),
     (
         "alert",
-        need(
-            "status",
-            Shape::Word(STATUS),
-            "Whether it fires or is resolved.",
-        ),
+        need("status", Shape::Word(STATUS), "Status of the alert."),
     ),
     (
         "declaration",
@@ -198,7 +193,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "status",
             Shape::Word(STATUS),
             "\"firing\"",
-            "Whether it begins or is over.",
+            "Start or end of the outage.",
         ),
     ),
     (
@@ -207,7 +202,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "severity",
             Shape::Word(SEVERITIES),
             "\"critical\"",
-            "How bad it is.",
+            "Severity.",
         ),
     ),
     (
@@ -216,7 +211,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "severity",
             Shape::Word(SEVERITIES),
             "\"critical\"",
-            "How bad it is.",
+            "Severity.",
         ),
     ),
     (
@@ -225,17 +220,17 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "severity",
             Shape::Word(SEVERITIES),
             "\"unknown\"",
-            "How bad it is.",
+            "Severity.",
         ),
     ),
-    ("", may("labels", Shape::NamedTexts, "{}", "Its labels.")),
+    ("", may("labels", Shape::NamedTexts, "{}", "Labels.")),
     (
         "",
         may(
             "end_reason",
             Shape::Word(END_REASONS),
             "\"recovered\"",
-            "Why it ended.",
+            "Reason for the end.",
         ),
     ),
     (
@@ -243,7 +238,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         need(
             "state",
             Shape::Word(&["healthy", "degraded", "near_miss", "unknown"]),
-            "The state it entered.",
+            "New state.",
         ),
     ),
     (
@@ -252,7 +247,7 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "value",
             Shape::Number(f64::NEG_INFINITY, f64::INFINITY),
             "null",
-            "The value measured.",
+            "Measured value.",
         ),
     ),
     (
@@ -261,17 +256,17 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "key",
             Shape::Text,
             "\"\"",
-            "Tells declarations of one service apart.",
+            "Distinguishes declarations of one service.",
         ),
     ),
-    ("", may("planned", Shape::Flag, "false", "It was planned.")),
+    ("", may("planned", Shape::Flag, "false", "Planned work.")),
     (
         "",
         may(
             "data_loss",
             Shape::Flag,
             "null",
-            "Data was lost; left out, nobody says.",
+            "Data was lost; null if unknown.",
         ),
     ),
     (
@@ -280,38 +275,52 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "detected_by",
             Shape::Word(&["monitor", "human", "customer", "unknown"]),
             "null",
-            "Who noticed first.",
+            "Detected first by.",
         ),
     ),
-    ("", may("why", Shape::Text, "\"\"", "Why it was done.")),
-    ("", may("stated", Shape::Flag, "true", "A person said so.")),
+    ("", may("why", Shape::Text, "\"\"", "Reason.")),
+    (
+        "",
+        may("stated", Shape::Flag, "true", "Entered by a person."),
+    ),
     (
         "",
         may(
             "should_be_automatic",
             Shape::Flag,
             "null",
-            "It should need no human; left out, the settings say.",
+            "The step should be automated; by default as in the settings.",
         ),
     ),
     (
         "",
-        may("dry_run", Shape::Flag, "false", "Nothing was really done."),
+        may(
+            "dry_run",
+            Shape::Flag,
+            "false",
+            "Dry run: nothing was changed.",
+        ),
     ),
-    ("", may("refused", Shape::Flag, "false", "It was refused.")),
-    ("", may("requester", Shape::Text, "null", "Who asks.")),
+    (
+        "",
+        may("refused", Shape::Flag, "false", "The step was rejected."),
+    ),
+    (
+        "",
+        may("requester", Shape::Text, "null", "Person who requests it."),
+    ),
     (
         "",
         may(
             "closeness",
             Shape::Number(0.0, 1.0),
             "null",
-            "How close it was, from 0 (far off) to 1 (it all but happened).",
+            "Closeness to an incident, from 0 (remote) to 1 (almost happened).",
         ),
     ),
     (
         "",
-        may("by_luck", Shape::Flag, "false", "Only luck was in between."),
+        may("by_luck", Shape::Flag, "false", "Avoided only by luck."),
     ),
     (
         "",
@@ -319,13 +328,18 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
             "barriers_left",
             Shape::Whole(0),
             "null",
-            "How many barriers still held.",
+            "Number of remaining barriers.",
         ),
     ),
-    ("", may("title", Shape::Text, "\"\"", "Its title.")),
+    ("", may("title", Shape::Text, "\"\"", "Title.")),
     (
         "",
-        may("revision", Shape::Text, "null", "The revision it brought."),
+        may(
+            "revision",
+            Shape::Text,
+            "null",
+            "Revision that was deployed.",
+        ),
     ),
 ];
 

@@ -55,7 +55,7 @@ fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     words.into_iter().map(str::to_owned).collect()
 }
 
-/// Every map of every file: where it stands, its keys, and what else must be there for its faults to be told.
+/// Every map of every file format: a text with a placeholder for it, and its keys.
 const MAPS: &[(Of, &str, &[Key])] = &[
     (Of::Rules, "@", rules::KEYS),
     (Of::Rules, "criteria: [{@}]", rules::CRITERION),
@@ -370,7 +370,7 @@ fn shipped_files_are_valid() {
     );
 }
 
-/// What one refuses the other refuses, and what one takes the other takes.
+/// Schema and parser accept and reject the same texts.
 #[test]
 fn parsers_and_schemas_agree() {
     let check = |of: Of, text: &str, valid: bool| {

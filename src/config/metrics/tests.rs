@@ -227,7 +227,7 @@ fn names_kinds_and_keys_are_checked() {
 fn lengths_and_numbers_are_checked() {
     check(
         "kind: prometheus, url: http://a, timeout: 0",
-        "f:1:63: `timeout` is longer than 0",
+        "f:1:63: `timeout` must be longer than 0",
     );
     check(
         "kind: prometheus, url: http://a, timeout: -5s",
@@ -243,7 +243,7 @@ fn lengths_and_numbers_are_checked() {
     );
     check(
         "kind: scrape, targets: [http://a], interval: 0s",
-        "`interval` is longer than 0",
+        "`interval` must be longer than 0",
     );
     check(
         "kind: scrape, targets: [http://a], interval: 10s, timeout: 11s",
@@ -251,7 +251,7 @@ fn lengths_and_numbers_are_checked() {
     );
     check(
         "kind: scrape, targets: [http://a], interval: 10s, timeout: 0s",
-        "`timeout` is longer than 0",
+        "`timeout` must be longer than 0",
     );
 }
 

@@ -169,7 +169,7 @@ fn a_source_signs_or_shows_a_token_in_its_address() {
     );
     check_auth(
         "{bearer_token_file: s, signature_header: X-A}",
-        "f:1:88: `signature_header` goes with `hmac_secret_file`",
+        "f:1:88: `signature_header` requires `hmac_secret_file`",
     );
     check_auth(
         "{bearer_token_file: s, hmac_secret_file: s, signature_header: X-A}",
@@ -543,7 +543,10 @@ fn an_alertmanager_can_be_asked() {
         "{url: 'http://am:9093/api/v2'}",
         "write only the part before /api/v2",
     );
-    check_api("{url: 'http://am', every: 0}", "`every` is longer than 0");
+    check_api(
+        "{url: 'http://am', every: 0}",
+        "`every` must be longer than 0",
+    );
     check_api(
         "{url: 'http://am', timeout: 31s}",
         "`timeout` is longer than `every`, which is 30s",
