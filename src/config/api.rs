@@ -1,4 +1,4 @@
-//! `api:` of a source - where it can be asked what it knows.
+//! `api:` of a source: the Alertmanager API to poll.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,21 @@ use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::{Reader, given};
 use crate::yaml::scalar::{Duration, Spanned};
 
-/// Kinds that can be asked.
+/// Kinds that have a pollable API.
 pub(crate) const ASKED: &[SourceKind] = &[SourceKind::Alertmanager];
 /// Kinds whose alerts may come from several replicas.
 pub(crate) const REPLICATED: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana];
 
-/// An Alertmanager that is asked.
+/// Alertmanager API to poll.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertmanagerApi {
-    /// What stands before `/api/v2/` in its addresses, without the slash at the end.
+    /// Base URL before `/api/v2/`, without a trailing slash.
     pub url: String,
-    /// Seconds from one look to the next.
+    /// Polling interval, in seconds.
     pub every: i64,
-    /// How long an answer may take, in seconds.
+    /// Request timeout, in seconds.
     pub timeout: i64,
-    /// How it is reached.
+    /// Authentication, headers and TLS.
     pub door: HttpClientConfig,
 }
 
@@ -40,14 +40,14 @@ struct Raw {
     url: Option<Spanned<Text>>,
     every: Option<Spanned<Duration>>,
     timeout: Option<Spanned<Duration>>,
-    /// Read apart, so that what is written there is in no message.
+    /// Read separately, so that no message repeats its value.
     #[serde(rename = "auth", default)]
     _auth: Option<IgnoredAny>,
     headers: Option<BTreeMap<String, Spanned<Text>>>,
     tls: Option<RawTls>,
 }
 
-/// Reads it.
+/// Reads `api:` of a source.
 pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerApi> {
     if !matches!(node.value, Value::Map(_)) {
         reader.fault(

@@ -7,10 +7,10 @@ use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, Supported};
 use crate::yaml::scalar::Spanned;
 
-/// What is shown beside a message.
+/// Credential sent with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// It does not.
+    /// No authentication.
     None,
     /// `Authorization: Bearer …`
     Bearer(SecretRef),
@@ -30,7 +30,7 @@ pub enum Auth {
     },
 }
 
-/// Where a secret is found. Never the secret itself.
+/// Location of a secret, never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretRef {
     /// In a file; a trailing newline is dropped.
@@ -39,16 +39,16 @@ pub enum SecretRef {
     Env(String),
 }
 
-/// Who may come in when the address is not loopback.
+/// Access tokens, required when the listen address is not loopback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
-    /// The token that people and scripts show.
+    /// Bearer token of people and scripts.
     pub token: SecretRef,
 }
 
 pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 
-/// What is shown beside a message.
+/// Credential sent with a request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawAuth {
@@ -82,7 +82,7 @@ struct RawAccess {
     token: Option<Spanned<String>>,
 }
 
-/// `auth:` of an entry of `metrics:`. What is written there may be a secret, so no message repeats it.
+/// `auth:` of an entry of `metrics:`. Its values may be secrets, so no message repeats them.
 pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
     if node.value == Value::String("none".to_owned()) {
         return Some(Auth::None);
@@ -106,7 +106,7 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
     shown(reader, at, raw)
 }
 
-/// What is shown beside a message, which must be one thing.
+/// Reads the single authentication method of an `auth:` map.
 pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Option<Auth> {
     let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
     match (bearer, raw.basic, raw.header) {
@@ -152,7 +152,7 @@ pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Opti
     }
 }
 
-/// Whether this may be the name of a header: a token of RFC 9110 §5.6.2.
+/// Header name test: a token of RFC 9110 §5.6.2.
 pub(crate) fn is_header(name: &str) -> bool {
     !name.is_empty()
         && name

@@ -1,4 +1,4 @@
-//! How a server is reached: authentication, headers, TLS.
+//! HTTP client settings: authentication, headers, TLS.
 
 use std::collections::BTreeMap;
 
@@ -10,27 +10,27 @@ use crate::yaml::node::Node;
 use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Duration, Spanned};
 
-/// What must be shown and checked to reach a server. Secrets and certificates are named, not read.
+/// HTTP client settings of a server. Secrets and certificates are named, not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpClientConfig {
-    /// How we prove who we are.
+    /// Authentication to the server.
     pub auth: Auth,
-    /// Further headers, by name; none of them is a secret.
+    /// Additional headers by name, without secrets.
     pub headers: BTreeMap<String, String>,
-    /// What TLS needs to know.
+    /// TLS settings.
     pub tls: TlsConfig,
 }
 
-/// What TLS needs to know.
+/// TLS settings.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsConfig {
-    /// File of the certificates (PEM) that a server's must descend from; `None`: those of the system.
+    /// CA certificates (PEM file); `None`: those of the system.
     pub ca: Option<String>,
-    /// Files of our own certificate and its key (PEM).
+    /// Client certificate and key (PEM files).
     pub own: Option<(String, String)>,
-    /// The name in the server's certificate, where it is not the host of the address.
+    /// Name in the server certificate, if it differs from the host in the URL.
     pub server_name: Option<String>,
-    /// Whether the server's certificate is not checked at all.
+    /// Skips verification of the server certificate.
     pub insecure: bool,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct RawTls {
     insecure_skip_verify: Option<bool>,
 }
 
-/// How a server is reached.
+/// Reads the HTTP client settings of an entry.
 pub(crate) fn door(
     reader: &mut Reader<'_>,
     node: &Node,
@@ -132,14 +132,14 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<TlsCo
     })
 }
 
-/// An address.
+/// Reads a base URL.
 pub(crate) fn target(reader: &mut Reader<'_>, written: &Spanned<Text>) -> Option<HttpUrl> {
     HttpUrl::parse(&written.value.0)
         .map_err(|why| reader.fault(written.position, why))
         .ok()
 }
 
-/// A duration that is longer than nothing, in seconds.
+/// Reads a positive duration, in seconds.
 pub(crate) fn positive(
     reader: &mut Reader<'_>,
     name: &str,
@@ -156,7 +156,7 @@ pub(crate) fn positive(
     Some(given.value.seconds)
 }
 
-/// A fault for a key that must be given and is not.
+/// Records a fault for a missing required key.
 pub(crate) fn missing(reader: &mut Reader<'_>, node: &Node, name: &str, what: &str) {
     if !node.mentions(name) {
         reader.fault(node.position(), format!("`{name}` is missing: {what}"));

@@ -39,12 +39,12 @@ impl From<RawSeverity> for Severity {
 }
 
 impl RawLabels {
-    /// Whether it says which labels name the service.
+    /// True if it names the service labels.
     pub(crate) fn names_service(&self) -> bool {
         self.service.is_some()
     }
 
-    /// What is left out here is as in `base`.
+    /// Label names with omitted keys taken from `base`.
     pub(crate) fn over(self, base: &LabelNames) -> LabelNames {
         let names = |words: Option<TextList>, base: &[String]| {
             words.map_or_else(|| base.to_vec(), |words| words.0)

@@ -1,4 +1,4 @@
-//! `map:` of a source: expressions by the key they give. What keys there are, and whether an expression is one, is for whoever compiles it.
+//! `map:` of a source: expressions by the key they give. Keys and expressions are validated when compiled.
 
 use crate::model::fault::Fault;
 use crate::yaml;
@@ -6,7 +6,7 @@ use crate::yaml::node::{Key, Node, Position, Value};
 use crate::yaml::reader::Reader;
 use crate::yaml::scalar::Spanned;
 
-/// Keys below which names stand, each with an expression of its own.
+/// Keys that hold a map of names to expressions.
 const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
 
 /// `map:`
@@ -14,14 +14,14 @@ const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
 pub struct MappingRules {
     /// The rules, tried in their order.
     pub rules: Vec<MappingRule>,
-    /// Whether it is written as a list of rules. If not, it is the one rule.
+    /// Written as a list of rules; otherwise a single rule.
     pub list: bool,
 }
 
-/// One rule: what a body, or each member of it, means.
+/// Mapping rule for a body or for each item of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MappingRule {
-    /// Where it stands.
+    /// Position in the file.
     pub at: Position,
     /// Its keys.
     pub lines: Vec<MappingEntry>,
@@ -32,13 +32,13 @@ pub struct MappingRule {
 pub struct MappingEntry {
     /// The key; below `labels`, `annotations`, `links` and `actor` with its name, as `labels.host`.
     pub path: String,
-    /// Where the key stands.
+    /// Position of the key.
     pub at: Position,
     /// The expression.
     pub text: Spanned<String>,
 }
 
-/// Reads a map that stands in a file of its own.
+/// Reads a mapping from a separate file.
 ///
 /// # Errors
 /// Every fault of its shape.

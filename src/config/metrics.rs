@@ -1,4 +1,4 @@
-//! `metrics:` - where samples come from: servers that are asked, pages that are scraped, and who may push.
+//! `metrics:`: servers to query, pages to scrape, and remote-write senders.
 
 use std::collections::BTreeMap;
 
@@ -30,38 +30,38 @@ const KEYS: [(&str, &[&str]); 11] = [
     ("tls", &["prometheus", "scrape"]),
 ];
 
-/// A source of samples, by the name that rules give for it.
+/// Metric source, referenced by name in rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricsSource {
-    /// Its name; no other entry of `metrics:` has it.
+    /// Unique name.
     pub name: String,
-    /// How samples come from it.
+    /// Way in which samples are obtained.
     pub kind: MetricsKind,
 }
 
-/// How samples come.
+/// Way in which samples are obtained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MetricsKind {
-    /// By asking a server.
+    /// Queries to a server.
     Prometheus(PrometheusServer),
-    /// By scraping pages.
+    /// Scrapes of pages.
     Scrape(ScrapeConfig),
-    /// They are pushed to `/api/v1/write` by whoever proves itself so.
+    /// Remote write to `/api/v1/write`, with the authentication required of senders.
     RemoteWrite(Auth),
 }
 
-/// A server that speaks Prometheus's HTTP API.
+/// Server with the Prometheus HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrometheusServer {
-    /// What stands before `/api/v1/` in its addresses, without the slash at the end.
+    /// Base URL before `/api/v1/`, without a trailing slash.
     pub url: String,
-    /// How long an answer may take, in seconds.
+    /// Request timeout, in seconds.
     pub timeout: i64,
-    /// How many queries it is asked at once.
+    /// Maximum number of concurrent queries.
     pub concurrency: usize,
-    /// Whether its `ALERTS` are read.
+    /// Reads its `ALERTS` series.
     pub alerts: bool,
-    /// How it is reached.
+    /// Authentication, headers and TLS.
     pub door: HttpClientConfig,
 }
 
@@ -70,24 +70,24 @@ pub struct PrometheusServer {
 pub struct ScrapeConfig {
     /// The pages.
     pub targets: Vec<ScrapeTarget>,
-    /// Seconds from one scrape of a page to the next.
+    /// Scrape interval, in seconds.
     pub interval: i64,
-    /// How long a page may take, in seconds; at most the interval.
+    /// Scrape timeout, in seconds; at most the interval.
     pub timeout: i64,
-    /// Whether times that a page states hold; otherwise the time of the scrape does.
+    /// Uses timestamps on the page; otherwise the time of the scrape.
     pub honor_timestamps: bool,
-    /// Whether a label of the page wins over one of ours; otherwise it is kept as `exported_…`.
+    /// Labels on the page override configured ones; otherwise they are renamed to `exported_…`.
     pub honor_labels: bool,
-    /// Labels that every sample gets; `job` is always among them.
+    /// Labels added to each sample, always including `job`.
     pub labels: BTreeMap<String, String>,
-    /// How the pages are reached.
+    /// Authentication, headers and TLS.
     pub door: HttpClientConfig,
 }
 
 /// A page to scrape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScrapeTarget {
-    /// Its address; its path is `/metrics` where none is written.
+    /// URL; the path defaults to `/metrics`.
     pub url: String,
     /// The label `instance` of its samples, `host:port`, unless `labels` has another.
     pub instance: String,
@@ -107,7 +107,7 @@ struct Raw {
     honor_timestamps: Option<bool>,
     honor_labels: Option<bool>,
     labels: Option<BTreeMap<String, Text>>,
-    /// Read apart, so that what is written there is in no message.
+    /// Read separately, so that no message repeats its value.
     #[serde(rename = "auth", default)]
     _auth: Option<IgnoredAny>,
     headers: Option<BTreeMap<String, Spanned<Text>>>,
@@ -158,7 +158,7 @@ pub(crate) fn metrics(
     })
 }
 
-/// A fault for each key that another kind has: who writes one counts on it.
+/// Records a fault for each key of another kind, since ignoring it would mislead the user.
 fn foreign_keys(reader: &mut Reader<'_>, node: &Node, kind: &str) {
     for (name, kinds) in KEYS.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
         if node
@@ -310,7 +310,7 @@ fn scrape(
     })
 }
 
-/// Who may push. Without a proof only this machine may, and so only where nobody else can reach us.
+/// Authentication of remote write. Without it the listen address must be loopback.
 fn pushed(
     reader: &mut Reader<'_>,
     node: &Node,
@@ -330,7 +330,7 @@ fn pushed(
     Some(auth)
 }
 
-/// Prometheus's names of labels (`model/labels`), without those that it keeps for itself.
+/// Label name test as in Prometheus (`model/labels`), without its reserved names.
 fn is_label(name: &str) -> bool {
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     first && !name.starts_with("__") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

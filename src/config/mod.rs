@@ -1,4 +1,4 @@
-//! The settings file, checked: text to [`settings::Config`].
+//! Validated settings: parses the text of the file to [`settings::Config`].
 
 pub(crate) mod api;
 pub(crate) mod credentials;

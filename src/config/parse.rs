@@ -1,4 +1,4 @@
-//! Reads the settings file, section by section, so that one run tells of every fault.
+//! Reads the settings file section by section and reports all faults in one run.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ const KNOWN: [&str; 16] = [
     "limits",
 ];
 
-/// Keys that only later versions know. They are refused, not skipped: who writes one counts on it.
+/// Keys of later versions. They are rejected, since ignoring them would mislead the user.
 const LATER: [&str; 4] = ["smtp", "caldav", "notify", "retention"];
 
 #[derive(Deserialize)]
@@ -70,7 +70,7 @@ struct RawLimits {
     bundle_within: Option<Duration>,
 }
 
-/// Reads the text of `afterword.yaml`; `file` is its name in faults. What is left out is as in [`Config::default`].
+/// Reads the text of `afterword.yaml`; `file` is its name in faults. Omitted keys are as in [`Config::default`].
 ///
 /// # Errors
 /// Every fault of the text, in the order of the file. An unknown key is one, and so is a key of a later version.
@@ -166,7 +166,7 @@ fn value<T: serde::de::DeserializeOwned>(
     reader.section(root, name, &[])
 }
 
-/// A fault for each key that no version knows, or for a file that is no map.
+/// Records a fault for each unknown key, or for a file that is not a map.
 fn keys(reader: &mut Reader<'_>, root: &Node) {
     match &root.value {
         Value::Null => {}
@@ -218,7 +218,7 @@ fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
             );
         }
         if !listen.loopback {
-            // The source without credentials that stands in when none is named is for this machine only.
+            // The default source has no authentication and is for this machine only.
             config.sources.clear();
         }
         config.listen = listen.address;

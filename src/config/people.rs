@@ -1,4 +1,4 @@
-//! Services, the people behind them, and planned work.
+//! Services, people and planned maintenance.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,19 +14,19 @@ use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, Supported, given};
 use crate::yaml::scalar::Spanned;
 
-/// Where a calendar is found.
+/// Location of a calendar.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OnCallCalendar {
-    /// In a file beside the settings.
+    /// File next to the settings.
     File(String),
-    /// At an address.
+    /// URL.
     Url(String),
-    /// At an address that is a secret.
+    /// URL that is a secret.
     Secret(SecretRef),
 }
 
 impl fmt::Debug for OnCallCalendar {
-    // Whoever knows the address of a calendar can read it.
+    // The URL of a calendar grants access to it, so it is not printed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
@@ -57,7 +57,7 @@ struct RawService {
     depends_on: Option<Vec<Text>>,
     automatic: Option<Vec<Text>>,
     objective: Option<Spanned<f64>>,
-    /// Read apart: it is text or a map.
+    /// Read separately: it is text or a map.
     #[serde(rename = "on_call", default)]
     _on_call: Option<serde::de::IgnoredAny>,
 }
@@ -78,7 +78,7 @@ struct RawMaintenance {
     why: Option<String>,
 }
 
-/// The ids of `people:`, also of entries that hold another fault: whoever names those is not at odds with the list.
+/// Ids of `people:`, including entries with other faults, so that references to those are not reported too.
 pub(crate) fn ids(entries: &[Node]) -> Vec<String> {
     texts_at(entries, "id")
 }
@@ -96,7 +96,7 @@ fn texts_at(entries: &[Node], key: &str) -> Vec<String> {
     entries.iter().filter_map(id).collect()
 }
 
-/// `people:`; what one leaves out is taken from `defaults`.
+/// `people:`; omitted values are taken from `defaults`.
 pub(crate) fn people(
     reader: &mut Reader<'_>,
     entries: &[Node],
@@ -194,7 +194,7 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<OnCallCalendar> {
     }
 }
 
-/// `services:`, and where it stands who is on call for each.
+/// `services:`, with the on-call calendar of each.
 pub(crate) fn services(
     reader: &mut Reader<'_>,
     entries: &[Node],

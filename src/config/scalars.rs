@@ -1,4 +1,4 @@
-//! Single values as people write them: names, addresses, hours, time zones, instants.
+//! Scalar values of the settings: names, addresses, hours, time zones, times.
 
 use core::net::IpAddr;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub(crate) fn entry_name(
     }
 }
 
-/// Text with something in it, on one line.
+/// Non-empty text on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Text(pub(crate) String);
@@ -72,31 +72,31 @@ pub(crate) struct Timestamp(pub(crate) Time);
 pub(crate) struct Listen {
     /// As it is written.
     pub(crate) address: String,
-    /// Only this machine reaches it.
+    /// True for a loopback address.
     pub(crate) loopback: bool,
-    /// How a person on this machine reaches it.
+    /// URL for a person on this machine.
     pub(crate) url: String,
 }
 
-/// A base address, without the slash at its end.
+/// Base URL without a trailing slash.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct BaseUrl(pub(crate) String);
 
-/// An address that is asked for samples.
+/// URL of a metric source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HttpUrl {
     /// The address.
     pub(crate) url: String,
     /// Its host and port; the scheme's where none is written.
     pub(crate) instance: String,
-    /// Whether it ends with the host or the port.
+    /// True if the URL has no path.
     pub(crate) bare: bool,
-    /// Whether it has a query.
+    /// True if the URL has a query.
     pub(crate) query: bool,
 }
 
-/// So many bytes: `512KiB`, `10MiB`.
+/// Size in bytes: `512KiB`, `10MiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct ByteSize(pub(crate) usize);
@@ -149,7 +149,7 @@ impl TryFrom<String> for Email {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // The address goes into invites as it stands: a line break or a blank there would begin a line of its own.
+        // The address is copied into invites unescaped: a line break or a blank would begin a new line.
         let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
         let parts: Vec<&str> = text.split('@').collect();
         if clean && matches!(parts.as_slice(), [user, host] if !user.is_empty() && !host.is_empty())
@@ -358,7 +358,7 @@ impl TryFrom<String> for BaseUrl {
 }
 
 impl HttpUrl {
-    /// Reads an address. No message repeats it: people write passwords there.
+    /// Reads a URL. No message repeats it, since it may contain a password.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| {
             format!(
@@ -414,7 +414,7 @@ impl HttpUrl {
     }
 }
 
-/// Whether this may be the name of a host, or an IPv4 address.
+/// Host name or IPv4 address test.
 pub(crate) fn is_host(text: &str) -> bool {
     let named = !text.is_empty()
         && text

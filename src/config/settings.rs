@@ -15,52 +15,52 @@ use super::storage::Storage;
 use crate::model::settings::{Hours, LabelNames, Limits, Maintenance, Person, Service};
 use crate::model::source::{ServiceMapping, SourceKind};
 
-/// `afterword.yaml`. Secrets are named, not read: whoever reads files and environment resolves them.
+/// Contents of `afterword.yaml`. Secrets are named, not read; `app::settings` resolves them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Address to listen on.
     pub listen: String,
-    /// Whether only this machine reaches that address.
+    /// True if the address is loopback.
     pub loopback: bool,
-    /// How people reach the pages.
+    /// Public URL of the pages.
     pub external_url: String,
-    /// Where the database is.
+    /// Location of the database.
     pub storage: Storage,
     /// Globs of rule files; empty: the shipped ones.
     pub rules: Vec<String>,
-    /// Which label gives what.
+    /// Labels that values are read from.
     pub labels: LabelNames,
     /// Webhook sources.
     pub sources: Vec<Source>,
-    /// Where samples come from.
+    /// Metric sources.
     pub metrics: Vec<MetricsSource>,
     /// Services.
     pub services: Vec<Service>,
     /// People.
     pub people: Vec<Person>,
-    /// Where it stands who is on call, by service.
+    /// On-call calendars by service.
     pub on_call: BTreeMap<String, OnCallCalendar>,
-    /// Patterns of names that are programs', beside those that always are.
+    /// Name patterns of automation accounts, in addition to the built-in ones.
     pub robots: Vec<String>,
-    /// For people who state none, and for slots when nobody is known.
+    /// Default time zone, also for meetings without known attendees.
     pub time_zone: Tz,
-    /// Likewise.
+    /// Default working hours, likewise.
     pub hours: Hours,
     /// Directory for drafts.
     pub postmortems_directory: String,
-    /// How people are called in drafts.
+    /// Naming of people in drafts.
     pub names: NameStyle,
     /// Meetings.
     pub meetings: Meetings,
-    /// Planned work.
+    /// Planned maintenance.
     pub maintenance: Vec<Maintenance>,
-    /// How much people are asked at once.
+    /// Limits on postmortems opened and suggested.
     pub limits: Limits,
-    /// Bearer tokens that may call everything; needed for any address but loopback.
+    /// Bearer tokens with full access; required unless the address is loopback.
     pub access: Option<Access>,
 }
 
-/// How people are called in drafts.
+/// Naming of people in drafts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NameStyle {
@@ -79,27 +79,27 @@ pub struct Meetings {
     pub organizer: String,
     /// Ids of people who may lead a meeting.
     pub facilitators: Vec<String>,
-    /// When invites go out.
+    /// Sending of invites.
     pub send: InviteSending,
-    /// Minutes a meeting takes.
+    /// Duration of a meeting, in minutes.
     pub minutes: i64,
 }
 
-/// When invites go out.
+/// Sending of invites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum InviteSending {
-    /// By themselves for what is held; on acceptance for what was suggested.
+    /// Automatically for held postmortems, on acceptance for suggested ones.
     Automatic,
-    /// Only after somebody approves.
+    /// Only after approval by a person.
     AfterApproval,
 }
 
-/// Where the service listens: on this machine only.
+/// Default listen address: loopback only.
 pub(crate) const LISTEN: &str = "127.0.0.1:9099";
 
 impl Default for Config {
-    /// What an empty file means: loopback, SQLite below `data`, the shipped rules, one Alertmanager source.
+    /// Settings of an empty file: loopback, SQLite in `data`, the shipped rules, one Alertmanager source.
     fn default() -> Self {
         Self {
             listen: LISTEN.to_owned(),
@@ -143,7 +143,7 @@ impl Default for Config {
 }
 
 impl Default for Meetings {
-    /// Hour-long meetings whose invites are files in `data/invites`.
+    /// One-hour meetings with invites in `data/invites`.
     fn default() -> Self {
         Self {
             directory: "data/invites".to_owned(),

@@ -4,19 +4,19 @@ use serde::Deserialize;
 
 use crate::yaml::scalar::Duration;
 
-/// After how long the silence of a source is told.
+/// Silence after which a source is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SilentAfter {
-    /// By the longest silence of late.
+    /// Derived from the longest recent silence.
     #[default]
     Learned,
-    /// After so long.
+    /// After this duration.
     After(chrono::TimeDelta),
-    /// Not at all.
+    /// Never.
     Never,
 }
 
-/// How long a source may be silent: a duration, or `never` to say that it may for ever.
+/// Reads `silent_after`: a duration, or `never`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Silence(pub(crate) SilentAfter);

@@ -1,4 +1,4 @@
-//! What a source of kind `sns` has beside the others: topics, and messages that are signed.
+//! Settings of sources of kind `sns`: topics and signed messages.
 
 use super::scalars::Text;
 use super::source_auth::{PROOFS, SourceAuth};
@@ -14,7 +14,7 @@ pub(crate) fn signature(reader: &mut Reader<'_>, node: &Node, is_sns: bool) -> O
     is_sns.then_some(SourceAuth::Certificate)
 }
 
-/// `topics:`, without which anybody could send messages of a topic of their own, signed by Amazon.
+/// `topics:`. Without it any AWS account could send messages of its own topic, validly signed by Amazon.
 pub(crate) fn topics(
     reader: &mut Reader<'_>,
     node: &Node,

@@ -1,4 +1,4 @@
-//! How a source proves who it is, and how much it may send: `auth:` and `limits:` of an entry of `sources:`.
+//! Authentication and limits of a source: `auth:` and `limits:` of an entry of `sources:`.
 
 use serde::Deserialize;
 
@@ -11,53 +11,53 @@ use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Quota, Spanned};
 
-/// How a source proves who it is.
+/// Authentication method of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceAuth {
-    /// By nothing but its messages, each of which Amazon SNS has signed with a certificate that it names.
+    /// Message signature of Amazon SNS only, with the certificate named in the message.
     Certificate,
-    /// By what it shows beside the message.
+    /// Credential sent with the message.
     Shown(Auth),
-    /// By a parameter of the address.
+    /// Query parameter.
     Query {
         /// Its name.
         name: String,
         /// Its value.
         value: SecretRef,
     },
-    /// By a signature over the body, written as its kind does.
+    /// Signature over the body, in the format of the kind.
     Signature {
-        /// What it signs with.
+        /// Signing secret.
         secret: SecretRef,
-        /// The header that holds the signature, where the kind leaves that open.
+        /// Header of the signature, if the kind does not fix it.
         header: Option<String>,
-        /// The header that holds a time which is signed with the body, likewise.
+        /// Header of the signed timestamp, if the kind does not fix it.
         timestamp: Option<String>,
     },
 }
 
-/// How much a source may send.
+/// Limits of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceLimits {
-    /// How many messages; `None`: as many as it likes.
+    /// Maximum message rate; `None`: unlimited.
     pub rate: Option<RateLimit>,
-    /// Bytes of one body, as it comes and unpacked.
+    /// Maximum size of a body in bytes, both compressed and decompressed.
     pub size: usize,
 }
 
-/// So many in so many seconds, at once or evenly.
+/// Message rate, bursts included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many, one at least.
+    /// Number of messages, at least one.
     pub count: u32,
-    /// In how many seconds, one at least.
+    /// Period in seconds, at least one.
     pub seconds: i64,
 }
 
-/// What `auth` of a source may hold.
+/// Authentication methods of a source, for messages.
 pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic`, `header`, `query`, `hmac_secret_file` or `hmac_secret`";
 
-/// The largest body that is read of anybody.
+/// Maximum configurable body size.
 const LARGEST: usize = 32 << 20;
 
 #[derive(Deserialize)]
@@ -82,7 +82,7 @@ pub(crate) struct RawSourceLimits {
     size: Option<Spanned<ByteSize>>,
 }
 
-/// `auth:` of a source. What is written there may be a secret, so no message repeats it.
+/// `auth:` of a source. Its values may be secrets, so no message repeats them.
 pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
     if node.value == Value::String("none".to_owned()) {
         return Some(SourceAuth::Shown(Auth::None));
@@ -199,7 +199,7 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
     .map(SourceAuth::Shown)
 }
 
-/// A fault where the headers that a signature is said to stand in are not how this kind signs. `node` is that of `auth`.
+/// Records a fault for signature headers that do not fit the kind. `node` is that of `auth`.
 pub(crate) fn fits(
     reader: &mut Reader<'_>,
     node: Option<&Node>,

@@ -1,4 +1,4 @@
-//! Who may send and who may come in: sources, credentials, and where secrets are found.
+//! Webhook sources: `sources:`.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, given};
 use crate::yaml::scalar::Spanned;
 
-/// Kinds that `map` is for: their bodies are read by expressions, shipped or written there.
+/// Kinds read by a mapping, shipped or configured in `map`.
 const MAPPED: &[SourceKind] = &[
     SourceKind::CloudEvents,
     SourceKind::StandardWebhooks,
@@ -32,7 +32,7 @@ const MAPPED: &[SourceKind] = &[
     SourceKind::Pingdom,
 ];
 
-/// Kinds that tell of things under names of their own, which `services` and `environment` translate.
+/// Kinds with names of their own, which `services` and `environment` translate.
 const NAMED_KINDS: &[SourceKind] = &[
     SourceKind::KubernetesAudit,
     SourceKind::ArgoCd,
@@ -40,7 +40,7 @@ const NAMED_KINDS: &[SourceKind] = &[
     SourceKind::GitLab,
 ];
 
-/// Kinds that tell of no labels.
+/// Kinds without labels.
 const UNLABELLED: &[SourceKind] = &[
     SourceKind::KubernetesAudit,
     SourceKind::GitHub,
@@ -52,25 +52,25 @@ const UNLABELLED: &[SourceKind] = &[
 pub struct Source {
     /// Its name in the path.
     pub name: String,
-    /// What it speaks.
+    /// Sender type.
     pub kind: SourceKind,
-    /// How it proves who it is.
+    /// Authentication method.
     pub auth: SourceAuth,
     /// Its own label names.
     pub labels: Option<LabelNames>,
-    /// Where it can be asked what it knows.
+    /// API to poll.
     pub api: Option<AlertmanagerApi>,
-    /// What it calls by names of its own.
+    /// Translation of its names to services and environment.
     pub naming: ServiceMapping,
-    /// How much it may send.
+    /// Limits on rate and body size.
     pub limits: SourceLimits,
-    /// What it declares, of PagerDuty.
+    /// PagerDuty incidents that count as declared outages.
     pub declares: Option<PagerDutyOutages>,
-    /// After how long a silence of it is told.
+    /// Silence after which it is reported.
     pub silent_after: SilentAfter,
-    /// What its bodies mean, or what of that is otherwise than shipped.
+    /// Mapping of its bodies, or overrides of the shipped mapping.
     pub map: Option<MappingRules>,
-    /// Topics of Amazon SNS whose messages are taken; of other kinds none.
+    /// Accepted Amazon SNS topics; empty for other kinds.
     pub topics: Vec<String>,
 }
 
@@ -79,22 +79,22 @@ pub struct Source {
 struct RawSource {
     name: Option<Spanned<Text>>,
     kind: Option<Spanned<Text>>,
-    /// Read apart, so that what is written there is in no message.
+    /// Read separately, so that no message repeats its value.
     #[serde(rename = "auth", default)]
     _auth: Option<serde::de::IgnoredAny>,
     labels: Option<RawLabels>,
     ignore_labels: Option<Spanned<TextList>>,
-    /// Read apart, for the same reason.
+    /// Read separately, for the same reason.
     #[serde(rename = "api", default)]
     _api: Option<serde::de::IgnoredAny>,
-    /// Read apart, since the order counts.
+    /// Read separately, since the order matters.
     #[serde(rename = "services", default)]
     _services: Option<serde::de::IgnoredAny>,
     environment: Option<Spanned<Text>>,
     limits: Option<source_auth::RawSourceLimits>,
     declares: Option<RawDeclares>,
     silent_after: Option<Silence>,
-    /// Read apart, with the places of its expressions.
+    /// Read separately, with the positions of its expressions.
     #[serde(rename = "map", default)]
     _map: Option<serde::de::IgnoredAny>,
     topics: Option<Vec<Spanned<Text>>>,
@@ -271,14 +271,14 @@ pub(crate) fn source(
     })
 }
 
-/// The label names of a source; `None`: those of all.
+/// Label names of a source; `None`: the top-level ones.
 fn own_labels(
     kind: SourceKind,
     given: Option<RawLabels>,
     ignored: Option<Vec<String>>,
     all: &LabelNames,
 ) -> Option<LabelNames> {
-    // Grafana's rules stand in folders, which often are a team's or a service's: better than nothing, unless somebody says what is.
+    // Grafana rules are in folders, often one per team or service: a useful default for the service.
     let by_folder =
         kind == SourceKind::Grafana && !given.as_ref().is_some_and(RawLabels::names_service);
     if given.is_none() && ignored.is_none() && !by_folder {
@@ -292,7 +292,7 @@ fn own_labels(
     Some(names)
 }
 
-/// `services:` of a source: patterns with the services that they stand for, in their order.
+/// `services:` of a source: patterns and their services, in order.
 fn services(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
     let Value::Map(entries) = &node.value else {
         reader.fault(
@@ -317,7 +317,7 @@ fn services(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
     all
 }
 
-/// `declares:`, which of PagerDuty's incidents are outages.
+/// `declares:`: PagerDuty incidents that count as outages.
 fn declares(
     reader: &mut Reader<'_>,
     kind: SourceKind,
@@ -357,7 +357,7 @@ fn declares(
     })
 }
 
-/// The kind of that name, in any case; `-` and `_` are one.
+/// Source kind by name, ignoring case; `-` equals `_`.
 fn kind(word: &str) -> Option<SourceKind> {
     let word = word.to_ascii_lowercase().replace('-', "_");
     KINDS

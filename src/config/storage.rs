@@ -1,4 +1,4 @@
-//! `storage:`, the database and its password.
+//! `storage:`: the database and its password.
 
 use serde::Deserialize;
 
@@ -7,21 +7,21 @@ use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::Reader;
 use crate::yaml::scalar::Spanned;
 
-/// A database: a file of one process, or a server that replicas may share.
+/// Database: a file for one process, or a server that replicas can share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
     /// Path of the SQLite file.
     Sqlite(String),
     /// PostgreSQL.
     Postgres {
-        /// Its address, without a password.
+        /// URL without a password.
         url: String,
-        /// The password, where it asks for one.
+        /// Password, if required.
         password: Option<SecretRef>,
     },
 }
 
-/// Where the database is.
+/// Reads a database URL.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct StorageUrl(pub(crate) Storage);
@@ -73,7 +73,7 @@ struct RawStorage {
     password: Option<Spanned<String>>,
 }
 
-/// `storage:`, an address alone or with the place of its password.
+/// `storage:`: a URL, or a URL with the location of its password.
 pub(crate) fn storage(reader: &mut Reader<'_>, node: &Node) -> Option<Storage> {
     if !matches!(node.value, Value::Map(_)) {
         return reader.read_whole::<StorageUrl>(node, &[]).map(|url| url.0);

@@ -1,4 +1,4 @@
-//! serde's way through a tree: each error is given the innermost place it happened at.
+//! Serde deserializer over the node tree; errors carry the innermost position.
 
 use std::iter::Enumerate;
 use std::slice;
@@ -49,7 +49,7 @@ impl<'de> Deserializer<'de> for &'de Node {
         .map_err(|error: YamlError| error.or_at(self.position()))
     }
 
-    /// A number or bool where text is asked for is taken as it is written: `code: 500` in a map of labels.
+    /// A number or bool where text is expected is read as written: `code: 500` in a map of labels.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, YamlError> {
         match &self.value {
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => visitor
@@ -102,7 +102,7 @@ impl<'de> Deserializer<'de> for &'de Node {
                 .map_err(|error: YamlError| error.or_at(self.position()));
         }
         match &self.value {
-            // A derived struct would also take a list, field by field; nobody who writes settings means that.
+            // A derived struct would also accept a list, field by field, which is never intended in settings.
             Value::Map(_) => self.deserialize_any(visitor),
             Value::Null
             | Value::Bool(_)
@@ -223,7 +223,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// What [`super::scalar::Spanned`] reads: line, column, the text as written, the value.
+/// Map access for [`super::scalar::Spanned`]: line, column, the text as written, the value.
 struct WithPlace<'de> {
     node: &'de Node,
     step: u8,

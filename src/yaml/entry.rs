@@ -1,4 +1,4 @@
-//! Entries with more than one fault: each is told, and what can be read is read.
+//! Fault-tolerant reading of an entry: reports all its faults and reads the rest.
 
 use serde::de::DeserializeOwned;
 
@@ -6,9 +6,10 @@ use super::error::YamlError;
 use super::node::{Node, Position, Value};
 use crate::model::fault::Fault;
 
-/// Reads a node as a `T`, with a fault for everything in it that keeps it from being one: each unknown key, each wrong value, and each key
-/// of `required` that is missing, unless an unknown key was likely meant to be it. What is faulty counts as left out, so a `T` whose fields are all optional holds what could be read, for
-/// checks that come after; whoever must know whether a key was left out asks the node. `None`: not even that was possible.
+/// Reads a node as a `T` and records all faults: each unknown key, each wrong value, and each key of
+/// `required` that is missing, unless an unknown key is likely a misspelling of it. Faulty values count as
+/// omitted, so a `T` whose fields are all optional holds the rest, for later checks; a check that must know
+/// if a key was omitted looks at the node. `None` if nothing could be read.
 pub(crate) fn read_entry<T: DeserializeOwned>(
     file: &str,
     node: &Node,
@@ -36,8 +37,8 @@ pub(crate) fn read_entry<T: DeserializeOwned>(
     read
 }
 
-/// Takes away the innermost faulty part and reads again, until nothing is wrong with what is left. Notes in `lost` the maps that lost a
-/// key, by their place, with that key and the one that was meant by it: their absence is no fault of its own.
+/// Removes the innermost faulty part and reads again until no fault is left. Records in `lost` the maps that lost a
+/// key, by position, with that key and its likely correction, so that its absence is not reported too.
 fn read_rest<T: DeserializeOwned>(
     file: &str,
     whole: &Node,

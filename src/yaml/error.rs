@@ -1,4 +1,4 @@
-//! What serde finds wrong, said to people.
+//! Deserialization errors with positions, worded for users.
 
 use std::fmt::{self, Display};
 
@@ -8,16 +8,16 @@ use super::excerpt::excerpt;
 use super::node::Position;
 use crate::model::fault::{Fault, nearest};
 
-/// What is wrong in a YAML text and, once known, where.
+/// Error in a YAML text, with its position once known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct YamlError {
     pub(crate) at: Option<Position>,
     pub(crate) message: String,
-    /// The steps from the node that was read to the faulty one, innermost first: places in lists and maps.
+    /// Path from the node that was read to the faulty one, innermost first: indexes in lists and maps.
     pub(crate) path: Vec<usize>,
-    /// The key that is missing, when that is the fault.
+    /// Missing key, if that is the fault.
     pub(crate) missing: Option<&'static str>,
-    /// The key that was likely meant by an unknown one, when that is the fault.
+    /// Likely correction of an unknown key, if that is the fault.
     pub(crate) meant: Option<&'static str>,
 }
 
@@ -127,7 +127,7 @@ fn quoted_code(word: &str) -> String {
     format!("`{}`", quoted.trim_matches('"'))
 }
 
-/// serde's own words for types are Rust's; these are YAML's.
+/// Translates serde's names of Rust types to YAML terms.
 fn wanted(expected: &dyn Expected) -> String {
     let words = expected.to_string();
     match words.as_str() {

@@ -3,20 +3,20 @@
 use super::excerpt::excerpt;
 use crate::model::fault::{Fault, nearest};
 
-/// A value and where it stands.
+/// Value with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Line, from 1.
     pub line: u64,
     /// Column in characters, from 1.
     pub column: u64,
-    /// What is there.
+    /// Value.
     pub value: Value,
     /// A scalar as it is written, quotes and all. Empty for lists and maps.
     pub(crate) raw: String,
 }
 
-/// What a node holds.
+/// Value of a node.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Nothing.
@@ -35,7 +35,7 @@ pub enum Value {
     Map(Vec<(Key, Node)>),
 }
 
-/// A key of a map and where it stands.
+/// Key of a map with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// Line, from 1.
@@ -46,7 +46,7 @@ pub struct Key {
     pub name: String,
 }
 
-/// A place in a file.
+/// Position in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Position {
     /// Line, from 1; 0: unknown.
@@ -56,7 +56,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// A fault here.
+    /// Fault at this position.
     #[must_use]
     pub fn fault(self, file: &str, message: impl Into<String>) -> Fault {
         Fault {
@@ -69,7 +69,7 @@ impl Position {
 }
 
 impl Node {
-    /// Where it stands.
+    /// Position of the node.
     #[must_use]
     pub fn position(&self) -> Position {
         Position {
@@ -95,7 +95,7 @@ impl Node {
         }
     }
 
-    /// Whether this map has a key that is `name`, or was likely meant to be.
+    /// True if this map has the key `name`, or a likely misspelling of it.
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
         match &self.value {
@@ -111,7 +111,7 @@ impl Node {
         }
     }
 
-    /// Where a key of this map stands; where the map itself does when it has no such key.
+    /// Position of a key of this map, or of the map itself if it has no such key.
     #[must_use]
     pub fn key_position(&self, name: &str) -> Position {
         match &self.value {
@@ -128,7 +128,7 @@ impl Node {
         }
     }
 
-    /// What it is, in words that follow "found".
+    /// Description of the value for messages, to follow "found".
     #[must_use]
     pub fn describe(&self) -> String {
         match &self.value {
@@ -143,7 +143,7 @@ impl Node {
 }
 
 impl Key {
-    /// Where it stands.
+    /// Position of the node.
     #[must_use]
     pub fn position(&self) -> Position {
         Position {

@@ -1,4 +1,4 @@
-//! What every section needs: faults gathered, keys of later versions named, references checked.
+//! Section reader: collects faults, rejects keys of later versions, checks references.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use super::node::{Key, Node, Position, Value};
 use super::scalar::Spanned;
 use crate::model::fault::{Fault, nearest};
 
-/// Reads sections of one file and keeps what is wrong with them.
+/// Reader of the sections of one file, which collects their faults.
 pub(crate) struct Reader<'a> {
     file: &'a str,
-    /// What is wrong so far.
+    /// Faults so far.
     pub(crate) faults: Vec<Fault>,
 }
 
 /// A map without its keys of later versions.
 pub(crate) struct Supported {
-    /// What is left.
+    /// Remaining map.
     pub(crate) node: Node,
-    /// Nothing was taken away; otherwise something missing may only be missing because of that.
+    /// True if no key was removed; otherwise a missing key may be a consequence of that.
     pub(crate) whole: bool,
 }
 
@@ -33,12 +33,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keeps a fault.
+    /// Records a fault.
     pub(crate) fn fault(&mut self, at: Position, message: impl Into<String>) {
         self.faults.push(at.fault(self.file, message));
     }
 
-    /// Reads what can be read of a node as a `T`, and keeps every fault in it, also each key of `required` that is missing.
+    /// Reads a node as a `T` as far as possible and records all its faults, including missing keys of `required`.
     pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
         node: &Node,
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
         read_entry(self.file, node, required, &mut self.faults)
     }
 
-    /// The same for what must be whole to be worth a look: `None` once a fault is kept.
+    /// Reads a node as a `T`; `None` if it has any fault.
     pub(crate) fn read_whole<T: DeserializeOwned>(
         &mut self,
         node: &Node,
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Takes away the keys that only later versions know, with a fault for each.
+    /// Removes keys of later versions and records a fault for each.
     pub(crate) fn supported(&mut self, node: &Node, section: &str, later: &[&str]) -> Supported {
         let mut node = node.clone();
         let mut whole = true;
@@ -110,7 +110,7 @@ impl<'a> Reader<'a> {
         Supported { node, whole }
     }
 
-    /// Keeps a fault if `name` was seen before.
+    /// Records a fault for a duplicate `name`.
     pub(crate) fn unique(
         &mut self,
         seen: &mut BTreeMap<String, Position>,
@@ -131,7 +131,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Keeps a fault for each id that no person has.
+    /// Records a fault for each unknown person id.
     pub(crate) fn known_people(&mut self, ids: &[Spanned<String>], people: &[String]) {
         for id in ids.iter().filter(|id| !people.contains(&id.value)) {
             let hint = nearest(&id.value, people.iter().map(String::as_str)).map_or_else(
@@ -154,12 +154,12 @@ pub(crate) fn given<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
 /// Reads a node as a `T`.
 ///
 /// # Errors
-/// The first place at which it is none.
+/// The first position that does not fit.
 pub(crate) fn read<T: DeserializeOwned>(file: &str, node: &Node) -> Result<T, Fault> {
     T::deserialize(node).map_err(|error| error.fault(file, node.position()))
 }
 
-/// The entries of a list; none, and a fault, when it is no list. Nothing is an empty list.
+/// Entries of a list; a fault if it is not a list. Null is an empty list.
 pub(crate) fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -> &'a [Node] {
     match &node.value {
         Value::List(entries) => entries,
@@ -174,7 +174,7 @@ pub(crate) fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -
     }
 }
 
-/// The sections of a map with keys out of `known`; a fault for each other key, or when it is no map. Nothing is an empty map.
+/// Sections of a map with the keys `known`; a fault for each other key, or if it is not a map. Null is an empty map.
 pub(crate) fn sections<'a>(
     file: &str,
     node: &'a Node,
@@ -203,7 +203,7 @@ pub(crate) fn sections<'a>(
     right
 }
 
-/// Reads every entry of a list as a `T`, with its place; a fault for whatever keeps an entry from being one. Nothing is an empty list.
+/// Reads each entry of a list as a `T` with its position, and records all faults. Null is an empty list.
 pub(crate) fn read_list<T: DeserializeOwned>(
     file: &str,
     node: &Node,

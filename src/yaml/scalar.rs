@@ -1,4 +1,4 @@
-//! Values that know more than serde's own: durations with units, and values that remember their place.
+//! Durations with units, quotas, and values with their position.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::node::Position;
 
-/// The name under which the reader hands out places.
+/// Struct name by which the deserializer recognizes values with positions.
 pub(crate) const SPANNED: &str = "$afterword::Spanned";
 
 const UNITS: [(char, i64); 5] = [
@@ -30,7 +30,7 @@ impl Duration {
     /// Reads `text`.
     ///
     /// # Errors
-    /// What is wrong with it, and how it should look.
+    /// A message with the reason and an example.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| {
             format!(
@@ -104,13 +104,13 @@ impl<'de> Deserialize<'de> for Duration {
     }
 }
 
-/// So many in so long a time: `1 per 7d`, `3 per 24h`.
+/// Count per period: `1 per 7d`, `3 per 24h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Quota {
-    /// How many, one at least.
+    /// Count, at least one.
     pub count: u32,
-    /// In so many seconds.
+    /// Period, in seconds.
     pub seconds: i64,
 }
 
@@ -138,10 +138,10 @@ impl TryFrom<String> for Quota {
     }
 }
 
-/// A value and where it stands in its file.
+/// Value with its position in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spanned<T> {
-    /// Where it begins.
+    /// Position of its first character.
     pub position: Position,
     /// The value.
     pub value: T,
@@ -149,7 +149,7 @@ pub struct Spanned<T> {
 }
 
 impl Spanned<String> {
-    /// Where the character at `offset` of the text stands in the file, whatever way the text is quoted or folded.
+    /// Position in the file of the character at `offset` of the text, for any style of quoting or folding.
     #[must_use]
     pub fn place(&self, offset: usize) -> Position {
         let mut source = Source::new(self.position, &self.raw);

@@ -279,7 +279,7 @@ fn durations_have_units() {
     assert!(seconds("30").unwrap_err().contains("unit is missing"));
 }
 
-/// Each `@` of an expression is found where it stands in the file.
+/// Each `@` of an expression is found at its position in the file.
 #[test]
 fn characters_are_found_in_their_file_however_they_are_quoted() {
     #[derive(Deserialize)]

@@ -8,17 +8,17 @@ use super::error::YamlError;
 use super::node::{Key, Node, Position, Value};
 use crate::model::fault::Fault;
 
-/// Longer than any settings file should be.
+/// Maximum size of a file, in bytes.
 const MOST_BYTES: usize = 4 << 20;
-/// Nodes, and text in units of 32 bytes, after aliases are expanded: a few lines of aliases must not fill the memory.
+/// Maximum number of nodes, plus text in units of 32 bytes, after alias expansion, so that a few aliases cannot exhaust memory.
 const MOST_WEIGHT: usize = 400_000;
-/// Deeper than any settings file should be; readers recurse.
+/// Maximum nesting depth, since readers recurse.
 const MOST_DEPTH: usize = 48;
 
 /// Reads `text` as one YAML document. An empty one is [`Value::Null`].
 ///
 /// # Errors
-/// The first place at which it is not YAML, holds a key twice, or is larger than any settings file should be.
+/// The first position with invalid YAML, a duplicate key, or an exceeded limit.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Fault> {
     build(text).map_err(|error| error.fault(file, Position { line: 1, column: 1 }))
 }

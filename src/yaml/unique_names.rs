@@ -1,4 +1,4 @@
-//! Names that must be told apart, across all files of one run.
+//! Names that must be unique across all files of one run.
 
 use std::collections::HashMap;
 
@@ -9,14 +9,14 @@ use super::scalar::Spanned;
 use super::{entry, reader};
 use crate::model::fault::Fault;
 
-/// Names given so far, with their places.
+/// Names so far, with their positions.
 pub(crate) struct UniqueNames {
     what: &'static str,
     first: HashMap<String, (String, Position)>,
 }
 
 impl UniqueNames {
-    /// Names of things that messages call `what`.
+    /// Empty set of names of things called `what` in messages.
     #[must_use]
     pub(crate) fn new(what: &'static str) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl UniqueNames {
         }
     }
 
-    /// Notes a name; a fault when it is taken.
+    /// Adds a name, with a fault if it is taken.
     pub(crate) fn declare(
         &mut self,
         file: &str,
@@ -47,7 +47,7 @@ impl UniqueNames {
         }
     }
 
-    /// Reads an entry as [`entry::read_entry`] does and notes its `name`, which counts even when another part of it has a fault.
+    /// Reads an entry as [`entry::read_entry`] does and adds its `name`, even if another part of it has a fault.
     pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
         file: &str,
@@ -64,7 +64,7 @@ impl UniqueNames {
         entry::read_entry(file, entry, required, faults)
     }
 
-    /// Notes a name that stands in paths, metrics and other files, and so must be one word.
+    /// Adds a name used in paths, metrics and other files, which must be one word.
     pub(crate) fn declare_word(
         &mut self,
         file: &str,
