@@ -11,7 +11,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::read_all;
-use super::{FAULTS, SettingsFile, USAGE, complain, json, say, serve};
+use super::options::SettingsFile;
+use super::output::{FAULTS, USAGE, complain, json, say};
+use super::serve;
 use crate::app::backtest;
 use crate::app::backtest::{Ask, Facts, Fault, Progress};
 use crate::app::clock::Clock;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{FAULTS, block_on, complain, json, say};
+use super::check_sample;
+use super::output::{FAULTS, block_on, complain, json, say};
 use crate::app::conditions::target_check;
 use crate::app::settings::Settings;
 use crate::model::fault::Fault;
@@ -56,10 +57,10 @@ pub(crate) fn check(asked: &Check) -> u8 {
             [] => &default[0],
             [one] => one,
             _ => {
-                return super::check_sample::usage("--sample takes at most one settings file");
+                return check_sample::usage("--sample takes at most one settings file");
             }
         };
-        return super::check_sample::sample(
+        return check_sample::sample(
             body,
             settings,
             asked.source.as_deref(),

@@ -7,7 +7,7 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{FAULTS, USAGE, complain, json, say};
+use super::output::{FAULTS, USAGE, complain, json, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::ingest::error::MemberFault;

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use super::{FAULTS, complain, say, serve};
+use super::output::{FAULTS, complain, say};
+use super::serve;
 use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::intake::commit::Arrival;

@@ -3,7 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{FAULTS, Service, block_on, client, complain, report, say};
+use super::client;
+use super::options::Service;
+use super::output::{FAULTS, block_on, complain, say};
+use super::report;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::verdict::{Decision, Measure, Outcome, Unit, Verdict};

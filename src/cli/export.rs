@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use super::{FAULTS, SettingsFile, complain, serve};
+use super::options::SettingsFile;
+use super::output::{FAULTS, complain};
+use super::serve;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::store::database::Store;

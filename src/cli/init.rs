@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-use super::{FAULTS, complain, say};
+use super::output::{FAULTS, complain, say};
 use crate::rules::parse::SHIPPED;
 
 const SETTINGS: &str = include_str!("init.yaml");

@@ -3,10 +3,10 @@
 
 use std::fmt::Write;
 
-use super::test::{Report, Tested};
+use super::scenario_report::{ScenarioFileResult, ScenarioReport};
 
 /// JUnit XML document of a report.
-pub(crate) fn document(report: &Report) -> String {
+pub(crate) fn document(report: &ScenarioReport) -> String {
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let errors: usize = report
         .files
@@ -25,7 +25,7 @@ pub(crate) fn document(report: &Report) -> String {
     xml
 }
 
-fn suite(xml: &mut String, tested: &Tested) {
+fn suite(xml: &mut String, tested: &ScenarioFileResult) {
     let file = escaped(&tested.file);
     let failures = tested
         .scenarios
@@ -110,7 +110,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{document, escaped};
-    use crate::cli::test::{Report, Tested, Tried};
+    use crate::cli::scenario_report::{ScenarioFileResult, ScenarioReport, ScenarioResult};
     use crate::model::fault::Fault;
     use crate::trial::difference::Difference;
 
@@ -139,13 +139,13 @@ mod tests {
             why: text("a < b"),
         };
         let scenarios = vec![
-            Tried {
+            ScenarioResult {
                 name: text("fine"),
                 line: 3,
                 passed: true,
                 differences: Vec::new(),
             },
-            Tried {
+            ScenarioResult {
                 name: text("\"quoted\""),
                 line: 7,
                 passed: false,
@@ -158,16 +158,16 @@ mod tests {
             column: 5,
             message: text("unknown key `a&b`"),
         };
-        let report = Report {
+        let report = ScenarioReport {
             passed: 1,
             failed: 1,
             files: vec![
-                Tested {
+                ScenarioFileResult {
                     file: text("a.test.yaml"),
                     scenarios,
                     faults: Vec::new(),
                 },
-                Tested {
+                ScenarioFileResult {
                     file: text("b.test.yaml"),
                     scenarios: Vec::new(),
                     faults: vec![fault],

@@ -1,4 +1,4 @@
-//! The commands: read files and environment, call the modules, print, and give an exit code.
+//! Commands: read files and environment, call the modules, print, and return an exit code.
 
 mod backtest;
 mod check;
@@ -9,8 +9,11 @@ mod explain;
 mod export;
 mod init;
 mod junit;
+mod options;
+mod output;
 mod report;
 mod run;
+mod scenario_report;
 mod schema;
 mod serve;
 mod test;
@@ -18,12 +21,9 @@ mod test;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-/// Exit codes: 0 success, 1 faulty input, 2 wrong usage, 3 service unreachable.
-const FAULTS: u8 = 1;
-const USAGE: u8 = 2;
-const UNREACHABLE: u8 = 3;
+use self::options::SettingsFile;
 
 /// Decides from alerts, metrics and reports which incidents deserve a postmortem, and explains why.
 #[derive(Debug, Parser)]
@@ -77,27 +77,6 @@ enum Command {
     Migrate(SettingsFile),
 }
 
-#[derive(Debug, Args)]
-struct SettingsFile {
-    /// Settings file; by default afterword.yaml in the current directory, if it exists.
-    #[arg(long, env = "AFTERWORD_CONFIG")]
-    config: Option<PathBuf>,
-}
-
-/// Address and credentials of the running service, shared by the client commands.
-#[derive(Debug, Args)]
-struct Service {
-    /// Address of the service.
-    #[arg(long, env = "AFTERWORD_URL", default_value = "http://127.0.0.1:9099")]
-    url: String,
-    /// Access token, if the service has `access:` configured.
-    #[arg(long, env = "AFTERWORD_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// Print the answer as JSON.
-    #[arg(long, value_parser = ["json"], value_name = "json")]
-    format: Option<String>,
-}
-
 /// Runs the command line.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -122,29 +101,4 @@ pub fn run() -> ExitCode {
         Command::Migrate(settings) => serve::migrate(settings.config.as_deref()),
     };
     ExitCode::from(code)
-}
-
-/// One line to the person. A closed pipe is no fault of the command.
-fn say(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
-/// A result as JSON for programs. Plain data always has one.
-fn json(result: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(result).unwrap_or_default()
-}
-
-/// One line of complaint.
-fn complain(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Runs async work on a small runtime of its own.
-fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    Ok(runtime.block_on(work))
 }

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::client;
 use super::client::ClientError;
-use super::{FAULTS, Service, UNREACHABLE, block_on, complain, say};
+use super::options::Service;
+use super::output::{FAULTS, UNREACHABLE, block_on, complain, say};
 
 /// Options common to all reports.
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::client;
 use super::client::ClientError;
-use super::{FAULTS, block_on, complain};
+use super::output::{FAULTS, block_on, complain};
 use crate::app::clock::Clock;
 use crate::model::time::Time;
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{FAULTS, complain, say};
+use super::output::{FAULTS, complain, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::app::{App, background_tasks};

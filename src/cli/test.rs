@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
 use super::check::{read_all, rules_of};
-use super::{FAULTS, complain, json, junit, say};
+use super::junit;
+use super::output::{FAULTS, complain, json, say};
+use super::scenario_report::{ScenarioFileResult, ScenarioReport, ScenarioResult};
 use crate::engine::policy::Policy;
 use crate::model::fault::Fault;
 use crate::rules;
 use crate::trial;
-use crate::trial::difference::Difference;
 
 /// Arguments of `afterword test`.
 #[derive(Debug, Args)]
@@ -28,41 +28,6 @@ enum Format {
     Text,
     Json,
     Junit,
-}
-
-/// The results of a run; this is also their shape as JSON.
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    /// How many scenarios went as expected.
-    pub(crate) passed: usize,
-    /// How many did not.
-    pub(crate) failed: usize,
-    /// In the order named; those that cannot be read first.
-    pub(crate) files: Vec<Tested>,
-}
-
-/// The results of a file: scenarios, or the faults for which none was run.
-#[derive(Debug, Serialize)]
-pub(crate) struct Tested {
-    /// As it was named.
-    pub(crate) file: String,
-    /// In the order of the file.
-    pub(crate) scenarios: Vec<Tried>,
-    /// Of the file itself or of the rules it names.
-    pub(crate) faults: Vec<Fault>,
-}
-
-/// The result of a scenario.
-#[derive(Debug, Serialize)]
-pub(crate) struct Tried {
-    /// What it shows.
-    pub(crate) name: String,
-    /// Where it begins.
-    pub(crate) line: u64,
-    /// It went as expected.
-    pub(crate) passed: bool,
-    /// Where it did not.
-    pub(crate) differences: Vec<Difference>,
 }
 
 pub(crate) fn test(asked: &Test) -> u8 {
@@ -90,23 +55,23 @@ pub(crate) fn test(asked: &Test) -> u8 {
     }
 }
 
-fn run(files: &[PathBuf]) -> Report {
+fn run(files: &[PathBuf]) -> ScenarioReport {
     let (texts, unread) = read_all(files);
-    let mut tested: Vec<Tested> = unread
+    let mut tested: Vec<ScenarioFileResult> = unread
         .into_iter()
-        .map(|fault| Tested {
+        .map(|fault| ScenarioFileResult {
             file: fault.file.clone(),
             scenarios: Vec::new(),
             faults: vec![fault],
         })
         .collect();
     tested.extend(texts.iter().map(|(name, text)| match run_file(name, text) {
-        Ok(scenarios) => Tested {
+        Ok(scenarios) => ScenarioFileResult {
             file: name.clone(),
             scenarios,
             faults: Vec::new(),
         },
-        Err(faults) => Tested {
+        Err(faults) => ScenarioFileResult {
             file: name.clone(),
             scenarios: Vec::new(),
             faults,
@@ -119,21 +84,21 @@ fn run(files: &[PathBuf]) -> Report {
             .filter(|scenario| scenario.passed == passed)
             .count()
     };
-    Report {
+    ScenarioReport {
         passed: count(true),
         failed: count(false),
         files: tested,
     }
 }
 
-fn tell(report: &Report) {
-    for Tested {
+fn tell(report: &ScenarioReport) {
+    for ScenarioFileResult {
         file,
         scenarios,
         faults,
     } in &report.files
     {
-        for Tried {
+        for ScenarioResult {
             name,
             line,
             differences,
@@ -170,14 +135,14 @@ fn scenarios_in(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The result of each scenario of a file.
-fn run_file(name: &str, text: &str) -> Result<Vec<Tried>, Vec<Fault>> {
+fn run_file(name: &str, text: &str) -> Result<Vec<ScenarioResult>, Vec<Fault>> {
     let file = rules::scenario::parse(name, text)?;
     let policy = Policy::new(rules_of(name, &file)?, &[], &[]);
     let tried = file.scenarios.iter().map(|scenario| {
         let differences = trial::run(scenario, &policy)
             .map(|failure| failure.differences)
             .unwrap_or_default();
-        Tried {
+        ScenarioResult {
             name: scenario.name.clone(),
             line: scenario.line,
             passed: differences.is_empty(),

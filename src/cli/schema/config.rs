@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, Shape, map, may, need};
+use super::key::{Key, Shape, map, may, need};
+use super::mapping;
 
 pub(crate) const KEYS: &[Key] = &[
     may(
@@ -37,7 +38,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
     may(
         "sources",
-        Shape::Sources,
+        Shape::Custom(sources),
         r#"[{"name": "alertmanager", "kind": "alertmanager", "auth": "none"}]"#,
         "Senders that may post to /ingest/NAME; by default Alertmanager on this machine only.",
     ),
@@ -242,7 +243,7 @@ pub(crate) const SOURCE: &[Key] = &[
     ),
     may(
         "map",
-        Shape::Mapping,
+        Shape::Custom(mapping::shape),
         "null",
         "generic, and other kinds read by a mapping: CEL expressions that map a body to events.",
     ),
@@ -419,6 +420,10 @@ const SOURCE_KINDS: &[&str] = &[
     "gitlab",
     "slack",
 ];
+
+fn sources() -> Value {
+    json!({"type": "array", "items": source()})
+}
 
 /// Schema of a source. SNS messages are signed, so `auth` is optional there and `topics` is required.
 pub(crate) fn source() -> Value {

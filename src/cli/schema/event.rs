@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, Shape, map, may, need, of_kind};
+use super::key::{Key, Shape, map, may, need, of_kind};
 use crate::ingest::events;
 
 const ACTOR: &[Key] = &[

@@ -1,6 +1,6 @@
 //! Schema of rule files.
 
-use super::{Key, Shape, may, need};
+use super::key::{Key, Shape, may, need};
 
 pub(crate) const KEYS: &[Key] = &[
     may(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Key, Shape, map, may, need, of_kind};
+use super::key::{Key, Shape, map, may, need, of_kind};
 use crate::rules::scenario::entry;
 
 pub(crate) const KEYS: &[Key] = &[
@@ -21,7 +21,7 @@ pub(crate) const KEYS: &[Key] = &[
 
 pub(crate) const SCENARIO: &[Key] = &[
     need("name", Shape::Text, "Name of the scenario."),
-    need("events", Shape::ScenarioEvents, "Events, in order of time."),
+    need("events", Shape::Custom(events), "Events, in order of time."),
     need("expect", Shape::List(EXPECT), "Expected results."),
 ];
 
@@ -342,6 +342,10 @@ pub(crate) const EVENT: &[(&str, Key)] = &[
         ),
     ),
 ];
+
+fn events() -> Value {
+    json!({"type": "array", "items": event()})
+}
 
 /// An event: one of the kinds that the parser knows, each with its keys.
 pub(crate) fn event() -> Value {

@@ -6,7 +6,8 @@ use std::path::Path;
 use chrono::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Key, Of, Shape, config, event, of_kind, rules, scenario, schema};
+use super::key::{Key, Shape, of_kind};
+use super::{Of, config, event, rules, scenario, schema};
 use crate::config::parse::parse as read_config;
 use crate::ingest::events;
 use crate::model::settings::LabelNames;
