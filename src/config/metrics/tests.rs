@@ -317,7 +317,7 @@ fn secrets_headers_and_certificates_are_checked() {
     );
     prom(
         "headers: {Authorization: hunter2}",
-        "put what `Authorization` says in `auth`",
+        "put the value of `Authorization` in `auth`",
     );
     prom(
         "headers: {X-Token: '${T}'}",
