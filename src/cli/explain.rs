@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::client;
-use super::options::Service;
+use super::options::ServiceConnection;
 use super::output::{FAULTS, block_on, complain, say};
 use super::report;
 use crate::model::incident::Incident;
@@ -17,7 +17,7 @@ pub(crate) struct Explain {
     /// Incident id.
     incident: String,
     #[command(flatten)]
-    from: Service,
+    from: ServiceConnection,
 }
 
 pub(crate) fn explain(asked: &Explain) -> u8 {

@@ -13,7 +13,7 @@ pub(crate) struct SettingsFile {
 
 /// Address and credentials of the running service, shared by the client commands.
 #[derive(Debug, Args)]
-pub(crate) struct Service {
+pub(crate) struct ServiceConnection {
     /// Address of the service.
     #[arg(long, env = "AFTERWORD_URL", default_value = "http://127.0.0.1:9099")]
     pub(crate) url: String,

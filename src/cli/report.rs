@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::client;
 use super::client::ClientError;
-use super::options::Service;
+use super::options::ServiceConnection;
 use super::output::{FAULTS, UNREACHABLE, block_on, complain, say};
 
 /// Options common to all reports.
@@ -52,7 +52,7 @@ pub(crate) struct Declare {
     #[command(flatten)]
     about: About,
     #[command(flatten)]
-    pub(crate) to: Service,
+    pub(crate) to: ServiceConnection,
 }
 
 /// Arguments of `afterword request`.
@@ -66,7 +66,7 @@ pub(crate) struct Request {
     #[command(flatten)]
     about: About,
     #[command(flatten)]
-    pub(crate) to: Service,
+    pub(crate) to: ServiceConnection,
 }
 
 /// Arguments of `afterword near-miss`.
@@ -89,7 +89,7 @@ pub(crate) struct NearMiss {
     #[command(flatten)]
     about: About,
     #[command(flatten)]
-    pub(crate) to: Service,
+    pub(crate) to: ServiceConnection,
 }
 
 /// Arguments of `afterword intervene`.
@@ -112,7 +112,7 @@ pub(crate) struct Intervene {
     #[command(flatten)]
     about: About,
     #[command(flatten)]
-    pub(crate) to: Service,
+    pub(crate) to: ServiceConnection,
 }
 
 /// JSON body of the options that were given.
@@ -207,7 +207,7 @@ impl Intervene {
 }
 
 /// Posts a report to the service and prints the outcome.
-pub(crate) fn tell(to: &Service, path: &str, body: &Value) -> u8 {
+pub(crate) fn tell(to: &ServiceConnection, path: &str, body: &Value) -> u8 {
     match block_on(client::post(&to.url, to.token.as_deref(), path, body)) {
         Ok(Ok(answer)) => {
             if to.format.is_some() {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::key::{Key, Shape, map, may, need};
+use super::key::{SchemaKey, Shape, map, may, need};
 use super::mapping;
 
-pub(crate) const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[SchemaKey] = &[
     may(
         "listen",
         Shape::Text,
@@ -104,7 +104,7 @@ pub(crate) const KEYS: &[Key] = &[
     ),
 ];
 
-const STORAGE: &[Key] = &[
+const STORAGE: &[SchemaKey] = &[
     need(
         "url",
         Shape::Text,
@@ -126,7 +126,7 @@ const STORAGE: &[Key] = &[
 
 const SEVERITIES: &[&str] = &["critical", "warning", "info", "none"];
 
-pub(crate) const LABELS: &[Key] = &[
+pub(crate) const LABELS: &[SchemaKey] = &[
     may(
         "service",
         Shape::TextOrTexts,
@@ -153,7 +153,7 @@ pub(crate) const LABELS: &[Key] = &[
     ),
 ];
 
-const OWN_LABELS: &[Key] = &[
+const OWN_LABELS: &[SchemaKey] = &[
     may(
         "service",
         Shape::TextOrTexts,
@@ -180,7 +180,7 @@ const OWN_LABELS: &[Key] = &[
     ),
 ];
 
-pub(crate) const SOURCE: &[Key] = &[
+pub(crate) const SOURCE: &[SchemaKey] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
     need(
         "kind",
@@ -255,7 +255,7 @@ pub(crate) const SOURCE: &[Key] = &[
     ),
 ];
 
-pub(crate) const API: &[Key] = &[
+pub(crate) const API: &[SchemaKey] = &[
     need("url", Shape::Text, "Its URL, with the part before /api/v2."),
     may("every", Shape::Duration, "\"30s\"", "Polling interval."),
     may(
@@ -284,7 +284,7 @@ pub(crate) const API: &[Key] = &[
     ),
 ];
 
-pub(crate) const SOURCE_LIMITS: &[Key] = &[
+pub(crate) const SOURCE_LIMITS: &[SchemaKey] = &[
     may(
         "rate",
         Shape::Text,
@@ -299,7 +299,7 @@ pub(crate) const SOURCE_LIMITS: &[Key] = &[
     ),
 ];
 
-pub(crate) const SOURCE_AUTH: &[Key] = &[
+pub(crate) const SOURCE_AUTH: &[SchemaKey] = &[
     may(
         "bearer_token_file",
         Shape::Text,
@@ -356,7 +356,7 @@ pub(crate) const SOURCE_AUTH: &[Key] = &[
     ),
 ];
 
-pub(crate) const QUERY: &[Key] = &[
+pub(crate) const QUERY: &[SchemaKey] = &[
     need("name", Shape::Text, "The name of the parameter."),
     may(
         "value_file",
@@ -372,7 +372,7 @@ pub(crate) const QUERY: &[Key] = &[
     ),
 ];
 
-pub(crate) const DECLARES: &[Key] = &[
+pub(crate) const DECLARES: &[SchemaKey] = &[
     may(
         "priority",
         Shape::TextOrTexts,
@@ -435,7 +435,7 @@ pub(crate) fn source() -> Value {
     source
 }
 
-pub(crate) const AUTH: &[Key] = &[
+pub(crate) const AUTH: &[SchemaKey] = &[
     may(
         "bearer_token_file",
         Shape::Text,
@@ -462,7 +462,7 @@ pub(crate) const AUTH: &[Key] = &[
     ),
 ];
 
-pub(crate) const BASIC: &[Key] = &[
+pub(crate) const BASIC: &[SchemaKey] = &[
     need("username", Shape::Text, "The user name."),
     may(
         "password_file",
@@ -478,7 +478,7 @@ pub(crate) const BASIC: &[Key] = &[
     ),
 ];
 
-pub(crate) const HEADER: &[Key] = &[
+pub(crate) const HEADER: &[SchemaKey] = &[
     need("name", Shape::Text, "The name of the header."),
     may(
         "value_file",
@@ -494,7 +494,7 @@ pub(crate) const HEADER: &[Key] = &[
     ),
 ];
 
-pub(crate) const METRICS: &[Key] = &[
+pub(crate) const METRICS: &[SchemaKey] = &[
     need(
         "name",
         Shape::Text,
@@ -579,7 +579,7 @@ pub(crate) const METRICS: &[Key] = &[
     ),
 ];
 
-pub(crate) const TLS: &[Key] = &[
+pub(crate) const TLS: &[SchemaKey] = &[
     may(
         "ca_file",
         Shape::Text,
@@ -612,7 +612,7 @@ pub(crate) const TLS: &[Key] = &[
     ),
 ];
 
-pub(crate) const SERVICE: &[Key] = &[
+pub(crate) const SERVICE: &[SchemaKey] = &[
     need("name", Shape::Text, "Name of the service, as in alerts."),
     may(
         "aliases",
@@ -648,7 +648,7 @@ pub(crate) const SERVICE: &[Key] = &[
     ),
 ];
 
-pub(crate) const ON_CALL: &[Key] = &[
+pub(crate) const ON_CALL: &[SchemaKey] = &[
     may(
         "url_file",
         Shape::Text,
@@ -663,7 +663,7 @@ pub(crate) const ON_CALL: &[Key] = &[
     ),
 ];
 
-pub(crate) const PERSON: &[Key] = &[
+pub(crate) const PERSON: &[SchemaKey] = &[
     need("id", Shape::Text, "Id used by the other keys."),
     may(
         "name",
@@ -697,7 +697,7 @@ pub(crate) const PERSON: &[Key] = &[
     ),
 ];
 
-pub(crate) const DEFAULTS: &[Key] = &[
+pub(crate) const DEFAULTS: &[SchemaKey] = &[
     may(
         "time_zone",
         Shape::Text,
@@ -712,7 +712,7 @@ pub(crate) const DEFAULTS: &[Key] = &[
     ),
 ];
 
-pub(crate) const POSTMORTEMS: &[Key] = &[
+pub(crate) const POSTMORTEMS: &[SchemaKey] = &[
     may(
         "directory",
         Shape::Text,
@@ -727,7 +727,7 @@ pub(crate) const POSTMORTEMS: &[Key] = &[
     ),
 ];
 
-pub(crate) const MEETINGS: &[Key] = &[
+pub(crate) const MEETINGS: &[SchemaKey] = &[
     may(
         "directory",
         Shape::Text,
@@ -760,7 +760,7 @@ pub(crate) const MEETINGS: &[Key] = &[
     ),
 ];
 
-pub(crate) const MAINTENANCE: &[Key] = &[
+pub(crate) const MAINTENANCE: &[SchemaKey] = &[
     may(
         "service",
         Shape::Text,
@@ -772,7 +772,7 @@ pub(crate) const MAINTENANCE: &[Key] = &[
     may("why", Shape::Text, "\"\"", "Description of the work."),
 ];
 
-pub(crate) const LIMITS: &[Key] = &[
+pub(crate) const LIMITS: &[SchemaKey] = &[
     may(
         "holds",
         Shape::Text,
@@ -793,7 +793,7 @@ pub(crate) const LIMITS: &[Key] = &[
     ),
 ];
 
-pub(crate) const ACCESS: &[Key] = &[
+pub(crate) const ACCESS: &[SchemaKey] = &[
     may(
         "token_file",
         Shape::Text,

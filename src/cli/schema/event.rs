@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::key::{Key, Shape, map, may, need, of_kind};
+use super::key::{SchemaKey, Shape, map, may, need, of_kind};
 use crate::ingest::events;
 
-const ACTOR: &[Key] = &[
+const ACTOR: &[SchemaKey] = &[
     need(
         "id",
         Shape::String,
@@ -18,7 +18,7 @@ const ACTOR: &[Key] = &[
         "Kind of actor.",
     ),
 ];
-const LINK: &[Key] = &[
+const LINK: &[SchemaKey] = &[
     need(
         "url",
         Shape::String,
@@ -44,7 +44,7 @@ const END_REASONS: &[&str] = &[
 const NUMBER: Shape = Shape::Number(f64::NEG_INFINITY, f64::INFINITY);
 
 /// Keys of events by kind; an empty kind applies to all kinds that have the key.
-pub(crate) const EVENT: &[(&str, Key)] = &[
+pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     (
         "",
         may(

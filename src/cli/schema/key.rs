@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// A key of a map.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Key {
+pub(crate) struct SchemaKey {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
     /// Default value as JSON; `None` if the key is required.
@@ -37,7 +37,7 @@ pub(crate) enum Shape {
     /// A list of text.
     Texts,
     /// A string, or a map of these keys.
-    TextOr(&'static [Key]),
+    TextOr(&'static [SchemaKey]),
     /// A string or a list of text.
     TextOrTexts,
     /// Names with strings.
@@ -47,22 +47,22 @@ pub(crate) enum Shape {
     /// Names with one of these words each.
     NamedWords(&'static [&'static str]),
     /// A map.
-    Map(&'static [Key]),
+    Map(&'static [SchemaKey]),
     /// A list of maps.
-    List(&'static [Key]),
+    List(&'static [SchemaKey]),
     /// This word, or a map.
-    WordOr(&'static str, &'static [Key]),
+    WordOr(&'static str, &'static [SchemaKey]),
     /// One of these words, or a map.
-    WordsOr(&'static [&'static str], &'static [Key]),
+    WordsOr(&'static [&'static str], &'static [SchemaKey]),
     /// A string, or a map.
-    StringOr(&'static [Key]),
+    StringOr(&'static [SchemaKey]),
     /// The schema that the function gives.
     Custom(fn() -> Value),
 }
 
 /// A required key.
-pub(crate) const fn need(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key {
+pub(crate) const fn need(name: &'static str, shape: Shape, doc: &'static str) -> SchemaKey {
+    SchemaKey {
         name,
         shape,
         default: None,
@@ -76,8 +76,8 @@ pub(crate) const fn may(
     shape: Shape,
     default: &'static str,
     doc: &'static str,
-) -> Key {
-    Key {
+) -> SchemaKey {
+    SchemaKey {
         name,
         shape,
         default: Some(default),
@@ -86,7 +86,7 @@ pub(crate) const fn may(
 }
 
 /// A map with these keys and no others.
-pub(crate) fn map<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
+pub(crate) fn map<'a>(keys: impl IntoIterator<Item = &'a SchemaKey>) -> Value {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for key in keys {
@@ -99,7 +99,7 @@ pub(crate) fn map<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
 }
 
 /// The value of a key, with its meaning and default. A key without a value counts as left out.
-fn value(key: &Key) -> Value {
+fn value(key: &SchemaKey) -> Value {
     let mut schema = shape(key.shape);
     if let Some(default) = key.default {
         nullable(&mut schema);
@@ -172,10 +172,10 @@ fn shape(shape: Shape) -> Value {
 
 /// Key of this name for an event kind: its own entry before the one for all kinds.
 pub(crate) fn of_kind(
-    keys: &'static [(&'static str, Key)],
+    keys: &'static [(&'static str, SchemaKey)],
     kind: &str,
     name: &str,
-) -> Option<&'static Key> {
+) -> Option<&'static SchemaKey> {
     let find = |wanted: &str| {
         keys.iter()
             .find(|(of, key)| *of == wanted && key.name == name)

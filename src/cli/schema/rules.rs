@@ -1,8 +1,8 @@
 //! Schema of rule files.
 
-use super::key::{Key, Shape, may, need};
+use super::key::{SchemaKey, Shape, may, need};
 
-pub(crate) const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[SchemaKey] = &[
     may(
         "shadow",
         Shape::Flag,
@@ -39,7 +39,7 @@ const KINDS: &[&str] = &[
 ];
 const SEVERITIES: &[&str] = &["none", "info", "unknown", "warning", "critical"];
 
-pub(crate) const CRITERION: &[Key] = &[
+pub(crate) const CRITERION: &[SchemaKey] = &[
     need(
         "name",
         Shape::Text,
@@ -113,7 +113,7 @@ pub(crate) const CRITERION: &[Key] = &[
     ),
 ];
 
-pub(crate) const CONDITION: &[Key] = &[
+pub(crate) const CONDITION: &[SchemaKey] = &[
     need("name", Shape::Text, "Unique name of its signal: one word."),
     need("service", Shape::Text, "Service it belongs to."),
     may(
@@ -172,7 +172,7 @@ pub(crate) const CONDITION: &[Key] = &[
     ),
 ];
 
-pub(crate) const CORRELATION: &[Key] = &[
+pub(crate) const CORRELATION: &[SchemaKey] = &[
     may(
         "correlate_by",
         Shape::Texts,

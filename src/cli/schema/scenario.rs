@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::key::{Key, Shape, map, may, need, of_kind};
+use super::key::{SchemaKey, Shape, map, may, need, of_kind};
 use crate::rules::scenario::entry;
 
-pub(crate) const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[SchemaKey] = &[
     need(
         "rules",
         Shape::Texts,
@@ -19,13 +19,13 @@ pub(crate) const KEYS: &[Key] = &[
     ),
 ];
 
-pub(crate) const SCENARIO: &[Key] = &[
+pub(crate) const SCENARIO: &[SchemaKey] = &[
     need("name", Shape::Text, "Name of the scenario."),
     need("events", Shape::Custom(events), "Events, in order of time."),
     need("expect", Shape::List(EXPECT), "Expected results."),
 ];
 
-pub(crate) const EXPECT: &[Key] = &[
+pub(crate) const EXPECT: &[SchemaKey] = &[
     need(
         "at",
         Shape::Duration,
@@ -76,7 +76,7 @@ const END_REASONS: &[&str] = &[
 ];
 
 /// Keys of events by kind; an empty kind applies to all kinds that have the key.
-pub(crate) const EVENT: &[(&str, Key)] = &[
+pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     (
         "",
         need(

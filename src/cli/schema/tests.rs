@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
-use super::key::{Key, Shape, of_kind};
+use super::key::{SchemaKey, Shape, of_kind};
 use super::{Of, config, event, rules, scenario, schema};
 use crate::config::parse::parse as read_config;
 use crate::ingest::events;
@@ -57,7 +57,7 @@ fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
 }
 
 /// Every map of every file format: a text with a placeholder for it, and its keys.
-const MAPS: &[(Of, &str, &[Key])] = &[
+const MAPS: &[(Of, &str, &[SchemaKey])] = &[
     (Of::Rules, "@", rules::KEYS),
     (Of::Rules, "criteria: [{@}]", rules::CRITERION),
     (Of::Rules, "conditions: [{@}]", rules::CONDITION),
@@ -227,7 +227,7 @@ fn parsers_and_schemas_know_the_same_words() {
 
 #[test]
 fn defaults_written_out_change_nothing() {
-    let default = |key: &Key| {
+    let default = |key: &SchemaKey| {
         key.default
             .filter(|default| *default != "null")
             .map(|default| format!("{}: {default}", key.name))
@@ -252,7 +252,7 @@ fn defaults_written_out_change_nothing() {
             load(&[("f".to_owned(), text)]).unwrap_or_else(|faults| panic!("{faults:?}"))
         )
     };
-    let same = |place: &str, keys: &[Key], own: &dyn Fn(&str) -> bool| {
+    let same = |place: &str, keys: &[SchemaKey], own: &dyn Fn(&str) -> bool| {
         let written: Vec<String> = keys
             .iter()
             .filter(|key| own(key.name))
