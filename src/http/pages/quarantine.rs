@@ -201,7 +201,7 @@ pub(crate) async fn message_page(
 }
 
 async fn show(app: &Arc<App>, position: u64, notice: Option<Notice>) -> PageResult {
-    let (row, raw) = find_message(&app, position).await?;
+    let (row, raw) = find_message(app, position).await?;
     let can_be_read = row.passed || (raw.is_some() && has_reader(app, &row.source));
     let (body, MessageContext { headers, .. }) = raw
         .map_or((None, MessageContext::default()), |raw| {
