@@ -2,6 +2,7 @@
 //! counters and recent faults.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use super::clock::Clock;
 use super::counters::Counters;
@@ -10,6 +11,9 @@ use super::log_progress::LogProgress;
 use super::settings::Settings;
 use crate::model::time::Time;
 use crate::store::database::Store;
+
+/// Longest sleep of a loop, in case a wake-up is missed.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Shared by all components of a running service.
 #[derive(Debug)]
@@ -64,5 +68,13 @@ impl Core {
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.counters.note_reload(self.now());
+    }
+
+    /// Time to sleep until just after `next`, [`LONGEST_WAIT`] at most.
+    pub(crate) fn wait_until(&self, next: Option<Time>) -> Duration {
+        let wait = next.map(|next| {
+            (next - self.now()).to_std().unwrap_or_default() + Duration::from_millis(1)
+        });
+        wait.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT)
     }
 }

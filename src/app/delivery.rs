@@ -1,9 +1,14 @@
-//! Performs what is due of the outbox, in order for each destination, until it is done.
+//! Delivery: performs what is due in the outbox, in order for each destination, until it succeeds or
+//! is refused.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use super::App;
+use super::background_tasks::run_step;
+use super::core::Core;
+use super::intake::sns_verification::SnsVerifier;
 use super::settings::Settings;
 use crate::deliver::{backoff, files};
 use crate::model::delivery::DeliveryAction;
@@ -12,69 +17,87 @@ use crate::model::time::Time;
 use crate::postmortem;
 use crate::store::error::StoreError;
 
-/// Deliveries performed in one step at the most.
+/// Most deliveries performed in one step.
 const BATCH: usize = 64;
+/// Longest pause between two looks at the outbox.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-impl App {
-    /// One step of the deliverer; gives how many were due. Blocks.
+/// Performs deliveries of the outbox.
+#[derive(Debug)]
+pub struct DeliveryWorker {
+    core: Arc<Core>,
+    sns: Arc<SnsVerifier>,
+}
+
+impl DeliveryWorker {
+    pub(crate) fn new(core: Arc<Core>, sns: Arc<SnsVerifier>) -> Self {
+        Self { core, sns }
+    }
+
+    /// Performs the deliveries that are due; gives how many there were. Blocks.
     ///
     /// # Errors
-    /// When the store fails; what was performed is performed again under the same key.
-    pub fn deliver_step(&self) -> anyhow::Result<usize> {
-        let settings = self.settings();
-        let due = self.store.claim_deliveries(self.now(), BATCH)?;
+    /// When the store fails; a delivery may then be performed again, under the same key.
+    pub fn step(&self) -> anyhow::Result<usize> {
+        let settings = self.core.settings();
+        let due = self.core.store.claim_deliveries(self.core.now(), BATCH)?;
         let count = due.len();
         for item in due {
             let performed = self.perform(&item.delivery.action, &settings)?;
-            let now = self.now();
+            let now = self.core.now();
             match performed {
                 DeliveryOutcome::Delivered => {
-                    self.counters.delivered.fetch_add(1, Ordering::Relaxed);
-                    self.store.delivered(&item.key, now)?;
+                    self.core.counters.delivered.fetch_add(1, Ordering::Relaxed);
+                    self.core.store.delivered(&item.key, now)?;
                 }
                 DeliveryOutcome::Retry(why) => {
-                    self.counters
+                    self.core
+                        .counters
                         .delivery_failures
                         .fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(
                         key = item.key,
                         attempts = item.attempts + 1,
-                        "a delivery has to be tried again: {why}"
+                        "a delivery failed and will be retried: {why}"
                     );
-                    self.store.retry(
+                    self.core.store.retry(
                         &item.key,
                         now + backoff(item.attempts + 1, &item.key),
                         &why,
                     )?;
                 }
                 DeliveryOutcome::Refused(why) => {
-                    self.counters
+                    self.core
+                        .counters
                         .delivery_failures
                         .fetch_add(1, Ordering::Relaxed);
-                    tracing::error!(key = item.key, "a delivery cannot be made: {why}");
-                    self.store.refused(&item.key, &why, now)?;
+                    tracing::error!(
+                        key = item.key,
+                        "a delivery is impossible and was given up: {why}"
+                    );
+                    self.core.store.refused(&item.key, &why, now)?;
                 }
             }
         }
         Ok(count)
     }
 
-    /// Gives a refused delivery another turn; `false` when none of that key is refused. Blocks.
+    /// Retries a refused delivery; `false` when no refused delivery has that key. Blocks.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn retry_delivery(&self, key: &str) -> Result<bool, StoreError> {
-        let tried = self.store.try_again(key, self.now())?;
-        self.progress.wake_delivery();
-        Ok(tried)
+    pub fn retry(&self, key: &str) -> Result<bool, StoreError> {
+        let found = self.core.store.try_again(key, self.core.now())?;
+        self.core.progress.wake_delivery();
+        Ok(found)
     }
 
-    /// When the next delivery is due.
+    /// Time at which the next delivery is due.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn next_delivery(&self) -> anyhow::Result<Option<Time>> {
-        Ok(self.store.next_delivery_at()?)
+    fn next_due(&self) -> anyhow::Result<Option<Time>> {
+        Ok(self.core.store.next_delivery_at()?)
     }
 
     fn perform(
@@ -91,13 +114,13 @@ impl App {
                 file,
                 incident,
                 condition,
-            } => match self.store.plot(incident, condition)? {
+            } => match self.core.store.plot(incident, condition)? {
                 Some(drawn) => files::write(&directory, file, &drawn.svg),
-                None => DeliveryOutcome::Refused(format!(
-                    "nothing is drawn of `{condition}` in {incident}"
-                )),
+                None => {
+                    DeliveryOutcome::Refused(format!("{incident} has no plot of `{condition}`"))
+                }
             },
-            DeliveryAction::Confirm { url, .. } => self.intake.sns.visit(url),
+            DeliveryAction::Confirm { url, .. } => self.sns.visit(url),
             DeliveryAction::WriteInvite { file, text } => files::write(
                 &settings.path(&settings.config.meetings.directory),
                 file,
@@ -107,7 +130,28 @@ impl App {
     }
 }
 
-/// Brings the file up to date; sections that somebody has touched stay as they are.
+/// Delivers for as long as the service runs.
+pub(crate) async fn delivery_loop(worker: Arc<DeliveryWorker>) {
+    let core = &worker.core;
+    let mut applied = core.progress.applied_changes();
+    loop {
+        applied.mark_unchanged();
+        let context = "delivering failed";
+        let pause = match run_step(&core.faults, context, &worker, DeliveryWorker::step).await {
+            Some(0) => {
+                match run_step(&core.faults, context, &worker, DeliveryWorker::next_due).await {
+                    Some(next) => core.wait_until(next).min(LONGEST_PAUSE),
+                    None => LONGEST_PAUSE,
+                }
+            }
+            Some(_) => continue,
+            None => LONGEST_PAUSE,
+        };
+        let _ = tokio::time::timeout(pause, applied.changed()).await;
+    }
+}
+
+/// Updates the draft; sections that a person has edited stay as they are.
 fn write_draft(directory: &Path, file: &str, before: &str, text: &str) -> DeliveryOutcome {
     match files::read(directory, file) {
         Ok(None) => files::write(directory, file, text),

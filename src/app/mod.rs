@@ -1,9 +1,10 @@
 //! Wiring: the only place where the components of a running service meet.
 
-pub mod background_tasks;
+mod background_tasks;
 pub(crate) mod backtest;
 pub mod clock;
 pub(crate) mod conditions;
+pub mod config_watcher;
 pub mod core;
 pub mod counters;
 pub(crate) mod criteria_readiness;
@@ -20,14 +21,25 @@ pub(crate) mod sync;
 mod worker_thread;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use crate::store::database::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use self::core::Core;
+use crate::store::database::Store;
+
+use background_tasks::spawn;
+use backtest::jobs::Backtests;
 use clock::Clock;
+use config_watcher::ConfigWatcher;
+use delivery::DeliveryWorker;
 use intake::Intake;
+use judge::Judge;
+use judge::follower::Follower;
+use judge::term::JudgeTerm;
+use people::calendar_reader::CalendarReader;
+use people::on_call::OnCallCalendars;
 use settings::Settings;
 
 /// A running Afterword, shared by loops and requests.
@@ -35,25 +47,20 @@ use settings::Settings;
 pub struct App {
     core: Arc<Core>,
     pub(crate) intake: Arc<Intake>,
-    /// The engine while this process is the judge; `None` before it has loaded, and on the other replicas.
-    judge: Mutex<Option<judge::Judge>>,
-    /// The epoch in which this process is in office; 0: it is not.
-    office: AtomicU64,
-    /// Up to where the active alerts know the log of a shared database.
-    followed: Mutex<u64>,
-    watched: Mutex<settings::config_watcher::Watched>,
+    /// Decides incidents.
+    pub judge: Arc<Judge>,
+    follower: Arc<Follower>,
+    calendars: Arc<Mutex<OnCallCalendars>>,
+    /// Performs deliveries.
+    pub delivery: Arc<DeliveryWorker>,
+    /// Reloads the settings.
+    pub config_watcher: Arc<ConfigWatcher>,
     /// What is known of conditions and of where their samples are from.
     measured: Mutex<conditions::status::Measured>,
     /// The series that are kept of each entry of `metrics:`.
     kept: Mutex<BTreeMap<String, conditions::series_limits::Kept>>,
-    /// Who is on call, as far as it was read.
-    rotas: Mutex<people::on_call::Rotas>,
-    /// A record that made the engine panic, or that one among several did, for the judge that begins again.
-    suspect: Mutex<(Option<(u64, String)>, bool)>,
-    /// Held while settings are read again.
-    reloading: Mutex<()>,
     /// Backtests in the background.
-    backtests: backtest::jobs::Jobs,
+    pub backtests: Arc<Backtests>,
 }
 
 impl App {
@@ -62,36 +69,94 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub fn start(store: Store, settings: Settings, clock: Clock) -> anyhow::Result<Arc<Self>> {
-        let office = store.hold_office(None)?;
+        let epoch = store.hold_office(None)?;
         if !store.is_shared() {
-            // Nobody else can be at them.
+            // Claims of a process that ended: no other process uses this database.
             store.release_deliveries()?;
         }
-        let loaded = judge::load(&store, &settings)?;
+        let loaded = judge::term::load(&store, &settings)?;
         let applied = loaded.applied;
         let core = Arc::new(Core::new(store, settings, clock, applied)?);
-        let settings = core.settings();
-        let intake = Intake::load(&core, judge::alerts(&loaded.incidents))?;
-        let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
-        let app = Arc::new(Self {
-            watched: Mutex::new(settings::config_watcher::Watched::new(&settings)),
-            intake: Arc::new(intake),
-            core,
-            judge: Mutex::new(judge),
-            office: AtomicU64::new(office.unwrap_or(0)),
-            followed: Mutex::new(applied),
+        let intake = Intake::load(&core, judge::alert_events(&loaded.incidents))?;
+        let intake = Arc::new(intake);
+        let term = epoch.map(|epoch| JudgeTerm::restore(loaded, epoch, &core.settings()));
+        let calendars = Arc::new(Mutex::new(OnCallCalendars::default()));
+        let judge = Arc::new(Judge::new(
+            Arc::clone(&core),
+            Arc::clone(&intake),
+            Arc::clone(&calendars),
+            term,
+        ));
+        judge.record_settings()?;
+        Ok(Arc::new(Self {
+            follower: Arc::new(Follower::new(
+                Arc::clone(&core),
+                Arc::clone(&intake),
+                applied,
+            )),
+            delivery: Arc::new(DeliveryWorker::new(
+                Arc::clone(&core),
+                Arc::clone(&intake.sns),
+            )),
+            config_watcher: Arc::new(ConfigWatcher::new(Arc::clone(&core), Arc::clone(&judge))),
             measured: Mutex::default(),
             kept: Mutex::default(),
-            rotas: Mutex::default(),
-            suspect: Mutex::default(),
-            reloading: Mutex::default(),
-            backtests: backtest::jobs::Jobs::default(),
-        });
-        app.record_settings()?;
-        Ok(app)
+            backtests: Arc::new(Backtests::new(Arc::clone(&core))),
+            intake,
+            calendars,
+            judge,
+            core,
+        }))
     }
 
-    /// How far the log and the judge are: `(head, applied)`.
+    /// Starts the background loops. They end when `stop` is cancelled; the commit loop ends with the
+    /// process, so that every acknowledged arrival is committed.
+    #[must_use]
+    pub fn start_background_tasks(self: &Arc<Self>, stop: &CancellationToken) -> JoinSet<()> {
+        let mut loops = JoinSet::new();
+        let ours = &mut loops;
+        spawn(ours, stop, Arc::clone(&self.intake.commits).run());
+        spawn(ours, stop, judge::judge_loop(Arc::clone(&self.judge)));
+        spawn(
+            ours,
+            stop,
+            delivery::delivery_loop(Arc::clone(&self.delivery)),
+        );
+        spawn(ours, stop, intake::save_loop(Arc::clone(&self.intake)));
+        spawn(ours, stop, conditions::measure_loop(Arc::clone(self)));
+        let reader = CalendarReader::new(
+            Arc::clone(&self.core),
+            Arc::clone(&self.judge),
+            Arc::clone(&self.calendars),
+        );
+        spawn(
+            ours,
+            stop,
+            people::calendar_reader::read_loop(Arc::new(reader)),
+        );
+        if self.store.is_shared() {
+            spawn(ours, stop, judge::lease_loop(Arc::clone(&self.judge)));
+            spawn(
+                ours,
+                stop,
+                judge::follower::follow_loop(Arc::clone(&self.follower)),
+            );
+        }
+        spawn(
+            ours,
+            stop,
+            config_watcher::watch_loop(Arc::clone(&self.config_watcher)),
+        );
+        loops
+    }
+
+    /// The on-call calendars as last read.
+    #[must_use]
+    pub fn on_call_calendars(&self) -> OnCallCalendars {
+        sync::lock(&self.calendars).clone()
+    }
+
+    /// Last position of the log, and last position applied by the judge.
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
         self.progress.positions()

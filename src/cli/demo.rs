@@ -162,12 +162,12 @@ fn replay(
             headlines(&arrival.reports)
         ));
         app.intake.receive_now(arrival)?;
-        next = app.judge_step()?.next.or(next);
+        next = app.judge.step()?.next.or(next);
     }
     run_until(app, time, next, Clock::System.now())?;
     set(time, None);
-    app.judge_step()?;
-    while app.deliver_step()? > 0 {}
+    app.judge.step()?;
+    while app.delivery.step()? > 0 {}
     Ok(())
 }
 
@@ -180,8 +180,8 @@ fn run_until(
 ) -> anyhow::Result<Option<Time>> {
     while let Some(due) = next.filter(|due| *due < until) {
         set(time, Some(due));
-        next = app.judge_step()?.next;
-        while app.deliver_step()? > 0 {}
+        next = app.judge.step()?.next;
+        while app.delivery.step()? > 0 {}
     }
     set(time, Some(until));
     Ok(next)

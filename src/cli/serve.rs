@@ -8,9 +8,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::output::{FAULTS, complain, say};
+use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
-use crate::app::{App, background_tasks};
 use crate::http;
 use crate::store::database::Store;
 
@@ -107,7 +107,7 @@ pub(crate) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>>
 /// Serves until SIGINT or SIGTERM; SIGHUP reloads the settings.
 pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    let mut loops = background_tasks::start(&app, &stop);
+    let mut loops = app.start_background_tasks(&stop);
     let serving = tokio::spawn(http::serve(Arc::clone(&app), listener, stop.clone()));
     signals(&app).await?;
     stop.cancel();
@@ -118,7 +118,7 @@ pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyho
         app.intake
             .save_active_alerts()
             .and(app.intake.save_source_stats(true))
-            .and(app.leave_office())
+            .and(app.judge.leave_office())
     })
     .await?;
     if let Err(fault) = left {
@@ -140,7 +140,7 @@ async fn signals(app: &Arc<App>) -> anyhow::Result<()> {
             _ = terminate.recv() => return Ok(()),
             _ = hangup.recv() => {
                 let ours = Arc::clone(app);
-                match tokio::task::spawn_blocking(move || ours.reload()).await? {
+                match tokio::task::spawn_blocking(move || ours.config_watcher.reload()).await? {
                     Ok(()) => tracing::info!("settings and rules reloaded"),
                     Err(faults) => {
                         for fault in faults {

@@ -25,7 +25,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static 
 /// `POST /-/reload`
 pub(crate) async fn reload(State(app): State<Arc<App>>) -> Result<&'static str, Error> {
     let ours = Arc::clone(&app);
-    let done = tokio::task::spawn_blocking(move || ours.reload())
+    let done = tokio::task::spawn_blocking(move || ours.config_watcher.reload())
         .await
         .map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?;
     done.map(|()| "Settings and rules reloaded.\n")

@@ -88,7 +88,7 @@ pub(crate) async fn metrics(
     gauge(
         "judge",
         "1 if this process holds the leader lease of the database",
-        u64::from(app.epoch().is_some()),
+        u64::from(app.judge.epoch().is_some()),
     );
     gauge("log_head", "Last position of the event log", head);
     gauge(
@@ -149,7 +149,7 @@ pub(crate) async fn metrics(
         registry.register(name, help, family);
     }
     let rotas = Gauges::default();
-    for rota in app.rotas().shown(&app.settings(), app.now()) {
+    for rota in app.on_call_calendars().statuses(&app.settings(), app.now()) {
         rotas
             .get_or_create(&vec![("service", rota.service)])
             .set(i64::from(rota.fault.is_none() && rota.read_at.is_some()));

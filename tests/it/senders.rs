@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use afterword::app::App;
 use afterword::app::clock::Clock;
 use afterword::app::settings::Settings;
-use afterword::app::{App, background_tasks};
 use afterword::ingest::auth::Authentication;
 use afterword::ingest::auth::signature::SignatureVerifier;
 use afterword::model::source::{SignatureFormat, SourceKind};
@@ -597,7 +597,7 @@ impl Inside {
         let port = listener.local_addr().unwrap().port();
         let (ours, until) = (Arc::clone(&app), stop.clone());
         runtime.spawn(async move {
-            let _loops = background_tasks::start(&ours, &until);
+            let _loops = ours.start_background_tasks(&until);
             afterword::http::serve(Arc::clone(&ours), listener, until).await;
         });
         Self {

@@ -5,11 +5,11 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Ask, Facts, Fault, Progress, prometheus, run};
-use crate::app::App;
+use crate::app::core::Core;
 use crate::app::sync::lock;
 use crate::model::event::RuleFile;
 use crate::model::fault;
@@ -87,10 +87,11 @@ impl Job {
 }
 
 /// The backtests of this process.
-#[derive(Debug, Default)]
-pub(crate) struct Jobs {
+#[derive(Debug)]
+pub struct Backtests {
+    core: Arc<Core>,
     all: Mutex<VecDeque<(Job, Option<Ask>)>>,
-    next: std::sync::atomic::AtomicU64,
+    next: AtomicU64,
     /// Whether a thread works on them.
     working: AtomicBool,
 }
@@ -117,13 +118,22 @@ fn load(files: &[RuleFile]) -> Result<RuleSet, Refused> {
     rules::parse::load(&texts).map_err(Refused::Faults)
 }
 
-impl App {
+impl Backtests {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            all: Mutex::default(),
+            next: AtomicU64::new(0),
+            working: AtomicBool::new(false),
+        }
+    }
+
     /// Begins a backtest in the background; gives its number.
     ///
     /// # Errors
     /// When the rules have faults, what is asked for is not there, or too many wait.
-    pub fn begin_backtest(self: &Arc<Self>, wanted: Wanted) -> Result<u64, Refused> {
-        let settings = self.settings();
+    pub fn begin(self: &Arc<Self>, wanted: Wanted) -> Result<u64, Refused> {
+        let settings = self.core.settings();
         let rules = load(&wanted.rules)?;
         let against = if wanted.against.is_empty() {
             None
@@ -151,7 +161,7 @@ impl App {
                 )));
             }
         };
-        let now = self.now();
+        let now = self.core.now();
         let ask = Ask {
             config: settings.config.clone(),
             rules,
@@ -161,7 +171,7 @@ impl App {
             now,
         };
         let number = {
-            let mut all = lock(&self.backtests.all);
+            let mut all = lock(&self.all);
             if all
                 .iter()
                 .filter(|(job, _)| job.state == State::Waiting)
@@ -170,7 +180,7 @@ impl App {
             {
                 return Err(Refused::TooMany);
             }
-            let number = self.backtests.next.fetch_add(1, Ordering::Relaxed) + 1;
+            let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
             all.push_back((Job::new(number, now, wanted, State::Waiting), Some(ask)));
             let mut over = all.len().saturating_sub(KEPT);
             all.retain(|(job, _)| {
@@ -181,14 +191,14 @@ impl App {
             number
         };
         // One at a time: each takes all of two processors.
-        if !self.backtests.working.swap(true, Ordering::AcqRel) {
-            let app = Arc::clone(self);
+        if !self.working.swap(true, Ordering::AcqRel) {
+            let ours = Arc::clone(self);
             let started = std::thread::Builder::new()
                 .name("backtest".to_owned())
-                .spawn(move || app.run_backtests());
+                .spawn(move || ours.run_all());
             if let Err(fault) = started {
-                self.backtests.working.store(false, Ordering::Release);
-                self.set_backtest(
+                self.working.store(false, Ordering::Release);
+                self.set_state(
                     number,
                     State::Failed(format!("no thread could be started for it: {fault}")),
                 );
@@ -199,8 +209,8 @@ impl App {
 
     /// The backtests that are known, newest first.
     #[must_use]
-    pub fn backtests(&self) -> Vec<Job> {
-        lock(&self.backtests.all)
+    pub fn list(&self) -> Vec<Job> {
+        lock(&self.all)
             .iter()
             .rev()
             .map(|(job, _)| job.clone())
@@ -209,16 +219,16 @@ impl App {
 
     /// The backtest of that number.
     #[must_use]
-    pub fn backtest(&self, number: u64) -> Option<Job> {
-        lock(&self.backtests.all)
+    pub fn get(&self, number: u64) -> Option<Job> {
+        lock(&self.all)
             .iter()
             .find(|(job, _)| job.number == number)
             .map(|(job, _)| job.clone())
     }
 
     /// Breaks one off, unless it is over; `false`: there is none of that number.
-    pub fn cancel_backtest(&self, number: u64) -> bool {
-        let mut all = lock(&self.backtests.all);
+    pub fn cancel(&self, number: u64) -> bool {
+        let mut all = lock(&self.all);
         let Some((job, ask)) = all.iter_mut().find(|(job, _)| job.number == number) else {
             return false;
         };
@@ -229,8 +239,8 @@ impl App {
         true
     }
 
-    fn set_backtest(&self, number: u64, state: State) {
-        if let Some((job, _)) = lock(&self.backtests.all)
+    fn set_state(&self, number: u64, state: State) {
+        if let Some((job, _)) = lock(&self.all)
             .iter_mut()
             .find(|(job, _)| job.number == number)
         {
@@ -239,10 +249,10 @@ impl App {
     }
 
     /// Runs all that wait, the first first.
-    fn run_backtests(&self) {
+    fn run_all(&self) {
         loop {
             let taken = {
-                let mut all = lock(&self.backtests.all);
+                let mut all = lock(&self.all);
                 let found = all.iter_mut().find(|(job, _)| job.state == State::Waiting);
                 let taken = found.and_then(|(job, ask)| {
                     job.state = State::Running(Progress {
@@ -253,32 +263,33 @@ impl App {
                 });
                 if taken.is_none() {
                     // While the list is held, so that whoever adds to it finds nobody at work.
-                    self.backtests.working.store(false, Ordering::Release);
+                    self.working.store(false, Ordering::Release);
                 }
                 taken
             };
             let Some((number, ask, cancelled)) = taken else {
                 return;
             };
-            self.run_backtest(number, ask, &cancelled);
+            self.run_one(number, ask, &cancelled);
         }
     }
 
-    fn run_backtest(&self, number: u64, ask: Ask, cancelled: &AtomicBool) {
+    fn run_one(&self, number: u64, ask: Ask, cancelled: &AtomicBool) {
         let told = &mut |progress| {
             if cancelled.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
             }
-            self.set_backtest(number, State::Running(progress));
+            self.set_state(number, State::Running(progress));
             ControlFlow::Continue(())
         };
         // What fails in one must not keep the others waiting for ever.
-        let state = match catch_unwind(AssertUnwindSafe(|| run(Some(&self.store), ask, told))) {
+        let state = match catch_unwind(AssertUnwindSafe(|| run(Some(&self.core.store), ask, told)))
+        {
             Ok(Ok(report)) => State::Done(Arc::new(report)),
             Ok(Err(Fault::Cancelled)) => State::Cancelled,
             Ok(Err(fault)) => State::Failed(fault.to_string()),
             Err(_) => State::Failed("it panicked; the log of the service says where".to_owned()),
         };
-        self.set_backtest(number, state);
+        self.set_state(number, state);
     }
 }

@@ -7,7 +7,6 @@ use super::Entry;
 use super::clock_skew::Skew;
 use crate::app::App;
 use crate::app::intake::commit::Arrival;
-use crate::app::judge::Judge;
 use crate::app::sync::{blocking, lock};
 use crate::clients::alertmanager::AlertmanagerClient;
 use crate::clients::credentials::ServerAccess;
@@ -16,7 +15,7 @@ use crate::config::api::AlertmanagerApi;
 use crate::config::sources::Source;
 use crate::ingest::alertmanager_api::{AlertmanagerState, PollResult, PollTime, TrackedAlert};
 use crate::model::event::{AlertStatus, Fact};
-use crate::model::id::{IncidentId, Subject};
+use crate::model::id::Subject;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 
@@ -82,41 +81,39 @@ async fn look(
 impl App {
     /// The alerts of a source that belong to incidents which are not closed. Blocks.
     fn held(&self, source: &str) -> Vec<TrackedAlert> {
-        let judge = lock(&self.judge);
-        let incidents = judge
-            .iter()
-            .flat_map(Judge::incidents)
-            .filter(|incident| incident.phase != Phase::Closed);
-        let mut found: HashMap<Subject, TrackedAlert> = HashMap::new();
-        let alerts = self.intake.active_alerts();
-        for incident in incidents {
-            for member in &incident.members {
-                let event = &member.event;
-                let Fact::Alert(alert) = &event.fact else {
-                    continue;
-                };
-                if alert.status != AlertStatus::Firing
-                    || alert.recalled
-                    || &*event.source != source
-                    || found.contains_key(&event.subject)
-                {
-                    continue;
-                }
-                if let Some((on, last_seen)) = alerts.firing_and_last_seen(&event.subject) {
-                    let (incident, event): (IncidentId, _) =
-                        (incident.id.clone(), std::sync::Arc::clone(event));
-                    found.insert(
-                        event.subject,
-                        TrackedAlert {
-                            incident,
-                            event,
-                            on,
-                            last_seen,
-                        },
-                    );
+        let found = self.judge.with_incidents(|incidents| {
+            let active_alerts = self.intake.active_alerts();
+            let mut found: HashMap<Subject, TrackedAlert> = HashMap::new();
+            for incident in incidents.filter(|incident| incident.phase != Phase::Closed) {
+                for member in &incident.members {
+                    let event = &member.event;
+                    let Fact::Alert(alert) = &event.fact else {
+                        continue;
+                    };
+                    if alert.status != AlertStatus::Firing
+                        || alert.recalled
+                        || &*event.source != source
+                        || found.contains_key(&event.subject)
+                    {
+                        continue;
+                    }
+                    if let Some((on, last_seen)) =
+                        active_alerts.firing_and_last_seen(&event.subject)
+                    {
+                        found.insert(
+                            event.subject,
+                            TrackedAlert {
+                                incident: incident.id.clone(),
+                                event: std::sync::Arc::clone(event),
+                                on,
+                                last_seen,
+                            },
+                        );
+                    }
                 }
             }
-        }
+            found
+        });
         let mut held: Vec<TrackedAlert> = found.into_values().collect();
         // What is told once of an incident is told of the alert that began first.
         held.sort_by_key(|held| (held.event.occurred_at, held.event.id));

@@ -59,7 +59,7 @@ const SAVED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Measures while this process is the judge, anew with every change of settings.
 pub(crate) async fn measure_loop(app: Arc<App>) {
     loop {
-        let Some(epoch) = app.epoch() else {
+        let Some(epoch) = app.judge.epoch() else {
             tokio::time::sleep(BETWEEN_LOOKS).await;
             continue;
         };
@@ -67,7 +67,7 @@ pub(crate) async fn measure_loop(app: Arc<App>) {
         let stop = CancellationToken::new();
         let mut tasks = start(&app, &settings, epoch, &stop);
         let mut whole = true;
-        while whole && app.epoch() == Some(epoch) && Arc::ptr_eq(&settings, &app.settings()) {
+        while whole && app.judge.epoch() == Some(epoch) && Arc::ptr_eq(&settings, &app.settings()) {
             tokio::select! {
                 () = tokio::time::sleep(BETWEEN_LOOKS) => {}
                 Some(ended) = tasks.join_next() => match ended {
@@ -127,7 +127,7 @@ impl App {
     /// # Errors
     /// When the store cannot be read, which is asked where another process is the judge.
     pub fn measured(&self) -> Result<Measured, StoreError> {
-        if self.epoch().is_some() {
+        if self.judge.epoch().is_some() {
             return Ok(lock(&self.measured).clone());
         }
         let mut measured = Measured::default();

@@ -459,7 +459,7 @@ impl App {
     fn drew(&self, incident: &IncidentId, drawn: &StoredPlot) -> Result<(), StoreError> {
         self.store
             .save_plots(incident, std::slice::from_ref(drawn))?;
-        if let Err(fault) = self.redraft(incident) {
+        if let Err(fault) = self.judge.redraft(incident) {
             self.faults
                 .report("a draft could not be brought up to date", &fault);
         }

@@ -14,9 +14,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::background_tasks::run_step;
 use super::core::Core;
 use super::settings::Settings;
 use super::sync::lock;
@@ -42,6 +44,9 @@ use reprocess::{API, PROMETHEUS, Reprocessor};
 use sns_verification::{SnsVerifier, Unverified};
 use source_stats::{SourceEvent, SourceStats};
 use source_status::SourceOverview;
+
+/// Interval at which active alerts and source statistics are saved.
+const SAVED_EVERY: Duration = Duration::from_secs(5);
 
 const MISSING: &str =
     "the credentials are missing or wrong; compare the sender's with `sources:` of the settings";
@@ -517,5 +522,23 @@ fn kept(headers: &Headers<'_>, path: &str, mapped: &[String], now: Time) -> Mess
     MessageContext {
         headers: ingest::header_filter::kept(headers, path, mapped),
         came_at: Some(now),
+    }
+}
+
+/// Saves active alerts and source statistics for as long as the service runs.
+pub(crate) async fn save_loop(intake: Arc<Intake>) {
+    loop {
+        tokio::time::sleep(SAVED_EVERY).await;
+        let faults = &intake.core.faults;
+        let context = "active alerts could not be saved";
+        run_step(faults, context, &intake, Intake::save_active_alerts).await;
+        let save = |intake: &Intake| intake.save_source_stats(false);
+        run_step(
+            faults,
+            "source statistics could not be saved",
+            &intake,
+            save,
+        )
+        .await;
     }
 }

@@ -1,4 +1,4 @@
-//! What follows from a decision: the postmortem's record, its draft, its meeting, as deliveries to make.
+//! Effects of a decision: the postmortem's record, draft and meeting, as deliveries for the outbox.
 
 use crate::config;
 use crate::config::settings::InviteSending;
@@ -25,19 +25,19 @@ use crate::postmortem::file_name::{file_name, plot_file_name};
 use crate::store::apply::Changes;
 use crate::store::database::Store;
 
-use crate::app::people::on_call::Rotas;
+use crate::app::people::on_call::OnCallCalendars;
 use crate::app::settings::Settings;
 
 /// More postmortems than anybody writes.
 const ALL: usize = 100_000;
 
-/// What intents are made by.
+/// Settings and on-call data that effects are derived from.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Known<'a> {
+pub(crate) struct EffectInputs<'a> {
     /// The settings in force.
     pub(crate) settings: &'a Settings,
-    /// Who is on call.
-    pub(crate) rotas: &'a Rotas,
+    /// On-call calendars.
+    pub(crate) calendars: &'a OnCallCalendars,
 }
 
 /// Brings the postmortem and the meeting of `incident` in line with what stands, into `stored`.
@@ -45,11 +45,14 @@ pub(crate) fn effects(
     store: &Store,
     incident: &Incident,
     bundled: &[&Incident],
-    known: Known<'_>,
+    known: EffectInputs<'_>,
     now: Time,
     stored: &mut Changes,
 ) -> anyhow::Result<()> {
-    let Known { settings, rotas } = known;
+    let EffectInputs {
+        settings,
+        calendars,
+    } = known;
     let held = incident.standing == ReviewState::Held;
     let moved = stored
         .postmortems
@@ -124,7 +127,7 @@ pub(crate) fn effects(
         });
     }
     let plots: Vec<&Plot> = drawn.iter().map(|drawn| &drawn.plot).collect();
-    let on_call = rotas.at_detection(incident, settings);
+    let on_call = calendars.at_detection(incident, settings);
     let text = postmortem::render(&DraftInput {
         incident,
         bundled,
@@ -165,7 +168,7 @@ pub(crate) fn fallen_together(
     store: &Store,
     gone: &IncidentId,
     heir: Option<&IncidentId>,
-    known: Known<'_>,
+    known: EffectInputs<'_>,
     now: Time,
     stored: &mut Changes,
 ) -> anyhow::Result<()> {

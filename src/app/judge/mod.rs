@@ -1,180 +1,165 @@
-//! The judge: feeds the log to the engine in order and stores what follows with the position it has reached.
+//! The judge: feeds the log to the engine in order, and stores the resulting changes together with the
+//! position reached.
 
 pub(crate) mod effects;
-pub(crate) mod leader_lease;
+mod expired_leases;
+pub(crate) mod follower;
+mod leader_lease;
+pub(crate) mod term;
+mod windows;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::App;
-use super::settings::{Settings, as_logged, put_in_force};
+use super::background_tasks::run_step;
+use super::core::Core;
+use super::intake::Intake;
+use super::people::on_call::OnCallCalendars;
+use super::settings::Settings;
 use super::sync::lock;
+use super::worker_thread::Thread;
 use crate::engine::changes::IncidentChanges;
-use crate::engine::policy::Policy;
-use crate::engine::replay::{WINDOW, window_end, window_of};
 use crate::engine::state::State;
-use crate::model::event::{AppliedSettings, Event, Fact};
+use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 use crate::store::apply;
-use crate::store::apply::StoredState;
-use crate::store::database::Store;
-use crate::store::log::LogRecord;
+use crate::store::head::LEASE;
+use crate::store::incident::IncidentFilter;
 
-/// Records judged in one transaction at the most.
-const BATCH: usize = 1000;
+use leader_lease::LeaderLease;
+use term::{JudgeTerm, Poison};
 
-/// The engine's state and how far it has come.
+/// Pause after a fault of the store.
+const AFTER_A_FAULT: Duration = Duration::from_secs(1);
+/// Open incidents searched for an event by a replica that is not the judge.
+const SEARCHED: usize = 1000;
+
+/// Decides incidents while this process holds the leader lease.
 #[derive(Debug)]
-pub(crate) struct Judge {
-    state: State,
-    applied: u64,
-    epoch: u64,
-    /// What is in force by the log, as far as it is applied: a replay of the log finds the same.
-    policy: Policy,
-    /// The hash of the settings logged last.
-    settings: Option<String>,
-    /// A record that made the engine panic: passed over, and told.
-    poison: Option<(u64, String)>,
-    /// After a panic: each record by itself, until one is found that does it.
-    careful: bool,
+pub struct Judge {
+    core: Arc<Core>,
+    intake: Arc<Intake>,
+    calendars: Arc<Mutex<OnCallCalendars>>,
+    lease: LeaderLease,
+    /// `None` before it has loaded, and on the other replicas.
+    term: Mutex<Option<JudgeTerm>>,
+    /// Findings of a term that ended with a panic, for the next one.
+    panicked: Mutex<(Option<Poison>, bool)>,
 }
 
-/// Records that are judged together.
-struct Windows {
-    complete: Vec<Vec<LogRecord>>,
-    /// When the window of the newest ones ends, if it has not.
-    open_until: Option<Time>,
-}
-
-/// What a judge takes up: what stands and what the engine remembers of what is closed, and how far the log was applied to it.
-pub(crate) fn load(store: &Store, settings: &Settings) -> anyhow::Result<StoredState> {
-    let clock = store.head()?.clock;
-    Ok(store.load(clock - settings.policy.retention())?)
-}
-
-/// What incidents know of alerts, in order of time within each.
-pub(crate) fn alerts(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
-    let events = incidents
-        .iter()
-        .flat_map(|incident| &incident.members)
-        .map(|member| &*member.event);
-    events.filter(|event| matches!(event.fact, Fact::Alert(_) | Fact::Lapsed(_)))
-}
-
-impl Judge {
-    /// Takes up where the last judge stopped, at the time it had come to: later records are judged at theirs, whenever that is
-    /// done.
-    pub(crate) fn of(loaded: StoredState, epoch: u64, settings: &Settings) -> Self {
-        let now = loaded.judged_until;
-        let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
-            Fact::Settings(fact) => Some((event.occurred_at, fact)),
-            _ => None,
-        });
-        let last = in_force.max_by_key(|(at, _)| *at).map(|(_, fact)| fact);
-        // What this version cannot read of what an earlier one logged is logged again.
-        let read = last.and_then(|fact| Some((fact.hash.clone(), as_logged(fact).ok()?)));
-        let (hash, policy) = read.map_or_else(
-            || (None, settings.policy.clone()),
-            |(hash, policy)| (Some(hash), policy),
-        );
-        let applied = loaded.applied;
-        let state = State::restore(loaded.incidents, loaded.loose, &policy, now);
-        Self {
-            state,
-            applied,
-            epoch,
-            policy,
-            settings: hash,
-            poison: None,
-            careful: false,
-        }
-    }
-
-    /// Decides everything again under what the log puts in force.
-    fn adopt(&mut self, fact: &AppliedSettings, at: Time, changes: &mut IncidentChanges) {
-        match as_logged(fact) {
-            Ok(policy) => self.policy = policy,
-            Err(faults) => {
-                let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                tracing::error!(
-                    "what is in force stays so, as what the log puts in its place cannot be read: {}",
-                    told.join("; ")
-                );
-            }
-        }
-        changes.merge(self.state.reevaluate(&self.policy, at));
-    }
-
-    pub(crate) fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.state.incidents()
-    }
-
-    pub(crate) fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
-        self.state.incident_of(event)
-    }
-}
-
-/// What a step found to do.
+/// Result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Judged {
-    /// Whether more records wait.
+    /// Further records are waiting in the log.
     pub more: bool,
-    /// Until when the window of the newest records is open: nothing is judged before.
+    /// End of the window of the newest records, which are judged once it is over.
     pub open_until: Option<Time>,
-    /// When time alone next changes something.
+    /// Next time at which something changes without a new record.
     pub next: Option<Time>,
 }
 
-impl App {
+impl Judge {
+    /// Takes office if `term` is one.
+    pub(crate) fn new(
+        core: Arc<Core>,
+        intake: Arc<Intake>,
+        calendars: Arc<Mutex<OnCallCalendars>>,
+        term: Option<JudgeTerm>,
+    ) -> Self {
+        Self {
+            core,
+            intake,
+            calendars,
+            lease: LeaderLease::new(term.as_ref().map(|term| term.epoch)),
+            term: Mutex::new(term),
+            panicked: Mutex::default(),
+        }
+    }
+
+    /// The epoch in which this process is the judge; `None` while another is.
+    #[must_use]
+    pub fn epoch(&self) -> Option<u64> {
+        self.lease.epoch()
+    }
+
+    /// Renews the leader lease, or takes it when it is free. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn renew_lease(&self) -> anyhow::Result<()> {
+        if self.lease.renew(&self.core.store)? {
+            self.core.progress.wake_judge();
+        }
+        Ok(())
+    }
+
+    /// Gives up the lease of a shared database, so that another replica takes over at once. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails; the lease then expires.
+    pub fn leave_office(&self) -> anyhow::Result<()> {
+        if !self.core.store.is_shared() {
+            return Ok(());
+        }
+        if let Some(epoch) = self.lease.give_up() {
+            // Waits for a step in progress.
+            *lock(&self.term) = None;
+            self.core.store.leave_office(epoch)?;
+        }
+        Ok(())
+    }
+
     /// One step of the judge: applies what has been logged and what is due. Blocks.
     ///
     /// # Errors
     /// When the store fails; nothing is lost, the next step tries again.
-    pub fn judge_step(&self) -> anyhow::Result<Judged> {
-        let settings = self.settings();
-        let mut judge = lock(&self.judge);
+    pub fn step(&self) -> anyhow::Result<Judged> {
+        let settings = self.core.settings();
+        let mut current = lock(&self.term);
         let Some(epoch) = self.epoch() else {
-            *judge = None;
+            *current = None;
             return Ok(Judged {
                 more: false,
                 open_until: None,
                 next: None,
             });
         };
-        let mut judging = match judge.take().filter(|judge| judge.epoch == epoch) {
-            Some(judging) => judging,
-            None => self.take_up(epoch, &settings)?,
+        let mut term = match current.take().filter(|term| term.epoch == epoch) {
+            Some(term) => term,
+            None => self.take_office(epoch, &settings)?,
         };
-        let result = self.step(&mut judging, &settings);
-        self.progress.set_applied(judging.applied);
-        // After a fault what the engine has in memory may be ahead of the store: the next step begins again from there.
+        let result = self.advance(&mut term, &settings);
+        self.core.progress.set_applied(term.applied);
+        // After a fault the engine may be ahead of the store: the next step loads it again.
         if result.is_ok() {
-            *judge = Some(judging);
+            *current = Some(term);
         } else {
-            *lock(&self.suspect) = (judging.poison, judging.careful);
+            *lock(&self.panicked) = (term.poison, term.one_by_one);
         }
         result
     }
 
-    /// Loads what stands, as a judge new in office or after a fault.
-    fn take_up(&self, epoch: u64, settings: &Settings) -> anyhow::Result<Judge> {
-        let mut judge = Judge::of(load(&self.store, settings)?, epoch, settings);
-        (judge.poison, judge.careful) = std::mem::take(&mut *lock(&self.suspect));
-        self.note_settings(&mut judge, settings)?;
-        Ok(judge)
+    /// Loads the stored state, in a new epoch or after a fault.
+    fn take_office(&self, epoch: u64, settings: &Settings) -> anyhow::Result<JudgeTerm> {
+        let mut term = JudgeTerm::restore(term::load(&self.core.store, settings)?, epoch, settings);
+        (term.poison, term.one_by_one) = std::mem::take(&mut *lock(&self.panicked));
+        self.log_settings(&mut term, settings)?;
+        Ok(term)
     }
 
-    fn step(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<Judged> {
-        let now = self.now();
-        self.tell_lapsed(judge.epoch, now)?;
-        let (windows, more) = self.windows(judge, now)?;
-        // What the last step changed is stored.
-        let mut changes = judge.state.tidy(&judge.policy);
+    fn advance(&self, term: &mut JudgeTerm, settings: &Settings) -> anyhow::Result<Judged> {
+        let now = self.core.now();
+        expired_leases::log_expired(&self.core, &self.intake, term.epoch, now)?;
+        let windows = windows::next(&self.core, term, now)?;
+        let more = windows.more;
+        // The changes of the last step are stored by now.
+        let mut changes = term.state.tidy(&term.policy);
         let mut stored = apply::Changes::default();
-        let from = judge.applied;
+        let from = term.applied;
         let mut to = from;
         let mut judged_until = now;
         for mut window in windows.complete {
@@ -183,118 +168,35 @@ impl App {
             else {
                 continue;
             };
-            judge.state.tick_until(&judge.policy, first, &mut changes);
+            term.state.tick_until(&term.policy, first, &mut changes);
             (to, judged_until) = (last.position, last.logged_at);
-            if let Some((position, why)) = judge
+            if let Some((position, why)) = term
                 .poison
                 .take_if(|(position, _)| window.iter().any(|record| record.position == *position))
             {
                 stored.quarantined.push((position, why));
                 window.retain(|record| record.position != position);
             }
-            self.apply_window(judge, window, judged_until, &mut changes)?;
+            term.apply_window(window, judged_until, &mut changes)?;
         }
         if !more && windows.open_until.is_none() {
-            judge.state.tick_until(&judge.policy, now, &mut changes);
+            term.state.tick_until(&term.policy, now, &mut changes);
         }
         if to > from || changes != IncidentChanges::default() {
             let at = if more { judged_until } else { now };
-            self.gather(&judge.state, &changes, settings, at, &mut stored)?;
-            self.store.apply(judge.epoch, from, to, &stored)?;
-            judge.applied = to;
+            self.gather(&term.state, &changes, settings, at, &mut stored)?;
+            self.core.store.apply(term.epoch, from, to, &stored)?;
+            term.applied = to;
         }
-        judge.careful = false;
+        term.one_by_one = false;
         Ok(Judged {
             more,
             open_until: windows.open_until,
-            next: judge.state.next_due(),
+            next: term.state.next_due(),
         })
     }
 
-    /// What waits in the log, in windows.
-    fn windows(&self, judge: &Judge, now: Time) -> anyhow::Result<(Windows, bool)> {
-        let mut limit = BATCH;
-        loop {
-            let records = self.store.log_after(judge.applied, limit)?;
-            let more = records.len() == limit;
-            let mut complete: Vec<Vec<LogRecord>> = Vec::new();
-            for record in records {
-                match complete.last_mut().filter(|window| {
-                    !judge.careful && window_of(window[0].logged_at) == window_of(record.logged_at)
-                }) {
-                    Some(window) => window.push(record),
-                    None => complete.push(vec![record]),
-                }
-            }
-            if more && complete.len() == 1 && !judge.careful {
-                limit *= 2;
-                continue;
-            }
-            // The last window may go on: in records not read yet, or not logged yet.
-            let end = complete
-                .last()
-                .map(|window| window_end(window[0].logged_at));
-            let open = end.filter(|end| {
-                now < *end && *end - now <= WINDOW && !self.clock.is_set() && !judge.careful
-            });
-            if more || open.is_some() {
-                complete.pop();
-            }
-            return Ok((
-                Windows {
-                    complete,
-                    open_until: open.filter(|_| !more),
-                },
-                more,
-            ));
-        }
-    }
-
-    fn apply_window(
-        &self,
-        judge: &mut Judge,
-        window: Vec<LogRecord>,
-        at: Time,
-        changes: &mut IncidentChanges,
-    ) -> anyhow::Result<()> {
-        let named = window
-            .first()
-            .map(|record| (record.position, record.source.clone()));
-        let alone = window.len() == 1;
-        let events: Vec<Event> = window
-            .into_iter()
-            .flat_map(|record| record.events)
-            .collect();
-        let put_in_force = put_in_force(&events).cloned();
-        let judged = catch_unwind(AssertUnwindSafe(|| {
-            judge.state.apply(events, &judge.policy, at)
-        }));
-        let (Err(_), Some((position, source))) = (&judged, named) else {
-            if let Ok(more) = judged {
-                changes.merge(more);
-            }
-            if let Some(fact) = put_in_force {
-                judge.adopt(&fact, at, changes);
-            }
-            return Ok(());
-        };
-        if alone {
-            judge.poison = Some((
-                position,
-                "judging this record failed; it was passed over".to_owned(),
-            ));
-            anyhow::bail!(
-                "record {position} of source {source} made the engine panic; it is quarantined"
-            )
-        }
-        // One of them did it: they are judged one by one to find out which.
-        judge.careful = true;
-        anyhow::bail!(
-            "a record from {position} on made the engine panic; they are judged one by one"
-        )
-    }
-
-    /// Everything that is to be stored of what has changed.
+    /// Collects what is to be stored of the changes, with their effects.
     fn gather(
         &self,
         state: &State,
@@ -305,13 +207,13 @@ impl App {
     ) -> anyhow::Result<()> {
         stored.now = now;
         stored.judged_until = state.now();
-        let rotas = self.rotas();
-        let known = effects::Known {
+        let calendars = lock(&self.calendars).clone();
+        let known = effects::EffectInputs {
             settings,
-            rotas: &rotas,
+            calendars: &calendars,
         };
         for (id, heir) in &changes.removed {
-            effects::fallen_together(&self.store, id, heir.as_ref(), known, now, stored)?;
+            effects::fallen_together(&self.core.store, id, heir.as_ref(), known, now, stored)?;
             stored.removed.push(id.clone());
             stored
                 .aliases
@@ -322,7 +224,7 @@ impl App {
                 continue;
             };
             let bundled: Vec<&Incident> = state.bundle_of(id).collect();
-            effects::effects(&self.store, &incident, &bundled, known, now, stored)?;
+            effects::effects(&self.core.store, &incident, &bundled, known, now, stored)?;
             if incident.phase == Phase::Closed {
                 stored.ledger.push(LedgerEntry::of(&incident));
             }
@@ -345,60 +247,155 @@ impl App {
         Ok(())
     }
 
-    /// Logs the settings in force if they are not those of the last time: replay must see which rules held when.
+    /// Logs the settings in force unless they are those logged last, so that a replay sees which rules
+    /// held when.
     pub(crate) fn record_settings(&self) -> anyhow::Result<()> {
-        lock(&self.judge)
-            .as_mut()
-            .map_or(Ok(()), |judge| self.note_settings(judge, &self.settings()))
+        lock(&self.term).as_mut().map_or(Ok(()), |term| {
+            self.log_settings(term, &self.core.settings())
+        })
     }
 
-    fn note_settings(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<()> {
+    fn log_settings(&self, term: &mut JudgeTerm, settings: &Settings) -> anyhow::Result<()> {
         let logged = &settings.logged;
-        if judge.settings.as_ref() == Some(&logged.hash) {
+        if term.settings_hash.as_ref() == Some(&logged.hash) {
             return Ok(());
         }
         self.intake.commits.append_own(
-            judge.epoch,
+            term.epoch,
             vec![Event::new(
                 "afterword",
-                self.now(),
+                self.core.now(),
                 Fact::Settings(logged.clone()),
             )],
         )?;
-        judge.settings = Some(logged.hash.clone());
+        term.settings_hash = Some(logged.hash.clone());
         Ok(())
     }
 
-    /// Brings the draft of an incident up to date with what is drawn of it. Blocks.
+    /// Renders the draft of an incident again, after its plots or on-call data changed. Blocks.
     ///
     /// # Errors
     /// When the store fails.
     pub(crate) fn redraft(&self, incident: &IncidentId) -> anyhow::Result<()> {
-        let settings = self.settings();
-        let mut held = lock(&self.judge);
-        let Some(judge) = held.as_mut() else {
+        let settings = self.core.settings();
+        let current = lock(&self.term);
+        let Some(term) = current.as_ref() else {
             return Ok(());
         };
-        let Some(known) = judge.state.incident(incident) else {
+        let Some(known) = term.state.incident(incident) else {
             return Ok(());
         };
-        let now = self.now();
+        let now = self.core.now();
         let mut stored = apply::Changes {
             now,
-            judged_until: judge.state.now(),
+            judged_until: term.state.now(),
             ..apply::Changes::default()
         };
-        let bundled: Vec<&Incident> = judge.state.bundle_of(incident).collect();
-        let rotas = self.rotas();
-        let at_hand = effects::Known {
+        let bundled: Vec<&Incident> = term.state.bundle_of(incident).collect();
+        let calendars = lock(&self.calendars).clone();
+        let at_hand = effects::EffectInputs {
             settings: &settings,
-            rotas: &rotas,
+            calendars: &calendars,
         };
-        effects::effects(&self.store, known, &bundled, at_hand, now, &mut stored)?;
-        self.store
-            .apply(judge.epoch, judge.applied, judge.applied, &stored)?;
-        self.progress.wake_delivery();
+        effects::effects(&self.core.store, known, &bundled, at_hand, now, &mut stored)?;
+        self.core
+            .store
+            .apply(term.epoch, term.applied, term.applied, &stored)?;
+        self.core.progress.wake_delivery();
         Ok(())
+    }
+
+    /// Gives `read` the incidents in memory; nothing while another process is the judge.
+    pub(crate) fn with_incidents<T: Default>(
+        &self,
+        read: impl FnOnce(&mut dyn Iterator<Item = &Incident>) -> T,
+    ) -> T {
+        lock(&self.term)
+            .as_ref()
+            .map(|term| read(&mut term.state.incidents()))
+            .unwrap_or_default()
+    }
+
+    /// The incident that an applied event belongs to. Blocks.
+    #[must_use]
+    pub fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
+        self.find_incident_of(event).unwrap_or_else(|fault| {
+            self.core
+                .faults
+                .report("the incident of an event could not be searched", &fault);
+            None
+        })
+    }
+
+    fn find_incident_of(&self, event: &EventId) -> anyhow::Result<Option<IncidentId>> {
+        if let Some(term) = lock(&self.term).as_ref() {
+            return Ok(term.state.incident_of(event));
+        }
+        let open = self.core.store.incidents(IncidentFilter {
+            open_only: true,
+            limit: SEARCHED,
+        })?;
+        let found = open.into_iter().find(|incident| {
+            incident
+                .members
+                .iter()
+                .any(|member| member.event.id == *event)
+        });
+        Ok(found.map(|incident| incident.id))
+    }
+}
+
+/// Alert events of incidents, in order of time within each.
+pub(crate) fn alert_events(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
+    let events = incidents
+        .iter()
+        .flat_map(|incident| &incident.members)
+        .map(|member| &*member.event);
+    events.filter(|event| matches!(event.fact, Fact::Alert(_) | Fact::Lapsed(_)))
+}
+
+/// Judges for as long as the service runs: when records arrive, and when something is due.
+pub(crate) async fn judge_loop(judge: Arc<Judge>) {
+    let thread = Thread::named("judge");
+    let core = &judge.core;
+    let mut head = core.progress.head_changes();
+    loop {
+        head.mark_unchanged();
+        let ours = Arc::clone(&judge);
+        let judged = thread.run(move || ours.step()).await.flatten();
+        let pause = match judged.inspect_err(|fault| core.faults.report("judging failed", fault)) {
+            Ok(judged) if judged.more => continue,
+            Ok(Judged {
+                open_until: Some(end),
+                ..
+            }) => {
+                // More records may join this window; reading it before its end would read it twice.
+                tokio::time::sleep(core.wait_until(Some(end))).await;
+                continue;
+            }
+            Ok(judged) => {
+                let lease = judge.intake.active_alerts().next_due();
+                core.wait_until(judged.next.into_iter().chain(lease).min())
+            }
+            Err(_) => AFTER_A_FAULT,
+        };
+        // The sender lives as long as the service: this ends by a change or by time.
+        let _ = tokio::time::timeout(pause, head.changed()).await;
+    }
+}
+
+/// Renews the leader lease for as long as the service runs.
+pub(crate) async fn lease_loop(judge: Arc<Judge>) {
+    loop {
+        tokio::time::sleep(LEASE / 4).await;
+        let faults = &judge.core.faults;
+        run_step(
+            faults,
+            "the leader lease could not be renewed",
+            &judge,
+            Judge::renew_lease,
+        )
+        .await;
     }
 }
 

@@ -83,10 +83,10 @@ impl Live {
             Step::Restart => self.app = start(self.dir.path(), &self.time),
             Step::Rules(number) => {
                 write(self.dir.path(), number, "");
-                self.app.reload().unwrap();
+                self.app.config_watcher.reload().unwrap();
             }
         }
-        while self.app.judge_step().unwrap().more {}
+        while self.app.judge.step().unwrap().more {}
         // What was put in force has been judged: its window is over.
         let now = self.app.now();
         *self.time.lock().unwrap() = Some(now + TimeDelta::milliseconds(250));
@@ -173,7 +173,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
     live.take(Step::Judge);
     // What lasts is measured up to when it was looked at last: now, once for all.
     write(live.dir.path(), 0, "the last");
-    live.app.reload().unwrap();
+    live.app.config_watcher.reload().unwrap();
     live.take(Step::Judge);
     let mut stored = live
         .app

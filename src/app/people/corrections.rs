@@ -1,13 +1,15 @@
-//! What people correct: which incident events belong to, when a milestone was, whether data was lost, who is who. Each is an event, checked before it is said.
+//! Corrections by people: merge, move, milestone time, data loss, identity. Each is checked and becomes
+//! an event.
 
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use crate::app::App;
+use super::actor;
+use crate::app::settings::Settings;
 use crate::engine::correlation::activity::opens;
 use crate::model::correction::Correction;
-use crate::model::event::{Actor, ActorKind, Event, Fact};
+use crate::model::event::{Event, Fact};
 use crate::model::fault::nearest;
 use crate::model::id::{EventId, IncidentId, Subject};
 use crate::model::incident::Incident;
@@ -15,12 +17,12 @@ use crate::model::member::JoinReason;
 use crate::model::milestone::MilestoneKind;
 use crate::model::time::Time;
 
-/// A milestone cannot be stated ahead of time; clocks may differ by so much.
+/// Clock difference allowed where a milestone is stated for the future.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// Why a correction says nothing that could be done.
+/// Reason for refusing a correction.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CorrectionFault {
+pub(crate) enum CorrectionFault {
     /// Both are the same incident, perhaps by another name.
     #[error("{0} is this incident already")]
     SameIncident(IncidentId),
@@ -50,182 +52,174 @@ pub enum CorrectionFault {
     Nobody(String, String),
 }
 
-impl App {
-    /// `from` is one with `into`.
-    ///
-    /// # Errors
-    /// When both are the same.
-    pub fn merge(
-        &self,
-        into: &Incident,
-        from: &Incident,
-        by: Option<&str>,
-    ) -> Result<Event, CorrectionFault> {
-        if into.id == from.id {
-            return Err(CorrectionFault::SameIncident(from.id.clone()));
-        }
-        Ok(self.edit(
-            &into.id,
-            Correction::Merge {
-                into: into.id.clone(),
-                from: from.id.clone(),
-            },
-            by,
-        ))
+/// Merges incident `from` into `into`.
+///
+/// # Errors
+/// When both are the same.
+pub(crate) fn merge(
+    now: Time,
+    into: &Incident,
+    from: &Incident,
+    by: Option<&str>,
+) -> Result<Event, CorrectionFault> {
+    if into.id == from.id {
+        return Err(CorrectionFault::SameIncident(from.id.clone()));
     }
-
-    /// The named events, and all others about the same subjects, belong to `to`, or are an incident of their own.
-    ///
-    /// # Errors
-    /// When that would leave events without an incident, or says nothing.
-    pub fn part(
-        &self,
-        from: &Incident,
-        events: &[String],
-        to: Option<&Incident>,
-        by: Option<&str>,
-    ) -> Result<Event, CorrectionFault> {
-        if to.is_some_and(|to| to.id == from.id) {
-            return Err(CorrectionFault::SameIncident(from.id.clone()));
-        }
-        let mut named: BTreeSet<EventId> = BTreeSet::new();
-        let mut subjects: BTreeSet<Subject> = BTreeSet::new();
-        for id in events {
-            let own = |wanted: EventId| {
-                from.members.iter().find(|member| {
-                    member.event.id == wanted && member.reason != JoinReason::Context
-                })
-            };
-            let here = id
-                .parse()
-                .ok()
-                .and_then(own)
-                .ok_or_else(|| CorrectionFault::NotHere(id.clone()))?;
-            subjects.insert(here.event.subject);
-            named.insert(here.event.id);
-        }
-        if named.is_empty() {
-            return Err(CorrectionFault::Nothing);
-        }
-        let own = from
-            .members
-            .iter()
-            .filter(|member| member.reason != JoinReason::Context)
-            .map(|member| &*member.event);
-        let (moving, staying): (Vec<&Event>, Vec<&Event>) =
-            own.partition(|event| subjects.contains(&event.subject));
-        if !staying.into_iter().any(opens) {
-            return Err(CorrectionFault::NothingOpens("what stays"));
-        }
-        if to.is_none() && !moving.into_iter().any(opens) {
-            return Err(CorrectionFault::NothingOpens("what moves"));
-        }
-        let edit = Correction::Move {
+    Ok(edit_event(
+        now,
+        &into.id,
+        Correction::Merge {
+            into: into.id.clone(),
             from: from.id.clone(),
-            events: named.into_iter().collect(),
-            to: to.map(|to| to.id.clone()),
-        };
-        Ok(self.edit(&from.id, edit, by))
-    }
-
-    /// A milestone as somebody states it.
-    ///
-    /// # Errors
-    /// When it lies ahead.
-    pub fn milestone(
-        &self,
-        of: &Incident,
-        milestone: MilestoneKind,
-        at: Time,
-        by: Option<&str>,
-    ) -> Result<Event, CorrectionFault> {
-        if at > self.now() + AHEAD {
-            return Err(CorrectionFault::Future);
-        }
-        Ok(self.edit(
-            &of.id,
-            Correction::Milestone {
-                of: of.id.clone(),
-                milestone,
-                at,
-            },
-            by,
-        ))
-    }
-
-    /// Whether data was lost, as somebody states it.
-    pub fn data_loss(&self, of: &Incident, lost: bool, by: Option<&str>) -> Event {
-        self.edit(
-            &of.id,
-            Correction::DataLoss {
-                of: of.id.clone(),
-                lost,
-            },
-            by,
-        )
-    }
-
-    /// Whoever a source calls so is that person; `None`: what was stated of it is taken back.
-    ///
-    /// # Errors
-    /// When there is no name, or no such person.
-    pub fn identity(
-        &self,
-        alias: &str,
-        person: Option<&str>,
-        by: Option<&str>,
-    ) -> Result<Event, CorrectionFault> {
-        let alias = alias.trim();
-        if alias.is_empty() || alias.chars().count() > 200 || alias.chars().any(char::is_control) {
-            return Err(CorrectionFault::NoName);
-        }
-        let settings = self.settings();
-        let known = |id: &str| {
-            settings
-                .policy
-                .who
-                .by_id(id)
-                .map(|person| person.id.clone())
-                .ok_or_else(|| {
-                    let ids = settings
-                        .config
-                        .people
-                        .iter()
-                        .map(|person| person.id.as_str());
-                    let hint = nearest(id, ids)
-                        .map(|name| format!("; did you mean `{name}`?"))
-                        .unwrap_or_default();
-                    CorrectionFault::Nobody(id.chars().take(200).collect(), hint)
-                })
-        };
-        let person = person.map(known).transpose()?;
-        let mut event = Event::new(
-            "people",
-            self.now(),
-            Fact::Edit(Correction::Identity {
-                alias: alias.to_owned(),
-                person,
-            }),
-        );
-        event.actor = actor(by);
-        event.identify();
-        Ok(event)
-    }
-
-    fn edit(&self, incident: &IncidentId, edit: Correction, by: Option<&str>) -> Event {
-        let mut event = Event::new("people", self.now(), Fact::Edit(edit));
-        event.incident = Some(incident.0.clone().into());
-        event.actor = actor(by);
-        event.identify();
-        event
-    }
+        },
+        by,
+    ))
 }
 
-/// Whoever says so, as they name themselves.
-fn actor(by: Option<&str>) -> Option<Box<Actor>> {
-    let by = by.map(str::trim).filter(|by| !by.is_empty())?;
-    Some(Box::new(Actor {
-        id: by.chars().take(200).collect(),
-        kind: ActorKind::Human,
-    }))
+/// Moves the named events, and all others about the same subjects, to `to` or to a new incident.
+///
+/// # Errors
+/// When that would leave events without an incident, or names none.
+pub(crate) fn move_events(
+    now: Time,
+    from: &Incident,
+    events: &[String],
+    to: Option<&Incident>,
+    by: Option<&str>,
+) -> Result<Event, CorrectionFault> {
+    if to.is_some_and(|to| to.id == from.id) {
+        return Err(CorrectionFault::SameIncident(from.id.clone()));
+    }
+    let mut named: BTreeSet<EventId> = BTreeSet::new();
+    let mut subjects: BTreeSet<Subject> = BTreeSet::new();
+    for id in events {
+        let own = |wanted: EventId| {
+            from.members
+                .iter()
+                .find(|member| member.event.id == wanted && member.reason != JoinReason::Context)
+        };
+        let here = id
+            .parse()
+            .ok()
+            .and_then(own)
+            .ok_or_else(|| CorrectionFault::NotHere(id.clone()))?;
+        subjects.insert(here.event.subject);
+        named.insert(here.event.id);
+    }
+    if named.is_empty() {
+        return Err(CorrectionFault::Nothing);
+    }
+    let own = from
+        .members
+        .iter()
+        .filter(|member| member.reason != JoinReason::Context)
+        .map(|member| &*member.event);
+    let (moving, staying): (Vec<&Event>, Vec<&Event>) =
+        own.partition(|event| subjects.contains(&event.subject));
+    if !staying.into_iter().any(opens) {
+        return Err(CorrectionFault::NothingOpens("what stays"));
+    }
+    if to.is_none() && !moving.into_iter().any(opens) {
+        return Err(CorrectionFault::NothingOpens("what moves"));
+    }
+    let edit = Correction::Move {
+        from: from.id.clone(),
+        events: named.into_iter().collect(),
+        to: to.map(|to| to.id.clone()),
+    };
+    Ok(edit_event(now, &from.id, edit, by))
+}
+
+/// States the time of a milestone.
+///
+/// # Errors
+/// When it lies in the future.
+pub(crate) fn milestone(
+    now: Time,
+    of: &Incident,
+    milestone: MilestoneKind,
+    at: Time,
+    by: Option<&str>,
+) -> Result<Event, CorrectionFault> {
+    if at > now + AHEAD {
+        return Err(CorrectionFault::Future);
+    }
+    Ok(edit_event(
+        now,
+        &of.id,
+        Correction::Milestone {
+            of: of.id.clone(),
+            milestone,
+            at,
+        },
+        by,
+    ))
+}
+
+/// States whether data was lost.
+pub(crate) fn data_loss(now: Time, of: &Incident, lost: bool, by: Option<&str>) -> Event {
+    edit_event(
+        now,
+        &of.id,
+        Correction::DataLoss {
+            of: of.id.clone(),
+            lost,
+        },
+        by,
+    )
+}
+
+/// Assigns an alias used by a source to a person; `None` withdraws the assignment.
+///
+/// # Errors
+/// When there is no name, or no such person.
+pub(crate) fn identity(
+    now: Time,
+    settings: &Settings,
+    alias: &str,
+    person: Option<&str>,
+    by: Option<&str>,
+) -> Result<Event, CorrectionFault> {
+    let alias = alias.trim();
+    if alias.is_empty() || alias.chars().count() > 200 || alias.chars().any(char::is_control) {
+        return Err(CorrectionFault::NoName);
+    }
+    let known = |id: &str| {
+        settings
+            .policy
+            .who
+            .by_id(id)
+            .map(|person| person.id.clone())
+            .ok_or_else(|| {
+                let ids = settings
+                    .config
+                    .people
+                    .iter()
+                    .map(|person| person.id.as_str());
+                let hint = nearest(id, ids)
+                    .map(|name| format!("; did you mean `{name}`?"))
+                    .unwrap_or_default();
+                CorrectionFault::Nobody(id.chars().take(200).collect(), hint)
+            })
+    };
+    let person = person.map(known).transpose()?;
+    let mut event = Event::new(
+        "people",
+        now,
+        Fact::Edit(Correction::Identity {
+            alias: alias.to_owned(),
+            person,
+        }),
+    );
+    event.actor = actor::named(by);
+    event.identify();
+    Ok(event)
+}
+
+fn edit_event(now: Time, incident: &IncidentId, edit: Correction, by: Option<&str>) -> Event {
+    let mut event = Event::new("people", now, Fact::Edit(edit));
+    event.incident = Some(incident.0.clone().into());
+    event.actor = actor::named(by);
+    event.identify();
+    event
 }

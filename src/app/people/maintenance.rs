@@ -1,63 +1,65 @@
-//! Planned work: what the settings name, and what was told of since.
+//! Maintenance windows: those in the settings, and those reported by sources.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::app::App;
+use crate::app::core::Core;
 use crate::model::event::{Event, Fact};
 use crate::model::id::Subject;
 use crate::model::time::Time;
 use crate::store::error::StoreError;
 
-/// Planned work that never counts as degradation.
+/// MaintenanceWindow work that never counts as degradation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Planned {
-    /// The service; `None`: all.
+pub(crate) struct MaintenanceWindow {
+    /// Service; `None`: all.
     pub service: Option<String>,
-    /// Its first instant.
+    /// First instant.
     pub from: Time,
-    /// The first instant after it.
+    /// First instant after it.
     pub to: Time,
-    /// What is done.
+    /// Purpose.
     pub why: String,
-    /// Who told of it: `settings`, or the name of a source.
+    /// Origin: `settings`, or the name of a source.
     pub source: String,
 }
 
-impl App {
-    /// The planned work that is not long over, in the order in which it begins; what was called off is left out.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn planned(&self) -> Result<Vec<Planned>, StoreError> {
-        let settings = self.settings();
-        let mut last: BTreeMap<Subject, Event> = BTreeMap::new();
-        last.extend(
-            self.store
-                .planned()?
-                .into_iter()
-                .map(|event| (event.subject, event)),
-        );
-        let told = last.into_values().filter_map(|event| match event.fact {
-            Fact::Maintenance(window) if window.to > window.from => Some(Planned {
-                service: event.service.as_deref().map(str::to_owned),
-                from: window.from,
-                to: window.to,
-                why: window.why,
-                source: event.source.to_string(),
-            }),
-            _ => None,
-        });
-        let named = settings.config.maintenance.iter().map(|window| Planned {
+/// Windows that did not end long ago, by start; cancelled ones are left out. Blocks.
+///
+/// # Errors
+/// When the store cannot be read.
+pub(crate) fn windows(core: &Core) -> Result<Vec<MaintenanceWindow>, StoreError> {
+    let settings = core.settings();
+    let mut last: BTreeMap<Subject, Event> = BTreeMap::new();
+    last.extend(
+        core.store
+            .planned()?
+            .into_iter()
+            .map(|event| (event.subject, event)),
+    );
+    let told = last.into_values().filter_map(|event| match event.fact {
+        Fact::Maintenance(window) if window.to > window.from => Some(MaintenanceWindow {
+            service: event.service.as_deref().map(str::to_owned),
+            from: window.from,
+            to: window.to,
+            why: window.why,
+            source: event.source.to_string(),
+        }),
+        _ => None,
+    });
+    let named = settings
+        .config
+        .maintenance
+        .iter()
+        .map(|window| MaintenanceWindow {
             service: window.service.clone(),
             from: window.from,
             to: window.to,
             why: window.why.clone(),
             source: "settings".to_owned(),
         });
-        let mut all: Vec<Planned> = named.chain(told).collect();
-        all.sort_by(|one, other| (one.from, &one.service).cmp(&(other.from, &other.service)));
-        Ok(all)
-    }
+    let mut all: Vec<MaintenanceWindow> = named.chain(told).collect();
+    all.sort_by(|one, other| (one.from, &one.service).cmp(&(other.from, &other.service)));
+    Ok(all)
 }

@@ -1,5 +1,7 @@
-//! People: who is on call, what they answer and correct, and the work they planned.
+//! People: on-call calendars, reviews, corrections and maintenance windows.
 
+pub(crate) mod actor;
+pub(crate) mod calendar_reader;
 pub(crate) mod corrections;
 pub(crate) mod maintenance;
 pub(crate) mod on_call;

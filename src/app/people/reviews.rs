@@ -1,23 +1,16 @@
-//! A person's answer to a suggestion: an event that names the revision they saw.
+//! Reviews: a person's answer to a suggestion, as an event that names the revision they saw.
 
-use crate::app::App;
-use crate::app::intake::commit::Unstored;
+use super::actor;
 use crate::model::correction::{Answer, Review};
-use crate::model::event::{Actor, ActorKind, Event, Fact};
-use crate::model::id::{EventId, IncidentId};
+use crate::model::event::{Event, Fact};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
+use crate::model::time::Time;
+use crate::store::database::Store;
 
-/// An answer that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answered {
-    /// Whether its effect can be seen already.
-    pub applied: bool,
-}
-
-/// Why an answer was not taken.
+/// Reason for refusing an answer.
 #[derive(Debug, thiserror::Error)]
-pub enum ReviewFault {
+pub(crate) enum ReviewFault {
     /// The incident has changed since.
     #[error(
         "this has changed since you looked (you saw revision {saw}, it is at {now}): {news} Look again, then answer"
@@ -27,85 +20,76 @@ pub enum ReviewFault {
         saw: u64,
         /// The revision it has.
         now: u64,
-        /// Why it stands as it does.
+        /// Explanation of its present state.
         news: String,
     },
-    /// No suggestion stands.
+    /// There is no suggestion.
     #[error(
         "nothing has been suggested for this incident, so there is nothing to answer; ask for a postmortem instead"
     )]
     NothingToAnswer,
-    /// It could not be made durable.
-    #[error(transparent)]
-    Unstored(#[from] Unstored),
 }
 
-impl App {
-    /// Takes an answer, unless it answers something else than what stands now.
-    ///
-    /// # Errors
-    /// See [`ReviewFault`].
-    pub async fn review(
-        &self,
-        incident: &Incident,
-        revision: u64,
-        answer: Answer,
-        comment: &str,
-        by: Option<&str>,
-    ) -> Result<Answered, ReviewFault> {
-        if incident.standing == ReviewState::None {
-            return Err(ReviewFault::NothingToAnswer);
-        }
-        if incident.revision != revision {
-            return Err(ReviewFault::Stale {
-                saw: revision,
-                now: incident.revision,
-                news: incident.reason.clone(),
-            });
-        }
-        let review = Review {
-            of: incident.id.clone(),
-            revision,
-            answer,
-            comment: comment.trim().chars().take(4000).collect(),
-        };
-        let mut event = Event::new("review", self.now(), Fact::Review(review));
-        event.incident = Some(incident.id.0.clone().into());
-        event.actor = by.map(str::trim).filter(|by| !by.is_empty()).map(|by| {
-            Box::new(Actor {
-                id: by.chars().take(200).collect(),
-                kind: ActorKind::Human,
-            })
-        });
-        event.identify();
-        let at = event.occurred_at;
-        let applied = self.intake.append_stated(event).await?;
-        // Two people may have looked at the same revision: the later answer stands, and the other hears of it.
-        let stands = self
-            .store
-            .incident(&incident.id.0)
-            .ok()
-            .flatten()
-            .filter(|_| applied);
-        match stands {
-            Some(now) if now.review.as_ref().is_some_and(|review| review.at > at) => {
-                Err(ReviewFault::Stale {
-                    saw: revision,
-                    now: now.revision,
-                    news: now.reason,
-                })
-            }
-            _ => Ok(Answered { applied }),
-        }
-    }
+/// Longest comment kept, in characters.
+const LONGEST_COMMENT: usize = 4000;
 
-    /// The incident that an event belongs to, once it is applied.
-    #[must_use]
-    pub fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
-        self.find_incident_of(event).unwrap_or_else(|fault| {
-            self.faults
-                .report("an incident could not be looked for", &fault);
-            None
-        })
+/// The event of an answer to the suggestion that the person saw.
+///
+/// # Errors
+/// When there is no suggestion, or the incident has changed since.
+pub(crate) fn event(
+    incident: &Incident,
+    revision: u64,
+    answer: Answer,
+    comment: &str,
+    by: Option<&str>,
+    now: Time,
+) -> Result<Event, ReviewFault> {
+    if incident.standing == ReviewState::None {
+        return Err(ReviewFault::NothingToAnswer);
+    }
+    if incident.revision != revision {
+        return Err(stale(incident, revision));
+    }
+    let review = Review {
+        of: incident.id.clone(),
+        revision,
+        answer,
+        comment: comment.trim().chars().take(LONGEST_COMMENT).collect(),
+    };
+    let mut event = Event::new("review", now, Fact::Review(review));
+    event.incident = Some(incident.id.0.clone().into());
+    event.actor = actor::named(by);
+    event.identify();
+    Ok(event)
+}
+
+/// Checks whether an applied answer was overtaken: of two answers to one revision the later one
+/// counts. Blocks.
+///
+/// # Errors
+/// [`ReviewFault::Stale`] when another answer counts.
+pub(crate) fn check_overtaken(store: &Store, review: &Event) -> Result<(), ReviewFault> {
+    let Fact::Review(answered) = &review.fact else {
+        return Ok(());
+    };
+    match store.incident(&answered.of.0).ok().flatten() {
+        Some(now)
+            if now
+                .review
+                .as_ref()
+                .is_some_and(|latest| latest.at > review.occurred_at) =>
+        {
+            Err(stale(&now, answered.revision))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn stale(incident: &Incident, saw: u64) -> ReviewFault {
+    ReviewFault::Stale {
+        saw,
+        now: incident.revision,
+        news: incident.reason.clone(),
     }
 }

@@ -1,18 +1,17 @@
 //! Settings in force: reads the files they name, resolves secrets, and refuses what has faults.
 
-pub(crate) mod config_watcher;
+pub mod files;
 pub(crate) mod secrets;
 pub(crate) mod source_parsers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::conditions::sample_filter;
 use super::conditions::sample_filter::Asked;
-use super::sync::lock;
 use crate::clients::credentials::ServerAccess;
 use crate::config;
+use crate::config::credentials::SecretRef;
 use crate::config::metrics;
 use crate::config::settings::Config;
 use crate::config::storage::Storage;
@@ -26,7 +25,6 @@ use crate::model::event::{AppliedSettings, Event, Fact, RuleFile};
 use crate::model::fault::Fault;
 use crate::model::id::hex;
 use crate::rules;
-use crate::rules::parse::SHIPPED;
 use crate::rules::rule_set::RuleSet;
 use crate::store::database::DatabaseLocation;
 use crate::store::postgresql::PostgresAddress;
@@ -73,15 +71,15 @@ impl Settings {
         let (config, text) = match file {
             None => (Config::default(), String::new()),
             Some(path) => {
-                let text = read(path)?;
+                let text = files::read(path)?;
                 (
                     config::parse::parse(&path.display().to_string(), &text)?,
                     text,
                 )
             }
         };
-        let base = base(file);
-        let files = rule_files(&base, &config.rules, file)?;
+        let base = files::directory_of(file);
+        let files = files::rule_files(&base, &config.rules, file)?;
         let rules = rules::parse::load(&files)?;
         Self::put_together(config, rules, &files, file, &text)
     }
@@ -285,137 +283,27 @@ fn together(files: &[(String, String)], text: &str) -> String {
 pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
     let file = settings.file.as_deref()?;
     let told = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<String>();
-    let text = match read(file) {
+    let text = match files::read(file) {
         Ok(text) => text,
         Err(faults) => return Some(told(faults)),
     };
     // New settings may name other rules. While they are faulty, their text alone is what a person is working on.
     let globs = config::parse::parse("", &text)
         .map_or_else(|_| settings.config.rules.clone(), |config| config.rules);
-    Some(match rule_files(&base(Some(file)), &globs, Some(file)) {
-        Ok(files) => hex(&together(&files, &text), 16),
-        Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
-    })
-}
-
-pub(crate) fn base(file: Option<&Path>) -> PathBuf {
-    let parent = file
-        .and_then(Path::parent)
-        .filter(|parent| !parent.as_os_str().is_empty());
-    parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-pub(crate) fn fault(file: &Path, message: String) -> Fault {
-    Fault {
-        file: file.display().to_string(),
-        line: 1,
-        column: 1,
-        message,
-    }
-}
-
-fn read(path: &Path) -> Result<String, Vec<Fault>> {
-    std::fs::read_to_string(path)
-        .map_err(|error| vec![fault(path, format!("cannot be read: {error}"))])
-}
-
-/// The rule files that the globs name, scenarios left out; the shipped ones when there are no globs.
-fn rule_files(
-    base: &Path,
-    globs: &[String],
-    named_in: Option<&Path>,
-) -> Result<Vec<(String, String)>, Vec<Fault>> {
-    if globs.is_empty() {
-        return Ok(vec![(SHIPPED.0.to_owned(), SHIPPED.1.to_owned())]);
-    }
-    let mut paths = Vec::new();
-    for pattern in globs {
-        let found = matching(&base.join(pattern));
-        if found.is_empty() {
-            let file = named_in.unwrap_or(base);
-            return Err(vec![fault(
-                file,
-                format!("rules: no file matches `{pattern}`; `afterword init` writes some"),
-            )]);
-        }
-        paths.extend(found);
-    }
-    paths.sort();
-    paths.dedup();
-    paths
-        .iter()
-        .map(|path| Ok((path.display().to_string(), read(path)?)))
-        .collect()
-}
-
-/// Files that a path names whose last part may hold one `*`.
-#[must_use]
-pub fn matching(pattern: &Path) -> Vec<PathBuf> {
-    let name = pattern
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let Some((before, after)) = name.split_once('*') else {
-        return if pattern.is_file() {
-            vec![pattern.to_owned()]
-        } else {
-            Vec::new()
-        };
-    };
-    let directory = pattern.parent().unwrap_or(Path::new("."));
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    let names = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let fits = |name: &String| {
-        name.len() >= before.len() + after.len()
-            && name.starts_with(before)
-            && name.ends_with(after)
-    };
-    let mut found: Vec<PathBuf> = names
-        .filter(|name| fits(name) && !name.ends_with(".test.yaml"))
-        .map(|name| directory.join(name))
-        .collect();
-    found.sort();
-    found
-}
-
-impl super::App {
-    /// Reads the settings and rules again and puts them in force; with faults the old ones stay. Blocks.
-    ///
-    /// # Errors
-    /// Every fault found.
-    pub fn reload(&self) -> Result<(), Vec<Fault>> {
-        // One after the other, so that what is read last is what is logged last.
-        let _reloading = lock(&self.reloading);
-        let before = self.settings();
-        // Noted before it is read: a change in between is seen by the next look, and a fault is told once.
-        if let Some(found) = fingerprint(&before) {
-            lock(&self.watched).read = found;
-        }
-        let loaded =
-            Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
-        self.counters.reload_failed.store(loaded.is_err(), Relaxed);
-        let settings = loaded.inspect_err(|_| {
-            self.counters.reload_failures.fetch_add(1, Relaxed);
-        })?;
-        self.put_in_force(settings);
-        // The judge decides everything again once it reads in the log that they are in force.
-        if let Err(fault) = self.record_settings() {
-            self.faults.report(
-                "the new settings are in force, but their effect could not be stored yet",
-                &fault,
-            );
-        }
-        Ok(())
-    }
+    Some(
+        match files::rule_files(&files::directory_of(Some(file)), &globs, Some(file)) {
+            Ok(files) => hex(&together(&files, &text), 16),
+            Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
+        },
+    )
 }
 
 impl Settings {
-    /// What only a start can change must stay.
-    fn may_become(&self, settings: Self) -> Result<Self, Vec<Fault>> {
+    /// Refuses new settings that differ in what only a restart can change.
+    ///
+    /// # Errors
+    /// A fault for each such key.
+    pub(crate) fn may_become(&self, settings: Self) -> Result<Self, Vec<Fault>> {
         let (old, new) = (&self.config, &settings.config);
         let named = [
             ("listen", old.listen == new.listen),
@@ -426,7 +314,7 @@ impl Settings {
             .iter()
             .filter(|(_, same)| !same)
             .map(|(key, _)| {
-                fault(
+                files::fault(
                     &file,
                     format!("`{key}` cannot change while the service runs; restart it"),
                 )
@@ -437,5 +325,49 @@ impl Settings {
         } else {
             Err(faults)
         }
+    }
+}
+
+impl Settings {
+    /// The address of a calendar that is a secret; `webcal` is the web. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn address(&self, secret: &SecretRef) -> Result<String, Fault> {
+        let address = secrets::Place::beside(self.file.as_deref()).first(secret)?;
+        Ok(address
+            .strip_prefix("webcal://")
+            .map_or(address.clone(), |rest| format!("https://{rest}")))
+    }
+
+    /// Reads again what is shown to the servers of an entry of `metrics:`, whose tokens may be renewed in place. `None`: no such entry, or
+    /// one that fetches nothing. Blocks.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used.
+    pub fn reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
+        let named = self
+            .config
+            .metrics
+            .iter()
+            .find(|metrics| metrics.name == name);
+        named.map_or(Ok(None), |metrics| {
+            secrets::Place::beside(self.file.as_deref()).reach(metrics)
+        })
+    }
+
+    /// The same for a source that is asked what it knows. Blocks.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used.
+    pub fn api_reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
+        let named = self
+            .config
+            .sources
+            .iter()
+            .find(|source| source.name == name);
+        named.map_or(Ok(None), |source| {
+            secrets::Place::beside(self.file.as_deref()).api_reach(source)
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Settings, base, fault};
+use super::files::{directory_of, fault};
 use crate::clients::credentials::{Credentials, ServerAccess, TlsMaterial};
 use crate::clients::http::check_access;
 use crate::config::credentials::{Auth, SecretRef};
@@ -28,7 +28,7 @@ pub(crate) struct Place {
 impl Place {
     /// What a settings file names is found beside it.
     pub(crate) fn beside(file: Option<&Path>) -> Self {
-        let base = base(file);
+        let base = directory_of(file);
         Self {
             file: file.map_or_else(|| base.clone(), Path::to_owned),
             base,
@@ -45,7 +45,7 @@ impl Place {
     }
 
     /// The secret that we show: the first of those.
-    fn first(&self, secret: &SecretRef) -> Result<String, Fault> {
+    pub(super) fn first(&self, secret: &SecretRef) -> Result<String, Fault> {
         Ok(self.lines(secret)?.swap_remove(0))
     }
 
@@ -188,50 +188,6 @@ impl Place {
                 &self.file,
                 format!("the file {path} cannot be read: {error}"),
             )
-        })
-    }
-}
-
-impl Settings {
-    /// The address of a calendar that is a secret; `webcal` is the web. Blocks.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn address(&self, secret: &SecretRef) -> Result<String, Fault> {
-        let address = Place::beside(self.file.as_deref()).first(secret)?;
-        Ok(address
-            .strip_prefix("webcal://")
-            .map_or(address.clone(), |rest| format!("https://{rest}")))
-    }
-
-    /// Reads again what is shown to the servers of an entry of `metrics:`, whose tokens may be renewed in place. `None`: no such entry, or
-    /// one that fetches nothing. Blocks.
-    ///
-    /// # Errors
-    /// What is missing or cannot be used.
-    pub fn reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
-        let named = self
-            .config
-            .metrics
-            .iter()
-            .find(|metrics| metrics.name == name);
-        named.map_or(Ok(None), |metrics| {
-            Place::beside(self.file.as_deref()).reach(metrics)
-        })
-    }
-
-    /// The same for a source that is asked what it knows. Blocks.
-    ///
-    /// # Errors
-    /// What is missing or cannot be used.
-    pub fn api_reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
-        let named = self
-            .config
-            .sources
-            .iter()
-            .find(|source| source.name == name);
-        named.map_or(Ok(None), |source| {
-            Place::beside(self.file.as_deref()).api_reach(source)
         })
     }
 }

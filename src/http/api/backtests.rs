@@ -83,7 +83,7 @@ pub(crate) async fn post(
         .map(|rules| rules.files("against.yaml"))
         .unwrap_or_default();
     let from = time_range::since(asked.since.as_deref(), app.now())?;
-    let number = app.begin_backtest(Wanted {
+    let number = app.backtests.begin(Wanted {
         rules,
         against,
         from,
@@ -101,7 +101,7 @@ pub(crate) async fn post(
 
 /// `GET /api/v1/backtests`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(app.backtests().iter().map(job_json).collect())
+    Json(app.backtests.list().iter().map(job_json).collect())
 }
 
 /// Query of `GET /api/v1/backtests/{number}`.
@@ -150,7 +150,7 @@ pub(crate) async fn cancel(
     Path(number): Path<u64>,
 ) -> Result<Json<Value>, Error> {
     find_job(&app, number)?;
-    app.cancel_backtest(number);
+    app.backtests.cancel(number);
     Ok(Json(job_json(&find_job(&app, number)?)))
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn find_job(app: &App, number: u64) -> Result<Job, Error> {
             "backtest {number} does not exist; only the latest backtests are kept, until the service restarts"
         ))
     };
-    app.backtest(number).ok_or_else(missing)
+    app.backtests.get(number).ok_or_else(missing)
 }
 
 fn state_name(state: &JobState) -> &'static str {

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::app::people::corrections;
 use crate::app::people::corrections::CorrectionFault;
 use crate::http::api::recorded::{Recorded, record_event};
 use crate::http::body::body;
@@ -86,7 +87,12 @@ pub(crate) async fn apply_merge(app: &Arc<App>, id: &str, body: &MergeBody) -> R
     let mut events: Vec<Event> = Vec::new();
     for name in &body.from {
         let from = find_incident(app, name).await?;
-        events.push(app.merge(&into, &from, body.by.as_deref())?);
+        events.push(corrections::merge(
+            app.now(),
+            &into,
+            &from,
+            body.by.as_deref(),
+        )?);
     }
     let mut answer = Err(Error::BadRequest(
         "`from` must name at least one incident to merge".to_owned(),
@@ -115,7 +121,13 @@ pub(crate) async fn apply_move(app: &Arc<App>, id: &str, body: &MoveBody) -> Rec
     };
     record_event(
         app,
-        app.part(&from, &body.events, to.as_ref(), body.by.as_deref())?,
+        corrections::move_events(
+            app.now(),
+            &from,
+            &body.events,
+            to.as_ref(),
+            body.by.as_deref(),
+        )?,
     )
     .await
 }
@@ -141,7 +153,13 @@ pub(crate) async fn milestone(
     let incident = find_incident(&app, &id).await?;
     record_event(
         &app,
-        app.milestone(&incident, body.milestone, body.at, body.by.as_deref())?,
+        corrections::milestone(
+            app.now(),
+            &incident,
+            body.milestone,
+            body.at,
+            body.by.as_deref(),
+        )?,
     )
     .await
 }
@@ -157,7 +175,7 @@ pub(crate) async fn data_loss(
     let incident = find_incident(&app, &id).await?;
     record_event(
         &app,
-        app.data_loss(&incident, body.lost, body.by.as_deref()),
+        corrections::data_loss(app.now(), &incident, body.lost, body.by.as_deref()),
     )
     .await
 }
@@ -171,7 +189,13 @@ pub(crate) async fn identity(
     let body: IdentityBody = read_json(&app, &headers, raw).await?;
     record_event(
         &app,
-        app.identity(&body.alias, body.person.as_deref(), body.by.as_deref())?,
+        corrections::identity(
+            app.now(),
+            &app.settings(),
+            &body.alias,
+            body.person.as_deref(),
+            body.by.as_deref(),
+        )?,
     )
     .await
 }

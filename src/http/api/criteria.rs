@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::app::ledger;
 use crate::http::error::Error;
 use crate::http::handler::read_store;
 use crate::http::time_range;
@@ -43,7 +44,7 @@ pub(crate) async fn read_precision(
             "`since` must be before `until`".to_owned(),
         ));
     }
-    let found = read_store(app, move |app| app.precision(since, until)).await?;
+    let found = read_store(app, move |app| ledger::precision(app, since, until)).await?;
     Ok((since, until, found))
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn retry(
     Json(RetryBody { key }): Json<RetryBody>,
 ) -> Result<Json<Value>, Error> {
     let asked = key.clone();
-    if read_store(&app, move |app| app.retry_delivery(&asked)).await? {
+    if read_store(&app, move |app| app.delivery.retry(&asked)).await? {
         Ok(Json(json!({ "key": key, "state": "pending" })))
     } else {
         Err(Error::NotFound(format!(

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::ledger::{Asked, Row};
+use crate::app::ledger::{LedgerRow, LedgerSelection};
 use crate::http::api::ledger_csv;
 use crate::http::api::ledger_query::{LedgerQuery, LedgerQueryResult, read_rows};
 use crate::http::error::Error;
@@ -47,7 +47,7 @@ pub(crate) async fn list(
 }
 
 /// Entry as JSON: at closing, as amended, and its outcome.
-fn row_json(row: &Row) -> Value {
+fn row_json(row: &LedgerRow) -> Value {
     let (ledgered, latest) = (&row.ledgered, row.ledgered.latest());
     let shadow = |(verdict, would_have): (&crate::model::verdict::Verdict, Decision)| json!({ "criterion": verdict.criterion, "outcome": verdict.outcome, "would_have": would_have, "sentence": verdict.sentence });
     json!({
@@ -73,7 +73,7 @@ fn row_json(row: &Row) -> Value {
 }
 
 /// Streams the selected entries, at most `limit`, as CSV, page by page.
-fn csv_response(app: Arc<App>, asked: Asked, limit: Option<usize>) -> Response {
+fn csv_response(app: Arc<App>, asked: LedgerSelection, limit: Option<usize>) -> Response {
     let lines = stream::try_unfold(Some((asked, limit, true)), move |state| {
         let app = Arc::clone(&app);
         async move {
@@ -96,12 +96,12 @@ fn csv_response(app: Arc<App>, asked: Asked, limit: Option<usize>) -> Response {
             let after = rows
                 .last()
                 .filter(|_| next.is_some() && left != Some(0))
-                .map(Row::place);
+                .map(LedgerRow::place);
             Ok(Some((
                 Bytes::from(bytes),
                 after.map(|after| {
                     (
-                        Asked {
+                        LedgerSelection {
                             after: Some(after),
                             ..asked
                         },

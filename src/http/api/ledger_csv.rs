@@ -7,7 +7,7 @@
 
 use chrono::SecondsFormat;
 
-use crate::app::ledger::Row;
+use crate::app::ledger::LedgerRow;
 use crate::model::correction::Answer;
 use crate::model::milestone::Milestone;
 use crate::model::time::Time;
@@ -60,11 +60,11 @@ pub(crate) fn header_row() -> Vec<u8> {
 }
 
 /// One line per entry in its latest state.
-pub(crate) fn rows(rows: &[Row]) -> Vec<u8> {
+pub(crate) fn rows(rows: &[LedgerRow]) -> Vec<u8> {
     lines(rows.iter().map(cells))
 }
 
-fn cells(row: &Row) -> [String; COLUMNS.len()] {
+fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
     let (ledgered, entry) = (&row.ledgered, row.ledgered.latest());
     let milestones = &entry.milestones;
     let at = |milestone: &Option<Milestone>| milestone.as_ref().map(|milestone| milestone.at);
@@ -180,10 +180,10 @@ mod tests {
     use csv::ReaderBuilder;
 
     use super::{COLUMNS, header_row, rows};
-    use crate::app::ledger::Row;
+    use crate::app::ledger::LedgerRow;
     use crate::http::pages::sample;
 
-    fn read(entries: &[Row]) -> Vec<Vec<String>> {
+    fn read(entries: &[LedgerRow]) -> Vec<Vec<String>> {
         let text = [header_row(), rows(entries)].concat();
         let read = ReaderBuilder::new()
             .has_headers(false)

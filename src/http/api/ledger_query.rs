@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::app::ledger::{Asked, Row};
+use crate::app::ledger;
+use crate::app::ledger::{LedgerRow, LedgerSelection};
 use crate::http::error::Error;
 use crate::http::handler::read_store;
 use crate::http::time_range;
@@ -70,7 +71,7 @@ impl LedgerQuery {
     }
 
     /// Validated selection of ledger entries.
-    pub(crate) async fn selection(&self, app: &Arc<App>) -> Result<Asked, Error> {
+    pub(crate) async fn selection(&self, app: &Arc<App>) -> Result<LedgerSelection, Error> {
         let decision = match self.decision.as_deref() {
             None => None,
             Some("hold") => Some(Decision::Hold),
@@ -83,7 +84,7 @@ impl LedgerQuery {
             }
         };
         let now = app.now();
-        Ok(Asked {
+        Ok(LedgerSelection {
             since: time_range::since(self.since.as_deref(), now)?,
             until: time_range::until(self.until.as_deref(), now)?,
             service: self.service.clone(),
@@ -179,11 +180,11 @@ impl LedgerQuery {
 /// Reads up to `limit` entries, and the cursor of the next page if there are more.
 pub(crate) async fn read_rows(
     app: &Arc<App>,
-    asked: &Asked,
+    asked: &LedgerSelection,
     limit: usize,
-) -> Result<(Vec<Row>, Option<IncidentId>), Error> {
+) -> Result<(Vec<LedgerRow>, Option<IncidentId>), Error> {
     let asked = asked.clone();
-    let mut rows = read_store(app, move |app| app.ledger(&asked, limit + 1)).await?;
+    let mut rows = read_store(app, move |app| ledger::list(app, &asked, limit + 1)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more).map(|row| row.place().1);

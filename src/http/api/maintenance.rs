@@ -8,7 +8,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 
 use crate::app::App;
-use crate::app::people::maintenance::Planned;
+use crate::app::people::maintenance;
+use crate::app::people::maintenance::MaintenanceWindow;
 use crate::http::api::recorded::Recorded;
 use crate::http::api::reports::post_report;
 use crate::http::error::Error;
@@ -16,8 +17,12 @@ use crate::http::handler::read_store;
 use crate::ingest;
 
 /// `GET /api/v1/maintenance`
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<Planned>>, Error> {
-    Ok(Json(read_store(&app, App::planned).await?))
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+) -> Result<Json<Vec<MaintenanceWindow>>, Error> {
+    Ok(Json(
+        read_store(&app, |app| maintenance::windows(app)).await?,
+    ))
 }
 
 /// `POST /api/v1/maintenance`

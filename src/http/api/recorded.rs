@@ -39,7 +39,7 @@ pub(crate) async fn record_event(
 ) -> Result<(StatusCode, Json<Recorded>), Error> {
     let id = event.id;
     let applied = app.intake.append_stated(event).await?;
-    let incident = app.incident_of(&id);
+    let incident = app.judge.incident_of(&id);
     let base = app
         .settings()
         .config

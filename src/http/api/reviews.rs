@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::people::reviews::{Answered, ReviewFault};
+use crate::app::people::reviews;
+use crate::app::people::reviews::ReviewFault;
 use crate::http::api::recorded::applied_status;
 use crate::http::body::body;
 use crate::http::error::Error;
@@ -49,28 +50,33 @@ impl ReviewBody {
     }
 }
 
-/// Records an answer; 409 if the incident has changed since `revision`.
+/// Records an answer, and gives whether it is applied already; 409 if the incident has changed since
+/// `revision`.
 pub(crate) async fn submit_review(
     app: &Arc<App>,
     id: &str,
     body: &ReviewBody,
-) -> Result<Answered, Error> {
+) -> Result<bool, Error> {
     let incident = find_incident(app, id).await?;
-    let answer = body.answer()?;
-    app.review(
+    let event = reviews::event(
         &incident,
         body.revision,
-        answer,
+        body.answer()?,
         &body.comment,
         body.by.as_deref(),
-    )
-    .await
-    .map_err(|fault| match fault {
-        ReviewFault::Stale { .. } | ReviewFault::NothingToAnswer => {
-            Error::Conflict(fault.to_string())
-        }
-        ReviewFault::Unstored(fault) => fault.into(),
-    })
+        app.now(),
+    )?;
+    let applied = app.intake.append_stated(event.clone()).await?;
+    if applied {
+        reviews::check_overtaken(&app.store, &event)?;
+    }
+    Ok(applied)
+}
+
+impl From<ReviewFault> for Error {
+    fn from(fault: ReviewFault) -> Self {
+        Self::Conflict(fault.to_string())
+    }
 }
 
 /// `POST /api/v1/incidents/{id}/review`
@@ -83,9 +89,6 @@ pub(crate) async fn post(
     let bytes = body(&app, &headers, raw).await?;
     let posted: ReviewBody = serde_json::from_slice(&bytes)
         .map_err(|fault| Error::BadRequest(format!("invalid body: {fault}")))?;
-    let done = submit_review(&app, &id, &posted).await?;
-    Ok((
-        applied_status(done.applied),
-        Json(json!({ "applied": done.applied })),
-    ))
+    let applied = submit_review(&app, &id, &posted).await?;
+    Ok((applied_status(applied), Json(json!({ "applied": applied }))))
 }

@@ -86,6 +86,6 @@ pub(crate) async fn cancel(
     Path(number): Path<u64>,
 ) -> Result<Redirect, PageError> {
     find_job(&app, number)?;
-    app.cancel_backtest(number);
+    app.backtests.cancel(number);
     Ok(Redirect::to(&format!("/backtests/{number}")))
 }

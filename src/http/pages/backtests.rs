@@ -102,7 +102,7 @@ fn form_page(app: &App, entered: BacktestsInput, fault: Option<String>) -> Html<
         entered,
         fault,
         prometheus_names: remembering.map(|entry| entry.name.clone()).collect(),
-        jobs: app.backtests(),
+        jobs: app.backtests.list(),
         replicas: app.store.is_shared(),
     };
     Html(render(&view))
@@ -136,7 +136,7 @@ pub(crate) async fn post(
     }
     let begun = time_range::since(Some(&entered.since), app.now()).and_then(|from| {
         let prometheus = Some(entered.prometheus.clone()).filter(|name| !name.is_empty());
-        Ok(app.begin_backtest(Wanted {
+        Ok(app.backtests.begin(Wanted {
             rules: entered.files.clone(),
             against: Vec::new(),
             from,

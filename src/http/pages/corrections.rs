@@ -7,6 +7,7 @@ use axum::response::Redirect;
 use serde::Deserialize;
 
 use crate::app::App;
+use crate::app::people::corrections;
 use crate::http::api::corrections::{MergeBody, MoveBody, apply_merge, apply_move};
 use crate::http::api::recorded::record_event;
 use crate::http::error::Error;
@@ -93,7 +94,11 @@ pub(crate) async fn milestone(
         ))
     })?;
     let incident = find_incident(&app, &id).await?;
-    let _ = record_event(&app, app.milestone(&incident, form.milestone, at, None)?).await?;
+    let _ = record_event(
+        &app,
+        corrections::milestone(app.now(), &incident, form.milestone, at, None)?,
+    )
+    .await?;
     Ok(incident_redirect(&app, &id).await)
 }
 
@@ -111,6 +116,10 @@ pub(crate) async fn identity(
     Form(form): Form<IdentityForm>,
 ) -> Result<Redirect, PageError> {
     let person = Some(form.person.trim()).filter(|person| !person.is_empty());
-    let _ = record_event(&app, app.identity(&form.alias, person, None)?).await?;
+    let _ = record_event(
+        &app,
+        corrections::identity(app.now(), &app.settings(), &form.alias, person, None)?,
+    )
+    .await?;
     Ok(incident_redirect(&app, &id).await)
 }

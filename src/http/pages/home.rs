@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::app::criteria_readiness::{self, Reach};
-use crate::app::people::on_call::Shown;
+use crate::app::people::on_call::OnCallStatus;
 use crate::http::api::recorded::record_event;
 use crate::http::error::Error;
 use crate::http::format::source::silence_sentence;
@@ -49,7 +49,7 @@ pub(crate) struct HomeView<'a> {
     /// Sources of alerts and events.
     pub(crate) sources: Vec<SourceSummary>,
     /// On-call status of the services with a calendar.
-    pub(crate) on_call: Vec<Shown>,
+    pub(crate) on_call: Vec<OnCallStatus>,
     /// Notice at the top.
     pub(crate) notice: Option<Notice>,
 }
@@ -267,7 +267,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
             .collect(),
         services: service_names(&app),
         sources,
-        on_call: app.rotas().shown(&settings, app.now()),
+        on_call: app.on_call_calendars().statuses(&settings, app.now()),
         notice: trouble
             .filter(|(at, _)| app.now() - *at < chrono::TimeDelta::minutes(10))
             .map(|(_, text)| Notice {

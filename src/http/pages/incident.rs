@@ -262,7 +262,7 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<Notice>) -> Page
         bundled: &bundled,
         others: others.get(..MAX_OTHERS).unwrap_or(&others),
         pictures: &pictures,
-        on_call: &app.rotas().at_detection(&incident, &settings),
+        on_call: &app.on_call_calendars().at_detection(&incident, &settings),
         names: DisplayNames {
             who: &settings.policy.who,
             stated: &incident.identities,

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Html;
 
 use crate::app::App;
-use crate::app::ledger::Row;
+use crate::app::ledger::LedgerRow;
 use crate::http::api::ledger_query::{LedgerQuery, LedgerQueryResult, read_rows};
 use crate::http::format::event::DisplayNames;
 use crate::http::format::{badge, terms, time};
@@ -21,7 +21,7 @@ use crate::model::verdict::{Decision, Verdict};
 /// Data of the page.
 pub(crate) struct LedgerView<'a> {
     /// Most recently closed first.
-    pub(crate) rows: &'a [Row],
+    pub(crate) rows: &'a [LedgerRow],
     /// Directory of the settings.
     pub(crate) who: &'a Directory,
     /// Service names to choose from.

@@ -12,7 +12,7 @@ pub(crate) const ENOUGH: usize = 8;
 
 /// A proportion of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Proportion {
+pub(crate) struct Proportion {
     /// Numerator.
     pub right: usize,
     /// Denominator.
@@ -24,7 +24,7 @@ pub struct Proportion {
 
 /// A proportion with its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct ProportionInterval {
+pub(crate) struct ProportionInterval {
     /// The proportion, from 0 to 1.
     pub share: f64,
     /// Lower bound, with 2.5 % below it.
@@ -36,7 +36,7 @@ pub struct ProportionInterval {
 impl Proportion {
     /// The proportion `right` / `of`.
     #[must_use]
-    pub fn of(right: usize, of: usize) -> Self {
+    pub(crate) fn of(right: usize, of: usize) -> Self {
         let told = (of >= ENOUGH).then(|| {
             let (low, high) = wilson(right, of);
             ProportionInterval {

@@ -22,7 +22,7 @@ pub(crate) const AGAINST: [DismissReason; 3] = [
 
 /// Totals of the ledger for all criteria.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PrecisionReport {
+pub(crate) struct PrecisionReport {
     /// Number of incidents examined.
     pub incidents: usize,
     /// Those for which a person asked for a postmortem.
@@ -35,7 +35,7 @@ pub struct PrecisionReport {
 
 /// Totals of the ledger for one criterion.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CriterionRecord {
+pub(crate) struct CriterionRecord {
     /// Its name.
     pub criterion: String,
     /// True for a shadow. A criterion that was first a shadow has two records.
@@ -65,7 +65,7 @@ pub struct CriterionRecord {
 
 /// Results of suggestions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct SuggestionCounts {
+pub(crate) struct SuggestionCounts {
     /// Accepted by a person.
     pub accepted: usize,
     /// Dismissed by a person, by reason.
@@ -80,7 +80,7 @@ pub struct SuggestionCounts {
 
 /// Results of postmortems opened by rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct HoldCounts {
+pub(crate) struct HoldCounts {
     /// Completed.
     pub completed: usize,
     /// Declined.
@@ -95,7 +95,7 @@ pub struct HoldCounts {
 
 /// Outcomes of a criterion on incidents for which a person had to ask.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct MissCounts {
+pub(crate) struct MissCounts {
     /// Not met.
     pub not_met: usize,
     /// Unknown.
@@ -108,7 +108,7 @@ pub struct MissCounts {
 
 /// A missed incident, with its distance.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ClosestMiss {
+pub(crate) struct ClosestMiss {
     /// The incident.
     pub incident: IncidentId,
     /// Observed against required.
@@ -141,7 +141,7 @@ impl CriterionRecord {
     /// Precision: accepted suggestions among those whose answer speaks for or against the
     /// criterion.
     #[must_use]
-    pub fn precision(&self) -> Proportion {
+    pub(crate) fn precision(&self) -> Proportion {
         let against = AGAINST
             .iter()
             .filter_map(|reason| self.suggested.dismissed.get(reason))
@@ -151,7 +151,7 @@ impl CriterionRecord {
 
     /// Accepted suggestions among all answered ones.
     #[must_use]
-    pub fn of_all_answers(&self) -> Proportion {
+    pub(crate) fn of_all_answers(&self) -> Proportion {
         Proportion::of(
             self.suggested.accepted,
             self.suggested.accepted + self.suggested.dismissed.values().sum::<usize>(),

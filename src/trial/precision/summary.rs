@@ -6,7 +6,7 @@ use super::report::{CriterionRecord, PrecisionReport};
 impl CriterionRecord {
     /// Precision of the criterion in words.
     #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         let (share, all) = (self.precision(), self.of_all_answers());
         let what = if self.shadow {
             "matching incidents suggested by other criteria"
@@ -85,7 +85,7 @@ fn accepted(share: &Proportion) -> String {
 impl PrecisionReport {
     /// Misses of all criteria in words.
     #[must_use]
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match (self.requested, self.missed) {
             (0, _) => "Nobody asked for a postmortem.".to_owned(),
             (1, 0) => "People asked for a postmortem on 1 incident, which a criterion had also suggested or held.".to_owned(),

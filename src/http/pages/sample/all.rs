@@ -3,7 +3,7 @@
 use super::model::{MARKDOWN, at, duties, incident, invitation, meeting, postmortem, verdict, who};
 use super::{backtests as backtests_sample, ledger as ledger_sample};
 use crate::app::criteria_readiness::Reach;
-use crate::app::people::on_call::Shown;
+use crate::app::people::on_call::OnCallStatus;
 use crate::http::format::event::DisplayNames;
 use crate::http::pages::layout::Notice;
 use crate::http::pages::{
@@ -85,7 +85,7 @@ fn overview() -> String {
         }],
         services: vec!["checkout".to_owned(), "payments".to_owned()],
         on_call: duties()
-            .map(|duty| Shown {
+            .map(|duty| OnCallStatus {
                 service: duty.service,
                 now: duty.who,
                 read_at: None,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::model::{at, incident, meeting, postmortem};
-use crate::app::ledger::Row;
+use crate::app::ledger::LedgerRow;
 use crate::http::pages::ledger::{LedgerInput, LedgerView};
 use crate::model::correction::{Answer, DismissReason};
 use crate::model::directory::Directory;
@@ -28,7 +28,7 @@ fn entry() -> LedgerEntry {
     LedgerEntry::of(&incident)
 }
 
-fn row(entry: LedgerEntry) -> Row {
+fn row(entry: LedgerEntry) -> LedgerRow {
     let ledgered = LedgerRecord {
         entry,
         amended: None,
@@ -37,7 +37,7 @@ fn row(entry: LedgerEntry) -> Row {
         merged_into: None,
         reopened: false,
     };
-    Row {
+    LedgerRow {
         became: ledgered.became(false),
         ledgered,
         path: None,
@@ -45,7 +45,7 @@ fn row(entry: LedgerEntry) -> Row {
 }
 
 /// Entries: completed, dismissed after closing, bundled and merged.
-pub(crate) fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<LedgerRow> {
     let mut completed = row(entry());
     let filed = postmortem();
     completed.ledgered.postmortem = Some(PostmortemRef {
@@ -89,7 +89,7 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// Ledger page with a filter.
-pub(crate) fn ledger<'a>(who: &'a Directory, rows: &'a [Row]) -> LedgerView<'a> {
+pub(crate) fn ledger<'a>(who: &'a Directory, rows: &'a [LedgerRow]) -> LedgerView<'a> {
     LedgerView {
         rows,
         who,

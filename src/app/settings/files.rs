@@ -1,0 +1,94 @@
+//! Files of the settings: where they are, reading them, and the rule files that globs match.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::fault::Fault;
+use crate::rules::parse::SHIPPED;
+
+/// Directory that relative paths in a settings file start at.
+pub(crate) fn directory_of(file: Option<&Path>) -> PathBuf {
+    let parent = file
+        .and_then(Path::parent)
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// A fault of a whole file.
+pub(crate) fn fault(file: &Path, message: String) -> Fault {
+    Fault {
+        file: file.display().to_string(),
+        line: 1,
+        column: 1,
+        message,
+    }
+}
+
+/// The text of a file.
+pub(super) fn read(path: &Path) -> Result<String, Vec<Fault>> {
+    std::fs::read_to_string(path)
+        .map_err(|error| vec![fault(path, format!("cannot be read: {error}"))])
+}
+
+/// Name and text of the rule files that the globs match, without scenarios; the shipped rules when
+/// there are no globs.
+pub(super) fn rule_files(
+    base: &Path,
+    globs: &[String],
+    named_in: Option<&Path>,
+) -> Result<Vec<(String, String)>, Vec<Fault>> {
+    if globs.is_empty() {
+        return Ok(vec![(SHIPPED.0.to_owned(), SHIPPED.1.to_owned())]);
+    }
+    let mut paths = Vec::new();
+    for pattern in globs {
+        let found = matching(&base.join(pattern));
+        if found.is_empty() {
+            let file = named_in.unwrap_or(base);
+            return Err(vec![fault(
+                file,
+                format!("rules: no file matches `{pattern}`; `afterword init` writes some"),
+            )]);
+        }
+        paths.extend(found);
+    }
+    paths.sort();
+    paths.dedup();
+    paths
+        .iter()
+        .map(|path| Ok((path.display().to_string(), read(path)?)))
+        .collect()
+}
+
+/// Files matching a path whose last part may contain one `*`.
+#[must_use]
+pub fn matching(pattern: &Path) -> Vec<PathBuf> {
+    let name = pattern
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let Some((before, after)) = name.split_once('*') else {
+        return if pattern.is_file() {
+            vec![pattern.to_owned()]
+        } else {
+            Vec::new()
+        };
+    };
+    let directory = pattern.parent().unwrap_or(Path::new("."));
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let fits = |name: &String| {
+        name.len() >= before.len() + after.len()
+            && name.starts_with(before)
+            && name.ends_with(after)
+    };
+    let mut found: Vec<PathBuf> = names
+        .filter(|name| fits(name) && !name.ends_with(".test.yaml"))
+        .map(|name| directory.join(name))
+        .collect();
+    found.sort();
+    found
+}
