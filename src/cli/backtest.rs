@@ -48,13 +48,15 @@ pub(crate) struct Backtest {
     /// Report only incidents that began since then, as 90d, 12h or 2026-01-31; by default all.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Read events from a file instead of the database: an `afterword export`, or one normalized event per line.
+    /// Read events from a file instead of the database: an `afterword export`, or one normalized
+    /// event per line.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
     /// Read alert history from a Prometheus server: its URL, or the name of an entry in `metrics:`.
     #[arg(long, value_name = "URL", conflicts_with = "events")]
     prometheus: Option<String>,
-    /// Query resolution for Prometheus; a longer step puts less load on the server but makes times less precise.
+    /// Query resolution for Prometheus; a longer step puts less load on the server but makes times
+    /// less precise.
     #[arg(long, value_name = "TIME", requires = "prometheus")]
     step: Option<String>,
     /// Output format: table for people, json or csv for programs.

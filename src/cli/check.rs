@@ -195,7 +195,8 @@ fn inside(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A file with a key that only settings have; rules have `criteria:`, `conditions:` or `correlation:`.
+/// A file with a key that only settings have; rules have `criteria:`, `conditions:` or
+/// `correlation:`.
 fn is_settings(path: &Path) -> bool {
     if is_scenario(path) {
         return false;

@@ -1,4 +1,5 @@
-//! `afterword check --sample`: reads one body as a source would, without a service and without storing anything.
+//! `afterword check --sample`: reads one body as a source would, without a service and without
+//! storing anything.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,9 +25,11 @@ struct SampleReport {
     source: String,
     /// In the order of the body.
     events: Vec<Value>,
-    /// Indexes into `events` of alerts without a start time; they join an open episode with the same labels.
+    /// Indexes into `events` of alerts without a start time; they join an open episode with the
+    /// same labels.
     unstarted: Vec<usize>,
-    /// Indexes into `events` of resolves that apply only if an episode with the same labels is open.
+    /// Indexes into `events` of resolves that apply only if an episode with the same labels is
+    /// open.
     if_on: Vec<usize>,
     /// Leases: deadlines by which the sender repeats a firing alert.
     leases: Vec<Lease>,

@@ -1,4 +1,5 @@
-//! `afterword demo`: replays a recorded incident into a fresh service through the same path as live messages.
+//! `afterword demo`: replays a recorded incident into a fresh service through the same path as live
+//! messages.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

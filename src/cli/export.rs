@@ -83,8 +83,8 @@ fn rows_word(rows: u64) -> &'static str {
     if rows == 1 { "row" } else { "rows" }
 }
 
-/// Runs `work` on the configured store and reports the result on standard error, since standard output
-/// may carry the export.
+/// Runs `work` on the configured store and reports the result on standard error, since standard
+/// output may carry the export.
 fn with_store(
     file: &SettingsFile,
     work: impl FnOnce(&Settings, &Store) -> anyhow::Result<String>,

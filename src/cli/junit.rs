@@ -1,5 +1,5 @@
-//! JUnit XML of scenario results, as read by GitLab, Jenkins and GitHub reporters: one suite per file,
-//! one case per scenario.
+//! JUnit XML of scenario results, as read by GitLab, Jenkins and GitHub reporters: one suite per
+//! file, one case per scenario.
 
 use std::fmt::Write;
 
@@ -82,8 +82,8 @@ fn suite(xml: &mut String, tested: &ScenarioFileResult) {
     xml.push_str("  </testsuite>\n");
 }
 
-/// Escapes text for a double-quoted attribute or for content. Characters that XML 1.0 forbids become U+FFFD;
-/// line breaks become references, since an attribute would normalize them to spaces.
+/// Escapes text for a double-quoted attribute or for content. Characters that XML 1.0 forbids
+/// become U+FFFD; line breaks become references, since an attribute would normalize them to spaces.
 fn escaped(text: &str) -> String {
     let mut xml = String::with_capacity(text.len());
     for c in text.chars() {

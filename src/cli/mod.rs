@@ -35,7 +35,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service. Without a settings file: loopback only, SQLite in ./data, the shipped rules.
+    /// Run the service. Without a settings file: loopback only, SQLite in ./data, the shipped
+    /// rules.
     Serve(SettingsFile),
     /// Replay a bundled recorded incident into a fresh service, then keep serving it.
     Demo(demo::Demo),
@@ -45,13 +46,15 @@ enum Command {
         #[arg(default_value = ".")]
         directory: PathBuf,
     },
-    /// Validate settings, rules and scenarios and print each fault as FILE:LINE:COL. With --sample, show the events a source reads from a body.
+    /// Validate settings, rules and scenarios. With --sample, show the events read from a request body.
     Check(check::Check),
     /// Run rule scenarios and print the differences between expected and actual results.
     Test(test::Test),
-    /// Replay past events under other rules and list the incidents whose postmortem decision changes.
+    /// Replay past events under other rules and list the incidents whose postmortem decision
+    /// changes.
     Backtest(backtest::Backtest),
-    /// Print the JSON Schema of a file format, for editors: each key with its type, default and meaning.
+    /// Print the JSON Schema of a file format, for editors: each key with its type, default and
+    /// meaning.
     Schema {
         /// File format.
         #[arg(value_enum)]
@@ -67,9 +70,11 @@ enum Command {
     NearMiss(report::NearMiss),
     /// Record a manual intervention at a running service.
     Intervene(report::Intervene),
-    /// Run a command, passing its output and exit code through, and record it at the service as a manual intervention.
+    /// Run a command, passing its output and exit code through, and record it at the service as a
+    /// manual intervention.
     Run(run::Run),
-    /// Export all data as JSON lines, for a backup or a move to another database. The service may keep running.
+    /// Export all data as JSON lines, for a backup or a move to another database. The service may
+    /// keep running.
     Export(export::Export),
     /// Import a file written by `export` into an empty database.
     Import(export::Import),

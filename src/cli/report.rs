@@ -1,4 +1,5 @@
-//! `afterword declare`, `request`, `near-miss` and `intervene`: reports from a person to a running service.
+//! `afterword declare`, `request`, `near-miss` and `intervene`: reports from a person to a running
+//! service.
 
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -31,7 +32,8 @@ pub(crate) struct Declare {
     /// Declare that the outage has ended.
     #[arg(long)]
     resolved: bool,
-    /// Declare planned maintenance, which never counts as degradation; without --service it covers all services.
+    /// Declare planned maintenance, which never counts as degradation; without --service it covers
+    /// all services.
     #[arg(long, requires_all = ["from", "until"], conflicts_with_all = ["resolved", "severity", "data_loss", "detected_by", "at", "drill"])]
     planned: bool,
     /// Start of the planned maintenance (RFC 3339).

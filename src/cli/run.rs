@@ -1,7 +1,9 @@
-//! `afterword run`: runs a command unchanged and records it at the service as a manual intervention.
+//! `afterword run`: runs a command unchanged and records it at the service as a manual
+//! intervention.
 //!
-//! It is used in the middle of an outage, so a failing record must not affect the command: input, output,
-//! signals and exit code pass through, and a record that fails is printed as a command to repeat later.
+//! It is used in the middle of an outage, so a failing record must not affect the command: input,
+//! output, signals and exit code pass through, and a record that fails is printed as a command to
+//! repeat later.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -152,8 +154,8 @@ impl Caught {
         }
     }
 
-    /// Waits for the next signal and returns it if it must be forwarded. A terminal delivers its own signals
-    /// to the command directly, so those are not sent twice.
+    /// Waits for the next signal and returns it if it must be forwarded. A terminal delivers its
+    /// own signals to the command directly, so those are not sent twice.
     async fn next(&mut self) -> Option<Signal> {
         tokio::select! {
             () = one(&mut self.interrupt) => None,

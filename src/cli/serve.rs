@@ -29,7 +29,8 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
     Ok(loaded)
 }
 
-/// Settings file to use: the one given, else `afterword.yaml` in the current directory if it exists.
+/// Settings file to use: the one given, else `afterword.yaml` in the current directory if it
+/// exists.
 pub(crate) fn found(file: Option<&Path>) -> Option<PathBuf> {
     file.map(Path::to_owned).or_else(|| {
         Path::new("afterword.yaml")

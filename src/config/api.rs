@@ -52,7 +52,7 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
     if !matches!(node.value, Value::Map(_)) {
         reader.fault(
             node.position(),
-            "`api` is a map with `url`, as {url: http://localhost:9093}",
+            "`api` must be a map with `url`, as {url: http://localhost:9093}",
         );
         return None;
     }

@@ -1,4 +1,5 @@
-//! `map:` of a source: expressions by the key they give. Keys and expressions are validated when compiled.
+//! `map:` of a source: expressions by the key they give. Keys and expressions are validated when
+//! compiled.
 
 use crate::model::fault::Fault;
 use crate::yaml;

@@ -70,10 +70,12 @@ struct RawLimits {
     bundle_within: Option<Duration>,
 }
 
-/// Reads the text of `afterword.yaml`; `file` is its name in faults. Omitted keys are as in [`Config::default`].
+/// Reads the text of `afterword.yaml`; `file` is its name in faults. Omitted keys are as in
+/// [`Config::default`].
 ///
 /// # Errors
-/// Every fault of the text, in the order of the file. An unknown key is one, and so is a key of a later version.
+/// Every fault of the text, in the order of the file. An unknown key is one, and so is a key of a
+/// later version.
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
     let root = yaml::tree::parse(file, text).map_err(|fault| vec![fault])?;
     let mut reader = Reader::new(file);

@@ -78,7 +78,8 @@ struct RawMaintenance {
     why: Option<String>,
 }
 
-/// Ids of `people:`, including entries with other faults, so that references to those are not reported too.
+/// Ids of `people:`, including entries with other faults, so that references to those are not
+/// reported too.
 pub(crate) fn ids(entries: &[Node]) -> Vec<String> {
     texts_at(entries, "id")
 }

@@ -99,7 +99,8 @@ pub enum InviteSending {
 pub(crate) const LISTEN: &str = "127.0.0.1:9099";
 
 impl Default for Config {
-    /// Settings of an empty file: loopback, SQLite in `data`, the shipped rules, one Alertmanager source.
+    /// Settings of an empty file: loopback, SQLite in `data`, the shipped rules, one Alertmanager
+    /// source.
     fn default() -> Self {
         Self {
             listen: LISTEN.to_owned(),

@@ -14,7 +14,8 @@ pub(crate) fn signature(reader: &mut Reader<'_>, node: &Node, is_sns: bool) -> O
     is_sns.then_some(SourceAuth::Certificate)
 }
 
-/// `topics:`. Without it any AWS account could send messages of its own topic, validly signed by Amazon.
+/// `topics:`. Without it any AWS account could send messages of its own topic, validly signed by
+/// Amazon.
 pub(crate) fn topics(
     reader: &mut Reader<'_>,
     node: &Node,

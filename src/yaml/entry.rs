@@ -6,10 +6,11 @@ use super::error::YamlError;
 use super::node::{Node, Position, Value};
 use crate::model::fault::Fault;
 
-/// Reads a node as a `T` and records all faults: each unknown key, each wrong value, and each key of
-/// `required` that is missing, unless an unknown key is likely a misspelling of it. Faulty values count as
-/// omitted, so a `T` whose fields are all optional holds the rest, for later checks; a check that must know
-/// if a key was omitted looks at the node. `None` if nothing could be read.
+/// Reads a node as a `T` and records all faults: each unknown key, each wrong value, and each key
+/// of `required` that is missing, unless an unknown key is likely a misspelling of it. Faulty
+/// values count as omitted, so a `T` whose fields are all optional holds the rest, for later
+/// checks; a check that must know if a key was omitted looks at the node. `None` if nothing could
+/// be read.
 pub(crate) fn read_entry<T: DeserializeOwned>(
     file: &str,
     node: &Node,
@@ -37,8 +38,9 @@ pub(crate) fn read_entry<T: DeserializeOwned>(
     read
 }
 
-/// Removes the innermost faulty part and reads again until no fault is left. Records in `lost` the maps that lost a
-/// key, by position, with that key and its likely correction, so that its absence is not reported too.
+/// Removes the innermost faulty part and reads again until no fault is left. Records in `lost` the
+/// maps that lost a key, by position, with that key and its likely correction, so that its absence
+/// is not reported too.
 fn read_rest<T: DeserializeOwned>(
     file: &str,
     whole: &Node,

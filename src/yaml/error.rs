@@ -13,7 +13,8 @@ use crate::model::fault::{Fault, nearest};
 pub struct YamlError {
     pub(crate) at: Option<Position>,
     pub(crate) message: String,
-    /// Path from the node that was read to the faulty one, innermost first: indexes in lists and maps.
+    /// Path from the node that was read to the faulty one, innermost first: indexes in lists and
+    /// maps.
     pub(crate) path: Vec<usize>,
     /// Missing key, if that is the fault.
     pub(crate) missing: Option<&'static str>,

@@ -1,6 +1,8 @@
-//! YAML text to a tree with positions, and from there to typed settings: every fault has file, line and column.
+//! YAML text to a tree with positions, and from there to typed settings: every fault has file, line
+//! and column.
 //!
-//! YAML 1.2 core schema, so `on`, `off`, `yes` and `no` are words. Anchors, aliases and `<<` work within a budget.
+//! YAML 1.2 core schema, so `on`, `off`, `yes` and `no` are words. Anchors, aliases and `<<` work
+//! within a budget.
 
 mod deserializer;
 pub(crate) mod entry;

@@ -38,7 +38,8 @@ impl<'a> Reader<'a> {
         self.faults.push(at.fault(self.file, message));
     }
 
-    /// Reads a node as a `T` as far as possible and records all its faults, including missing keys of `required`.
+    /// Reads a node as a `T` as far as possible and records all its faults, including missing keys
+    /// of `required`.
     pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
         node: &Node,
@@ -78,7 +79,7 @@ impl<'a> Reader<'a> {
             Some((node, _)) => {
                 self.fault(
                     node.position(),
-                    format!("`{name}` is a list, found {}", node.describe()),
+                    format!("`{name}` must be a list, found {}", node.describe()),
                 );
                 &[]
             }
@@ -174,7 +175,8 @@ pub(crate) fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -
     }
 }
 
-/// Sections of a map with the keys `known`; a fault for each other key, or if it is not a map. Null is an empty map.
+/// Sections of a map with the keys `known`; a fault for each other key, or if it is not a map. Null
+/// is an empty map.
 pub(crate) fn sections<'a>(
     file: &str,
     node: &'a Node,
@@ -203,7 +205,8 @@ pub(crate) fn sections<'a>(
     right
 }
 
-/// Reads each entry of a list as a `T` with its position, and records all faults. Null is an empty list.
+/// Reads each entry of a list as a `T` with its position, and records all faults. Null is an empty
+/// list.
 pub(crate) fn read_list<T: DeserializeOwned>(
     file: &str,
     node: &Node,

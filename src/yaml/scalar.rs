@@ -149,7 +149,8 @@ pub struct Spanned<T> {
 }
 
 impl Spanned<String> {
-    /// Position in the file of the character at `offset` of the text, for any style of quoting or folding.
+    /// Position in the file of the character at `offset` of the text, for any style of quoting or
+    /// folding.
     #[must_use]
     pub fn place(&self, offset: usize) -> Position {
         let mut source = Source::new(self.position, &self.raw);

@@ -1,4 +1,5 @@
-//! Parser events to nodes: scalars resolved by the YAML 1.2 core schema, aliases expanded within a budget.
+//! Parser events to nodes: scalars resolved by the YAML 1.2 core schema, aliases expanded within a
+//! budget.
 
 use std::collections::HashMap;
 
@@ -10,7 +11,8 @@ use crate::model::fault::Fault;
 
 /// Maximum size of a file, in bytes.
 const MOST_BYTES: usize = 4 << 20;
-/// Maximum number of nodes, plus text in units of 32 bytes, after alias expansion, so that a few aliases cannot exhaust memory.
+/// Maximum number of nodes, plus text in units of 32 bytes, after alias expansion, so that a few
+/// aliases cannot exhaust memory.
 const MOST_WEIGHT: usize = 400_000;
 /// Maximum nesting depth, since readers recurse.
 const MOST_DEPTH: usize = 48;

@@ -47,7 +47,8 @@ impl UniqueNames {
         }
     }
 
-    /// Reads an entry as [`entry::read_entry`] does and adds its `name`, even if another part of it has a fault.
+    /// Reads an entry as [`entry::read_entry`] does and adds its `name`, even if another part of it
+    /// has a fault.
     pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
         file: &str,

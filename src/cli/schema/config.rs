@@ -425,7 +425,8 @@ fn sources() -> Value {
     json!({"type": "array", "items": source()})
 }
 
-/// Schema of a source. SNS messages are signed, so `auth` is optional there and `topics` is required.
+/// Schema of a source. SNS messages are signed, so `auth` is optional there and `topics` is
+/// required.
 pub(crate) fn source() -> Value {
     let mut source = map(SOURCE);
     source["if"] =

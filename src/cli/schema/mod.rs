@@ -1,5 +1,5 @@
-//! `afterword schema`: JSON Schema (draft 2020-12) of the file formats, generated from tables of keys.
-//! Tests keep the tables and the parsers in agreement on keys, words and defaults.
+//! `afterword schema`: JSON Schema (draft 2020-12) of the file formats, generated from tables of
+//! keys. Tests keep the tables and the parsers in agreement on keys, words and defaults.
 
 mod config;
 mod event;

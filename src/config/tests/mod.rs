@@ -155,7 +155,10 @@ fn keys_that_are_not_known_are_faults_at_their_place() {
         "did you mean `critical`?",
     );
     check("- a", "the settings must be a map, found a list");
-    check("people: ada", "`people` is a list, found the text \"ada\"");
+    check(
+        "people: ada",
+        "`people` must be a list, found the text \"ada\"",
+    );
     check("defaults: [UTC]", "f:1:11: expected a map, found a list");
 }
 

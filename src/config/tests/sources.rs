@@ -534,7 +534,7 @@ fn an_alertmanager_can_be_asked() {
             expected,
         );
     };
-    check_api("here", "f:1:58: `api` is a map with `url`");
+    check_api("here", "f:1:58: `api` must be a map with `url`");
     check_api(
         "{every: 30s}",
         "f:1:58: `url` is missing: the address of the server, as http://localhost:9093",
