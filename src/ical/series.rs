@@ -87,7 +87,7 @@ enum Expansion {
     /// A rule with `COUNT`, and until when it was followed where that was not to its end.
     Listed(Vec<NaiveDateTime>),
     /// A rule without, and its last moment by the clock.
-    Endless(RecurrenceRule, Option<NaiveDateTime>),
+    Endless(Box<RecurrenceRule>, Option<NaiveDateTime>),
 }
 
 impl Event {
@@ -178,9 +178,11 @@ impl Event {
             {
                 match DateTimeValue::parse(text) {
                     Some(DateTimeValue::Date(date)) if !matches!(start, DateTimeValue::Date(_)) => {
-                        drop(self.removed_days.insert(date));
+                        self.removed_days.insert(date);
                     }
-                    Some(value) => drop(self.removed.insert(self.clock_of(value, &zone))),
+                    Some(value) => {
+                        self.removed.insert(self.clock_of(value, &zone));
+                    }
                     None => return Err(format!("it has an EXDATE that cannot be read: {text}")),
                 }
             }
@@ -204,7 +206,7 @@ impl Event {
             bounded &= until.is_some();
             last_until = last_until.max(until);
             if rule.count.is_none() {
-                self.rules.push(Expansion::Endless(rule, until));
+                self.rules.push(Expansion::Endless(Box::new(rule), until));
                 continue;
             }
             let far = Days::new(COUNTED_YEARS * 366);
@@ -265,12 +267,10 @@ impl Series {
             .filter(|event| Some(event.sequence) == newest)
             .map(Self::of_event)
             .collect();
-        let recurs =
-            |series: &&mut Self| !series.base.rules.is_empty() || series.base.added.len() > 1;
         let mut alone = Vec::new();
         let index = series
-            .iter_mut()
-            .position(|mut series| recurs(&&mut series));
+            .iter()
+            .position(|series| !series.base.rules.is_empty() || series.base.added.len() > 1);
         match series.get_mut(index.unwrap_or(0)) {
             Some(base) => changes.into_iter().for_each(|event| base.add_change(event)),
             // Feeds that leave out what is past may show a change without its series.

@@ -295,7 +295,7 @@ impl Intake {
             now,
             &mut |alert| self.renew(alert, now),
         )
-        .map_err(invalid)?;
+        .map_err(|fault| invalid(&fault))?;
         let mut arrival = arrival(PROMETHEUS, body, reading);
         let fault = arrival.fault.clone();
         if arrival.may_be_stored() {
@@ -330,7 +330,7 @@ impl Intake {
             }
             _ => ingest::events::events(&body, names, now),
         };
-        let reading = parsed.map_err(invalid)?;
+        let reading = parsed.map_err(|fault| invalid(&fault))?;
         let ids = reading.events().map(|event| event.id).collect();
         let mut arrival = arrival(API, body, reading);
         let fault = arrival.fault.clone();
@@ -494,7 +494,7 @@ fn find_source<'a>(settings: &'a Settings, name: &str) -> Result<&'a Source, Rej
     })
 }
 
-fn invalid(fault: IngestFault) -> Rejection {
+fn invalid(fault: &IngestFault) -> Rejection {
     Rejection::Invalid(fault.to_string())
 }
 

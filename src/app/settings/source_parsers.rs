@@ -229,7 +229,7 @@ mod tests {
             };
             let reading = dispatch::read(&readers["a"], &message, &mut |_| false).unwrap();
             assert!(reading.faults.is_empty(), "{reading:?}");
-            serde_json::to_value(&reading.into_events()).unwrap()
+            serde_json::to_value(reading.into_events()).unwrap()
         };
         let own = read("{service: 'body.tags[0].split(\":\")[1]', labels: {team: '\"shop\"'}}");
         assert_eq!(

@@ -102,7 +102,7 @@ impl Reconciler<'_> {
         self.incidents.set_partition(name, after);
         for index in stale {
             self.changes.removed.remove(&ids[index]);
-            self.derive(name, index, ids[index].clone(), true);
+            self.derive(name, index, &ids[index], true);
         }
     }
 
@@ -180,13 +180,13 @@ impl Reconciler<'_> {
             Some((Arc::clone(&tracked.partition), index))
         });
         match found {
-            Some((partition, index)) => self.derive(&partition, index, id.clone(), false),
+            Some((partition, index)) => self.derive(&partition, index, id, false),
             None => self.incidents.drop_timer(id),
         }
     }
 
     /// Derives the incident of a group and stores it.
-    fn derive(&mut self, name: &str, index: usize, id: IncidentId, members_changed: bool) {
+    fn derive(&mut self, name: &str, index: usize, id: &IncidentId, members_changed: bool) {
         let Some(partition) = self.correlation.partition(name) else {
             return;
         };
@@ -195,14 +195,14 @@ impl Reconciler<'_> {
         };
         let planned = self.correlation.planned_in(name);
         let (members, fingerprint) = membership::members(partition, group, &planned);
-        let before = self.incidents.tracked(&id);
+        let before = self.incidents.tracked(id);
         let added = added_signals(group, &members, before, &fingerprint, self.policy);
         let signals = match (added, before) {
             (Some(mut added), Some(tracked)) => {
                 self.interner.share_classes(&mut added);
                 let mut signals = if members_changed {
                     // The former incident is about to be replaced, and not read until then.
-                    self.incidents.take_signals(&id)
+                    self.incidents.take_signals(id)
                 } else {
                     tracked.incident.signals.clone()
                 };
@@ -221,7 +221,7 @@ impl Reconciler<'_> {
             signals::signals(&members, true, self.policy),
             "the signals with those added equal the signals of all members"
         );
-        let before = self.incidents.tracked(&id);
+        let before = self.incidents.tracked(id);
         let previous = before.map(|tracked| &*tracked.incident);
         let Derived { incident, due } = derive(DerivationInputs {
             id: id.clone(),
@@ -238,7 +238,7 @@ impl Reconciler<'_> {
         if members_changed || previous != Some(&incident) {
             self.changes.changed.insert(id.clone());
         }
-        let named_after = if group.natural_id() == id {
+        let named_after = if group.natural_id() == *id {
             Some(sweep_key(group.opener()))
         } else {
             before.and_then(|tracked| tracked.named_after)
@@ -257,7 +257,7 @@ impl Reconciler<'_> {
             partition,
         };
         self.bundles.note_change(
-            &id,
+            id,
             before.map(|tracked| &tracked.summary),
             Some(&tracked.summary),
         );

@@ -5,9 +5,9 @@ use serde::Serialize;
 /// The quantile of the normal distribution for 95 %: 2.5 % lie beyond it on either side.
 const Z: f64 = 1.959_964;
 
-/// Minimum number of answers for a proportion. With `n` unanimous answers the interval is `z² / (n
-/// + z²)` wide, and no other is narrower: below 8 it leaves more than a third of the range open
-/// even then.
+/// Minimum number of answers for a proportion. The interval of `n` unanimous answers is
+/// `z² / (n + z²)` wide, and no other is narrower: below 8 it leaves more than a third of the range
+/// open even then.
 pub(crate) const ENOUGH: usize = 8;
 
 /// A proportion of answers.

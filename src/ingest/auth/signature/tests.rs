@@ -312,7 +312,7 @@ fn only_the_way_of_the_kind_is_taken() {
                 got(value),
                 Err(SignatureFault::Wrong),
                 "{signing:?} {value}"
-            )
+            );
         });
         let base64 = BASE64.encode(mac(b"k", &[b"body"]).unwrap());
         assert_eq!(
