@@ -307,8 +307,8 @@ fn a_message_that_comes_again_says_the_same() {
             payload.read(&payload.body, "2026-11-23T13:30:00Z"),
         );
         assert_eq!(
-            first.map(|reading| reading.into_events()),
-            again.map(|reading| reading.into_events()),
+            first.map(Reading::into_events),
+            again.map(Reading::into_events),
             "{}",
             payload.name
         );

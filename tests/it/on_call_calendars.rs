@@ -33,7 +33,9 @@ const OWN_ZONE: &str = "BEGIN:VTIMEZONE\r\nTZID:Own/Zone\r\n\
 
 #[test]
 fn generated_calendars_answer_as_recurring_ical_events_does() {
-    let count = std::env::var("AFTERWORD_CALENDARS").map_or(FEEDS, |text| text.parse().unwrap());
+    #[expect(clippy::disallowed_methods, reason = "more calendars by hand")]
+    let asked = std::env::var("AFTERWORD_CALENDARS").ok();
+    let count = asked.map_or(FEEDS, |text| text.parse().unwrap());
     let directory = tempfile::tempdir().unwrap();
     let (feeds, answers) = (
         directory.path().join("feeds"),
