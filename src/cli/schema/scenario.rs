@@ -202,7 +202,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "severity",
             Shape::Word(SEVERITIES),
             "\"critical\"",
-            "Severity.",
+            "Severity of the alert.",
         ),
     ),
     (
@@ -211,7 +211,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "severity",
             Shape::Word(SEVERITIES),
             "\"critical\"",
-            "Severity.",
+            "Severity of the alert.",
         ),
     ),
     (
@@ -220,7 +220,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "severity",
             Shape::Word(SEVERITIES),
             "\"unknown\"",
-            "Severity.",
+            "Severity of the alert.",
         ),
     ),
     ("", may("labels", Shape::NamedTexts, "{}", "Labels.")),

@@ -182,7 +182,7 @@ fn names_kinds_and_keys_are_checked() {
         1
     );
     assert!(faults("metrics: [{kind: remote_write}]")[0].contains("`name` is missing"));
-    assert!(faults("metrics: prom")[0].contains("`metrics` is a list"));
+    assert!(faults("metrics: prom")[0].contains("`metrics` must be a list"));
     check(
         "kind: prometeus, url: http://a",
         "unknown kind \"prometeus\"; known: `prometheus`, `scrape`, `remote_write`",

@@ -460,7 +460,7 @@ fn conditions_that_contradict_themselves_are_faults() {
     assert!(fault("degraded: '> 2', near_miss: '< 1'").contains("same direction"));
     assert!(fault("degraded: '> 2', near_miss: '> 3'").contains("never take effect"));
     assert!(fault("degraded: '< 2', near_miss: '< 1'").contains("never take effect"));
-    assert!(fault("degraded: '> 2', recovered: '> 1'").contains("other direction"));
+    assert!(fault("degraded: '> 2', recovered: '> 1'").contains("opposite direction"));
     assert!(fault("degraded: '> 2', recovered: '< 3'").contains("meet both thresholds"));
     assert!(fault("degraded: '> 2', every: 0s").contains("longer than zero"));
     assert!(

@@ -88,7 +88,7 @@ fn what_is_richer_says_so() {
     refused("3", "has no metric");
     refused(
         &format!("{}a{}", "(".repeat(40), ")".repeat(40)),
-        "nests so deep",
+        "nested this deep",
     );
 }
 

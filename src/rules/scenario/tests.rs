@@ -347,7 +347,7 @@ fn a_file_must_say_what_it_tests() {
     );
     assert!(
         message("rules: [a]\nscenarios: [{name: a, events: [], expect: [{at: 1m}]}]")
-            .contains("nothing is expected")
+            .contains("the expectation is empty")
     );
     assert!(
         message("rules: [a]\nscenarios: [{name: a, events: [], expect: [{at: 1m, criteria: {a: met, b: mt}}]}]")

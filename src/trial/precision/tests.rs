@@ -211,7 +211,7 @@ fn answers_are_counted_for_and_against() {
     assert_eq!((record.precision().of, record.of_all_answers().of), (9, 12));
     assert_eq!(
         record.sentence(),
-        "7 of 9 answered suggestions were accepted (45 % to 94 %). 3 were dismissed as planned, a test, a duplicate, which says nothing of the \
+        "7 of 9 answered suggestions were accepted (45 % to 94 %). 3 were dismissed as planned, a test, a duplicate, which says nothing about the \
          criterion; with them, 7 of 12 were accepted (32 % to 81 %)."
     );
     rows.push(dismissed(suggested(&["long"]), DismissReason::Other));
