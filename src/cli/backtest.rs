@@ -15,7 +15,7 @@ use super::options::SettingsFile;
 use super::output::{FAULTS, USAGE, complain, json, say};
 use super::serve;
 use crate::app::backtest;
-use crate::app::backtest::{Ask, Facts, Fault, Progress};
+use crate::app::backtest::{Ask, BacktestFacts, BacktestFault, Progress};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::app::settings::files::matching;
@@ -107,15 +107,15 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
         }
     };
     let facts = match (&asked.events, &asked.prometheus) {
-        (Some(path), _) => Facts::File(path.clone()),
+        (Some(path), _) => BacktestFacts::File(path.clone()),
         (None, Some(named)) => match backtest::prometheus(&settings, named) {
-            Ok(server) => Facts::Prometheus(Box::new(server), step),
+            Ok(server) => BacktestFacts::Prometheus(Box::new(server), step),
             Err(fault) => {
                 complain(&format!("--prometheus: {fault}"));
                 return USAGE;
             }
         },
-        (None, None) => Facts::Log,
+        (None, None) => BacktestFacts::Log,
     };
     let ask = Ask {
         config: settings.config.clone(),
@@ -145,10 +145,10 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
     }
 }
 
-fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, Fault> {
+fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, BacktestFault> {
     let store = match &ask.facts {
-        Facts::File(_) | Facts::Prometheus(..) => None,
-        Facts::Log if matches!(&settings.place, DatabaseLocation::Sqlite(path) if !path.exists()) =>
+        BacktestFacts::File(_) | BacktestFacts::Prometheus(..) => None,
+        BacktestFacts::Log if matches!(&settings.place, DatabaseLocation::Sqlite(path) if !path.exists()) =>
         {
             return Err(anyhow::anyhow!(
                 "the database {} does not exist; give other events with --events or --prometheus",
@@ -156,7 +156,7 @@ fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, Fault> {
             )
             .into());
         }
-        Facts::Log => Some(
+        BacktestFacts::Log => Some(
             Store::open_at(&settings.place, ask.now)
                 .with_context(|| format!("the database {}", settings.place))?,
         ),

@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Error of a request to the service.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ClientError {
+pub(crate) enum ServiceError {
     /// No answer, or an answer from a program other than Afterword.
     #[error("{0}")]
     Unreachable(String),
@@ -31,12 +31,16 @@ pub(crate) async fn post(
     token: Option<&str>,
     path: &str,
     body: &Value,
-) -> Result<Value, ClientError> {
+) -> Result<Value, ServiceError> {
     request(Method::POST, base, token, path, Some(body)).await
 }
 
 /// Reads a path.
-pub(crate) async fn get(base: &str, token: Option<&str>, path: &str) -> Result<Value, ClientError> {
+pub(crate) async fn get(
+    base: &str,
+    token: Option<&str>,
+    path: &str,
+) -> Result<Value, ServiceError> {
     request(Method::GET, base, token, path, None).await
 }
 
@@ -46,14 +50,14 @@ async fn request(
     token: Option<&str>,
     path: &str,
     body: Option<&Value>,
-) -> Result<Value, ClientError> {
+) -> Result<Value, ServiceError> {
     let unreachable = |fault: &reqwest::Error| {
         let why = if fault.is_timeout() {
             "timeout"
         } else {
             "connection failed"
         };
-        ClientError::Unreachable(format!(
+        ServiceError::Unreachable(format!(
             "cannot reach the service at {base} ({why}): start it with `afterword serve`, or set its address with --url"
         ))
     };
@@ -82,7 +86,7 @@ async fn request(
     let value = serde_json::from_str::<Value>(&text);
     if status.is_success() {
         return value.map_err(|_| {
-            ClientError::Unreachable(format!(
+            ServiceError::Unreachable(format!(
                 "the server at {base} is not Afterword; set the address of the service with --url"
             ))
         });
@@ -99,7 +103,7 @@ async fn request(
         }
         _ => text.chars().take(300).collect(),
     });
-    Err(ClientError::Refused {
+    Err(ServiceError::Refused {
         status: status.as_u16(),
         message,
     })

@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::client;
-use super::client::ClientError;
+use super::client::ServiceError;
 use super::options::ServiceConnection;
 use super::output::{FAULTS, UNREACHABLE, block_on, complain, say};
 
@@ -231,10 +231,10 @@ pub(crate) fn tell(to: &ServiceConnection, path: &str, body: &Value) -> u8 {
 }
 
 /// Prints a client error and returns its exit code.
-pub(crate) fn failed(fault: &ClientError) -> u8 {
+pub(crate) fn failed(fault: &ServiceError) -> u8 {
     complain(&fault.to_string());
     match fault {
-        ClientError::Unreachable(_) => UNREACHABLE,
-        ClientError::Refused { .. } => FAULTS,
+        ServiceError::Unreachable(_) => UNREACHABLE,
+        ServiceError::Refused { .. } => FAULTS,
     }
 }

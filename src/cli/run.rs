@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::client;
-use super::client::ClientError;
+use super::client::ServiceError;
 use super::output::{FAULTS, block_on, complain};
 use crate::app::clock::Clock;
 use crate::model::time::Time;
@@ -123,7 +123,7 @@ async fn run_and_tell(asked: &Run) -> u8 {
     let note = note(asked, began, status);
     let outcome = tokio::select! {
         answer = client::post(&asked.url, asked.token.as_deref(), "/api/v1/interventions", &note) => answer.map(drop),
-        () = caught.interrupted() => Err(ClientError::Unreachable("interrupted before the service answered".to_owned())),
+        () = caught.interrupted() => Err(ServiceError::Unreachable("interrupted before the service answered".to_owned())),
     };
     if let Err(fault) = outcome {
         complain(&format!("afterword: the step was not recorded: {fault}"));

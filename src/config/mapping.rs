@@ -14,14 +14,14 @@ const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct MappingRules {
     /// The rules, tried in their order.
-    pub rules: Vec<MappingRule>,
+    pub rules: Vec<MappingRuleSource>,
     /// Written as a list of rules; otherwise a single rule.
     pub list: bool,
 }
 
 /// Mapping rule for a body or for each item of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MappingRule {
+pub struct MappingRuleSource {
     /// Position in the file.
     pub at: Position,
     /// Its keys.
@@ -56,7 +56,7 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<MappingRules, Vec<Fault>> 
 /// The value of `map:`.
 pub(crate) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<MappingRules> {
     let rule = |reader: &mut Reader<'_>, node: &Node| match &node.value {
-        Value::Map(entries) if !entries.is_empty() => Some(MappingRule {
+        Value::Map(entries) if !entries.is_empty() => Some(MappingRuleSource {
             at: node.position(),
             lines: lines(reader, entries),
         }),

@@ -76,7 +76,7 @@ struct RawLimits {
 /// # Errors
 /// Every fault of the text, in the order of the file. An unknown key is one, and so is a key of a
 /// later version.
-pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
+pub(crate) fn parse(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
     let root = yaml::tree::parse(file, text).map_err(|fault| vec![fault])?;
     let mut reader = Reader::new(file);
     let config = read(&mut reader, &root);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::announce::bundle::Bundles;
 use super::changes::IncidentChanges;
 use super::correlation::arrivals::PartitionArrivals;
-use super::correlation::{Correlation, StoredPartition};
+use super::correlation::{CorrelationState, StoredPartition};
 use super::horizons::RECONSIDER;
 use super::incident::attributes::opener;
 use super::incident::reconcile::Reconciler;
@@ -29,7 +29,7 @@ use crate::model::time::Time;
 #[derive(Debug, Clone, Default)]
 pub struct State {
     now: Time,
-    pub(super) correlation: Correlation,
+    pub(super) correlation: CorrelationState,
     incidents: TrackedIncidents,
     bundles: Bundles,
     interner: Interner,
@@ -47,7 +47,7 @@ impl State {
     ) -> Self {
         let mut state = Self {
             now,
-            correlation: Correlation::new(policy),
+            correlation: CorrelationState::new(policy),
             retention: RetentionSchedule::starting_at(now),
             ..Self::default()
         };

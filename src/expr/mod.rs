@@ -13,13 +13,13 @@
 mod check;
 mod evaluate;
 pub mod facts;
-pub mod fault;
+pub(crate) mod fault;
 mod guard;
 pub(crate) mod json;
 pub mod root;
 mod schema;
 mod tree;
-pub mod truth;
+pub(crate) mod truth;
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ use chrono_tz::Tz;
 
 use super::content_line::{Component, Property, read_calendars};
 use super::recurrence_rule::Budget;
-use super::series::{Event, Occurrence, Series};
+use super::series::{CalendarEvent, EventSeries, Occurrence};
 use super::time_zone::Zones;
 use crate::model::directory::{Directory, Identities};
 use crate::model::on_call::{OnCall, OnCallPerson};
@@ -41,7 +41,7 @@ const LOOKING: u64 = 1_000_000;
 /// The shifts of a feed: a few are written out, most follow from rules when somebody asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OnCallFeed {
-    series: Vec<Series>,
+    series: Vec<EventSeries>,
     /// Shifts that an earlier version of the feed had, from before this one begins.
     past: Vec<Occurrence>,
     /// The people of each entry.
@@ -69,14 +69,14 @@ pub fn read(text: &str, zone: Tz) -> Result<OnCallFeed, String> {
     let mut budget = Budget(READING);
     for calendar in read_calendars(text)? {
         let zones = Zones::of_calendar(&calendar, zone, &mut budget);
-        let mut by_uid: BTreeMap<String, Vec<Event>> = BTreeMap::new();
+        let mut by_uid: BTreeMap<String, Vec<CalendarEvent>> = BTreeMap::new();
         for component in &calendar.children {
             if component.name != "VEVENT" {
                 continue;
             }
             let uid = component.text("UID").unwrap_or_default();
             feed.entries.push(entry(component));
-            match Event::read(component, feed.entries.len() - 1, &zones, &mut budget) {
+            match CalendarEvent::read(component, feed.entries.len() - 1, &zones, &mut budget) {
                 Ok(event) => by_uid.entry(uid).or_default().push(event),
                 Err(why) => feed.leave_out(&uid, &why),
             }
@@ -84,7 +84,7 @@ pub fn read(text: &str, zone: Tz) -> Result<OnCallFeed, String> {
         feed.series.extend(
             by_uid
                 .into_values()
-                .flat_map(|events| Series::group(events, &mut budget)),
+                .flat_map(|events| EventSeries::group(events, &mut budget)),
         );
     }
     Ok(feed)
@@ -112,7 +112,7 @@ impl OnCallFeed {
         };
         let mut past: Vec<Occurrence> = before.past.clone();
         let mut budget = Budget(READING);
-        let since = before.series.iter().filter_map(Series::first).min();
+        let since = before.series.iter().filter_map(EventSeries::first).min();
         if let Some(since) = since.filter(|since| *since < begins) {
             for series in &before.series {
                 let shifts = series.between(since, begins, &mut budget);
@@ -144,7 +144,7 @@ impl OnCallFeed {
     /// The start of the first shift.
     fn begins(&self) -> Option<Time> {
         let past = self.past.first().map(|shift| shift.start);
-        let series = self.series.iter().filter_map(Series::first).min();
+        let series = self.series.iter().filter_map(EventSeries::first).min();
         past.into_iter().chain(series).min()
     }
 
@@ -152,7 +152,7 @@ impl OnCallFeed {
     fn goes_on_after(&self, at: Time) -> bool {
         let series = self.series.iter().filter(|series| series.first().is_some());
         series
-            .map(Series::last)
+            .map(EventSeries::last)
             .any(|last| last.is_none_or(|last| at < last))
     }
 

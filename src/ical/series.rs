@@ -66,7 +66,7 @@ impl Length {
 
 /// One `VEVENT`, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
+pub(crate) struct CalendarEvent {
     start: NaiveDateTime,
     zone: Zone,
     length: Length,
@@ -90,7 +90,7 @@ enum Expansion {
     Endless(Box<RecurrenceRule>, Option<NaiveDateTime>),
 }
 
-impl Event {
+impl CalendarEvent {
     /// Reads a `VEVENT`.
     ///
     /// # Errors
@@ -240,25 +240,25 @@ impl Event {
 
 /// The events of one `UID`: the recurring one and its changed occurrences.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Series {
-    base: Event,
+pub(crate) struct EventSeries {
+    base: CalendarEvent,
     /// Changed occurrences by their original clock time.
-    changed: BTreeMap<NaiveDateTime, Event>,
+    changed: BTreeMap<NaiveDateTime, CalendarEvent>,
     /// Days whose occurrence was changed, where only the day was named.
     changed_days: BTreeSet<NaiveDate>,
     /// Changes of an occurrence and all later ones, by original clock time: how far they moved it.
-    moved: BTreeMap<NaiveDateTime, (TimeDelta, Event)>,
+    moved: BTreeMap<NaiveDateTime, (TimeDelta, CalendarEvent)>,
     first: Option<Time>,
     /// The end of the last occurrence; `None`: there is always another one.
     last: Option<Time>,
 }
 
-impl Series {
+impl EventSeries {
     /// Groups the events of one `UID`. Of several versions the latest counts.
-    pub(crate) fn group(mut events: Vec<Event>, total: &mut Budget) -> Vec<Self> {
+    pub(crate) fn group(mut events: Vec<CalendarEvent>, total: &mut Budget) -> Vec<Self> {
         // The later version wins, and of equal ones the one that is written later.
         events.sort_by(|a, b| (a.sequence, &a.stamp).cmp(&(b.sequence, &b.stamp)));
-        let (changes, bases): (Vec<Event>, Vec<Event>) = events
+        let (changes, bases): (Vec<CalendarEvent>, Vec<CalendarEvent>) = events
             .into_iter()
             .partition(|event| event.changes.is_some());
         let newest = bases.iter().map(|event| event.sequence).max();
@@ -283,7 +283,7 @@ impl Series {
         series
     }
 
-    fn of_event(base: Event) -> Self {
+    fn of_event(base: CalendarEvent) -> Self {
         Self {
             base,
             changed: BTreeMap::new(),
@@ -294,7 +294,7 @@ impl Series {
         }
     }
 
-    fn add_change(&mut self, event: Event) {
+    fn add_change(&mut self, event: CalendarEvent) {
         let Some((value, zone, later)) = event.changes.clone() else {
             return;
         };
@@ -366,7 +366,7 @@ impl Series {
         Some(found.max(changed).unwrap_or(end))
     }
 
-    fn events(&self) -> impl Iterator<Item = &Event> {
+    fn events(&self) -> impl Iterator<Item = &CalendarEvent> {
         std::iter::once(&self.base).chain(self.changed.values())
     }
 
@@ -434,7 +434,7 @@ impl Series {
                 }
             }
         }
-        let mut add = |event: &Event, start: Time, end: Option<Time>| {
+        let mut add = |event: &CalendarEvent, start: Time, end: Option<Time>| {
             let Some(end) = end.filter(|end| start < *end && start <= to && from < *end) else {
                 return;
             };

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::alert_payload;
 use super::alert_payload::AlertPayload;
-use super::error::{MemberFault, Position};
+use super::error::{MemberFault, MemberPosition};
 use super::message::Message;
 use super::reading::{Reading, RenewalFilter};
 use super::replicas::Replicas;
@@ -74,7 +74,7 @@ impl AlertGroup<'_> {
         faults.extend(alert_payload::for_each_alert(
             alerts,
             "alerts",
-            |position: Position, mut sent: AlertPayload<'_>| {
+            |position: MemberPosition, mut sent: AlertPayload<'_>| {
                 if (dialect.is_ignored)(&sent) {
                     return Ok(());
                 }

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-use super::error::{MemberFault, Position, json_kind, plain_words};
+use super::error::{MemberFault, MemberPosition, json_kind, plain_words};
 use super::reading::AlertRef;
 use super::{labels, time};
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Link};
@@ -341,19 +341,19 @@ impl AlertPayload<'_> {
 pub(crate) fn for_each_alert<'a>(
     raw: &'a RawValue,
     list: &'static str,
-    mut take: impl FnMut(Position, AlertPayload<'a>) -> Result<(), MemberFault>,
+    mut take: impl FnMut(MemberPosition, AlertPayload<'a>) -> Result<(), MemberFault>,
 ) -> Result<Vec<MemberFault>, MemberFault> {
     if let Ok(AlertList(alerts)) = serde_json::from_str(raw.get()) {
         let alerts = alerts.into_iter().enumerate();
         return Ok(alerts
-            .filter_map(|(index, sent)| take(Position::in_list(list, index), sent).err())
+            .filter_map(|(index, sent)| take(MemberPosition::in_list(list, index), sent).err())
             .collect());
     }
     let RawList(alerts) = raw_list(raw, list)?;
     let alerts = alerts
         .into_iter()
         .enumerate()
-        .map(|(index, raw)| (Position::in_list(list, index), raw));
+        .map(|(index, raw)| (MemberPosition::in_list(list, index), raw));
     Ok(alerts
         .filter_map(|(position, raw)| {
             read(raw, position)
@@ -376,7 +376,7 @@ pub(crate) fn raw_list<'a>(
             "a list" => plain_words(&error.to_string()),
             other => format!("expected a list, found {other}"),
         };
-        Position::default().fault(field, message)
+        MemberPosition::default().fault(field, message)
     })
 }
 
@@ -384,7 +384,7 @@ pub(crate) fn raw_list<'a>(
 /// `endsAt` ended by `now`, for an unknown reason.
 pub(crate) fn episode(
     sent: &AlertPayload<'_>,
-    position: Position,
+    position: MemberPosition,
     now: Time,
 ) -> Result<EpisodeTimes, MemberFault> {
     let Some(starts_at) = sent.starts_at else {
@@ -426,7 +426,7 @@ pub(crate) fn episode(
 /// Parses one member and diagnoses its faults.
 pub(crate) fn read<'a>(
     raw: &'a RawValue,
-    position: Position,
+    position: MemberPosition,
 ) -> Result<AlertPayload<'a>, MemberFault> {
     // serde would accept a list for a struct, by position.
     let fields = Some(raw.get())
@@ -573,7 +573,7 @@ fn name_from_labels(labels: &LabelSet) -> String {
 
 fn text<'a>(
     raw: &'a RawValue,
-    position: Position,
+    position: MemberPosition,
     field: &str,
 ) -> Result<Cow<'a, str>, MemberFault> {
     match serde_json::from_str::<BorrowedStr<'a>>(raw.get()) {
@@ -593,7 +593,7 @@ fn text<'a>(
 
 fn instant(
     raw: Option<&RawValue>,
-    position: Position,
+    position: MemberPosition,
     field: &str,
 ) -> Result<Option<Time>, MemberFault> {
     let Some(raw) = raw else { return Ok(None) };
@@ -603,7 +603,7 @@ fn instant(
 
 fn pairs<'a>(
     raw: Option<&'a RawValue>,
-    position: Position,
+    position: MemberPosition,
     field: &str,
 ) -> Result<LabelPairs<'a>, MemberFault> {
     let Some(raw) = raw else {

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::error::{IngestFault, MemberFault, Position, expect_opening, json_fault};
+use super::error::{IngestFault, MemberFault, MemberPosition, expect_opening, json_fault};
 use super::event_envelope;
 use super::event_envelope::EnvelopedEvent;
 use super::generic::mapping::Mapping;
@@ -120,7 +120,7 @@ fn listed(list: Value) -> Members {
 
 /// Parses one event in the JSON format.
 fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, MemberFault> {
-    let position = Position::in_body(index);
+    let position = MemberPosition::in_body(index);
     let Value::Object(mut object) = value else {
         return Err(position.fault("", "expected a CloudEvent, which is an object"));
     };
@@ -162,7 +162,7 @@ fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, Memb
 
 /// The event whose attributes stand in the headers.
 fn binary(message: &Message<'_>, kind: &str) -> Result<EnvelopedEvent, MemberFault> {
-    let position = Position::default();
+    let position = MemberPosition::default();
     let mut attributes = Map::new();
     for (name, value) in message.headers.iter() {
         let Some(name) = name
@@ -218,7 +218,7 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// Parses the data by its media type. Without one it is JSON if it parses as JSON.
-fn content(bytes: &[u8], kind: &str, position: Position) -> Result<Value, MemberFault> {
+fn content(bytes: &[u8], kind: &str, position: MemberPosition) -> Result<Value, MemberFault> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
@@ -253,7 +253,7 @@ fn check_required(
     event: EnvelopedEvent,
     index: Option<usize>,
 ) -> Result<EnvelopedEvent, MemberFault> {
-    let position = Position::in_body(index);
+    let position = MemberPosition::in_body(index);
     match event.attributes.get("specversion").and_then(Value::as_str) {
         Some("1.0") => {}
         Some(other) => {

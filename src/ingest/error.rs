@@ -24,15 +24,15 @@ impl fmt::Display for MemberFault {
     }
 }
 
-/// Position of a member in a list of the body; the default stands for a body that is not a list.
+/// MemberPosition of a member in a list of the body; the default stands for a body that is not a list.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Position {
+pub(crate) struct MemberPosition {
     /// Name of the list; empty if the body itself is the list.
     list: &'static str,
     index: Option<usize>,
 }
 
-impl Position {
+impl MemberPosition {
     /// The `index`th member of the named list.
     pub(crate) fn in_list(list: &'static str, index: usize) -> Self {
         Self {

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value};
 
-use super::error::Position;
+use super::error::MemberPosition;
 use super::events;
 use super::generic::mapping::Mapping;
 use super::generic::run::{MappingInput, MappingRun};
@@ -85,7 +85,7 @@ fn add_own_event(
     message: &Message<'_>,
 ) {
     let Value::Object(mut object) = data else {
-        run.fault(Position::in_body(index).fault(
+        run.fault(MemberPosition::in_body(index).fault(
             "data",
             "expected an event object, as for POST /api/v1/events",
         ));

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 
 use super::alert_payload;
 use super::alert_payload::{AlertList, AlertPayload, EpisodeTimes, RawList};
-use super::error::{IngestFault, MemberFault, Position, expect_opening, json_fault};
+use super::error::{IngestFault, MemberFault, MemberPosition, expect_opening, json_fault};
 use super::reading::{Reading, RenewalFilter, Reported, Start};
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::settings::LabelNames;
@@ -54,7 +54,7 @@ pub(crate) fn news_v2(
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     expect_opening(body, b'[', EXPECTED)?;
     let mut reading = Reading::default();
-    let mut take = |position: Position, sent: AlertPayload<'_>| {
+    let mut take = |position: MemberPosition, sent: AlertPayload<'_>| {
         let episode = episode(&sent, position, now)?;
         let until = (episode.status == AlertStatus::Firing)
             .then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
@@ -79,13 +79,13 @@ pub(crate) fn news_v2(
     {
         let alerts = alerts.into_iter().enumerate();
         faults.extend(
-            alerts.filter_map(|(index, sent)| take(Position::in_list("", index), sent).err()),
+            alerts.filter_map(|(index, sent)| take(MemberPosition::in_list("", index), sent).err()),
         );
     } else {
         let RawList(alerts) =
             serde_json::from_slice(body).map_err(|error| json_fault(&error, EXPECTED))?;
         for (index, raw) in alerts.into_iter().enumerate() {
-            let position = Position::in_list("", index);
+            let position = MemberPosition::in_list("", index);
             faults.extend(
                 alert_payload::read(raw, position)
                     .and_then(|sent| take(position, sent))
@@ -99,7 +99,7 @@ pub(crate) fn news_v2(
 
 fn episode(
     sent: &AlertPayload<'_>,
-    position: Position,
+    position: MemberPosition,
     now: Time,
 ) -> Result<EpisodeTimes, MemberFault> {
     let starts_at = sent

@@ -7,7 +7,7 @@ use super::time::Time;
 
 /// The subject of an alert: its labels and `startsAt`, which together identify one episode.
 #[must_use]
-pub fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
+pub(crate) fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
     let mut stated = String::from("alert\0");
     for (name, value) in labels {
         stated.push_str(name);
@@ -22,7 +22,7 @@ pub fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
 /// The subject of a declaration with an incident key of its source. The service is not part of it,
 /// since it may change.
 #[must_use]
-pub fn declared_subject(incident: &str) -> Subject {
+pub(crate) fn declared_subject(incident: &str) -> Subject {
     Subject::of(&format!("declaration of {incident}"))
 }
 

@@ -1,15 +1,15 @@
 //! Domain model: plain data types with no behaviour beyond constructing them correctly.
 
 pub(crate) mod backoff;
-pub mod correction;
+pub(crate) mod correction;
 pub(crate) mod delivery;
 pub mod directory;
 pub mod event;
 pub(crate) mod fault;
 pub(crate) mod glob;
 pub mod id;
-pub mod identity;
-pub mod incident;
+pub(crate) mod identity;
+pub(crate) mod incident;
 pub mod labels;
 pub(crate) mod ledger;
 pub mod lifecycle;
@@ -23,7 +23,7 @@ pub mod sample;
 pub mod settings;
 pub(crate) mod signal;
 pub mod source;
-pub mod spans;
+pub(crate) mod spans;
 pub mod time;
 pub(crate) mod time_parse;
 pub mod verdict;

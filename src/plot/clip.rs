@@ -31,7 +31,7 @@ pub(crate) struct Seen {
     pub(crate) by: Option<String>,
     /// How many lines are not among them.
     pub(crate) left_out: usize,
-    pub(crate) thresholds: Vec<Threshold>,
+    pub(crate) thresholds: Vec<ClippedThreshold>,
     /// In order of time; nothing is seen of the rest.
     pub(crate) stretches: Vec<Stretch>,
     /// In order of time, each kind once.
@@ -45,14 +45,14 @@ pub(crate) struct Trace {
     /// The same without the name of the label where only one differs, which is [`Seen::by`].
     pub(crate) short: String,
     /// In order of time, never empty.
-    pub(crate) samples: Vec<Sample>,
+    pub(crate) samples: Vec<PlotPoint>,
     /// After so many milliseconds without a sample the value is no longer known.
     pub(crate) patience: i64,
 }
 
 /// A value that is known.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Sample {
+pub(crate) struct PlotPoint {
     pub(crate) at: i64,
     pub(crate) value: f64,
     /// True when nothing is known of the time right before it.
@@ -60,7 +60,7 @@ pub(crate) struct Sample {
 }
 
 /// A line across.
-pub(crate) struct Threshold {
+pub(crate) struct ClippedThreshold {
     /// `degraded > 0.02`
     pub(crate) words: String,
     pub(crate) value: f64,
@@ -81,7 +81,7 @@ pub(crate) struct Stretch {
 impl Seen {
     pub(crate) fn new(plot: &Plot) -> Self {
         let (from, to) = window(plot.from.timestamp_millis(), plot.to.timestamp_millis());
-        let known: Vec<(&PlotSeries, Vec<Sample>, i64)> = plot
+        let known: Vec<(&PlotSeries, Vec<PlotPoint>, i64)> = plot
             .lines
             .iter()
             .filter_map(|line| {
@@ -135,7 +135,7 @@ impl Seen {
     }
 
     /// The worst value: the highest, or the lowest where lower is worse; the first of equals.
-    pub(crate) fn worst(&self) -> Option<Sample> {
+    pub(crate) fn worst(&self) -> Option<PlotPoint> {
         let samples = self.traces.iter().flat_map(|trace| &trace.samples).copied();
         let sign = if self.downward() { -1.0 } else { 1.0 };
         samples.reduce(|worst, sample| {
@@ -214,7 +214,7 @@ fn window(from: i64, to: i64) -> (i64, i64) {
 }
 
 /// The known values of a line, and how long each of them holds.
-fn samples(line: &PlotSeries, from: i64, to: i64) -> (Vec<Sample>, i64) {
+fn samples(line: &PlotSeries, from: i64, to: i64) -> (Vec<PlotPoint>, i64) {
     let mut points: Vec<(i64, Option<f64>)> = line
         .points
         .iter()
@@ -236,7 +236,7 @@ fn samples(line: &PlotSeries, from: i64, to: i64) -> (Vec<Sample>, i64) {
     let patience = steps
         .get(steps.len() / 2)
         .map_or(0, |usual| usual.saturating_mul(STEPS));
-    let mut samples: Vec<Sample> = Vec::with_capacity(points.len());
+    let mut samples: Vec<PlotPoint> = Vec::with_capacity(points.len());
     let mut starts = true;
     for (at, value) in points {
         let Some(value) = value else {
@@ -244,7 +244,7 @@ fn samples(line: &PlotSeries, from: i64, to: i64) -> (Vec<Sample>, i64) {
             continue;
         };
         starts |= samples.last().is_some_and(|last| at - last.at > patience);
-        samples.push(Sample {
+        samples.push(PlotPoint {
             at,
             value: drawable(value),
             starts,
@@ -296,13 +296,13 @@ fn name(line: &PlotSeries, differing: &BTreeSet<&String>, place: usize, count: u
     }
 }
 
-fn threshold(bound: &ThresholdLine) -> Option<Threshold> {
+fn threshold(bound: &ThresholdLine) -> Option<ClippedThreshold> {
     let words = text::plain(
         &format!("{} {}", bound.name.replace('_', " "), bound.text),
         40,
     );
     let value = drawable(bound.value);
-    bound.value.is_finite().then(|| Threshold {
+    bound.value.is_finite().then(|| ClippedThreshold {
         words,
         value,
         downward: bound.text.trim_start().starts_with('<'),

@@ -2,7 +2,7 @@
 
 use chrono::Datelike;
 
-use super::clip::{Sample, Seen, instant, milestone_name, state_name};
+use super::clip::{PlotPoint, Seen, instant, milestone_name, state_name};
 use super::describe::{lasted, same_day};
 use super::{scale, text};
 use crate::model::spans::SpanState;
@@ -270,7 +270,7 @@ impl Frame {
         let (wide, tall) = (text::width(words) * em / self.width, em / self.height);
         let floor = 1.0 - (y - self.top) / self.height;
         let hidden = |from: f64| {
-            let inside = |sample: &&Sample| {
+            let inside = |sample: &&PlotPoint| {
                 (from..=from + wide).contains(&share(
                     sample.at as f64,
                     seen.from as f64,

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::clip::{LINES, Sample, Seen, Trace};
+use super::clip::{LINES, PlotPoint, Seen, Trace};
 use super::describe::{sentences, title};
 use super::layout::{Anchor, FIELD, Frame, Swatch, WIDTH, frames, share};
 use super::scale;
@@ -195,7 +195,7 @@ fn states(
 
 fn line(
     out: &mut String,
-    samples: &[Sample],
+    samples: &[PlotPoint],
     x: impl Fn(i64) -> f64,
     y: impl Fn(f64) -> f64,
 ) -> fmt::Result {
@@ -217,9 +217,10 @@ fn line(
 }
 
 /// Two samples a column at most, the lowest and the highest, in their order; a break between two of them is kept.
-fn reduced(trace: &Trace, columns: usize, share: impl Fn(i64) -> f64) -> Vec<Sample> {
-    let column = |sample: &Sample| ((share(sample.at) * columns as f64) as usize).min(columns - 1);
-    let mut kept: Vec<Sample> = Vec::new();
+fn reduced(trace: &Trace, columns: usize, share: impl Fn(i64) -> f64) -> Vec<PlotPoint> {
+    let column =
+        |sample: &PlotPoint| ((share(sample.at) * columns as f64) as usize).min(columns - 1);
+    let mut kept: Vec<PlotPoint> = Vec::new();
     let mut broken = false;
     for group in trace
         .samples
@@ -235,7 +236,7 @@ fn reduced(trace: &Trace, columns: usize, share: impl Fn(i64) -> f64) -> Vec<Sam
         for (place, sample) in group.iter().enumerate() {
             broken |= sample.starts;
             if place == low || place == high {
-                kept.push(Sample {
+                kept.push(PlotPoint {
                     starts: broken,
                     ..*sample
                 });

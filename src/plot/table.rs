@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::clip::{Sample, Seen, Trace, instant, milestone_name, state_name};
+use super::clip::{PlotPoint, Seen, Trace, instant, milestone_name, state_name};
 use super::describe::same_day;
 use super::scale::number;
 use crate::wording::markdown;
@@ -99,7 +99,7 @@ fn instants(seen: &Seen) -> BTreeSet<i64> {
     let mut chosen: BTreeSet<i64> = seen.milestones.iter().map(|(_, at)| *at).collect();
     chosen.extend(seen.worst().map(|sample| sample.at));
     for trace in &seen.traces {
-        let by_value = |one: &&Sample, other: &&Sample| one.value.total_cmp(&other.value);
+        let by_value = |one: &&PlotPoint, other: &&PlotPoint| one.value.total_cmp(&other.value);
         // The first of equals for both.
         chosen.extend(
             trace

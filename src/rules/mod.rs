@@ -8,4 +8,4 @@ mod positive;
 pub mod promql;
 pub mod rule_set;
 pub mod scenario;
-pub mod seconds;
+pub(crate) mod seconds;

@@ -1,4 +1,4 @@
 //! The unit of durations in rules.
 
 /// A duration in whole seconds.
-pub type Seconds = i64;
+pub(crate) type Seconds = i64;

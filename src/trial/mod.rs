@@ -3,7 +3,7 @@
 pub mod backtest;
 pub mod comparison;
 pub(crate) mod csv;
-pub mod difference;
+pub(crate) mod difference;
 pub(crate) mod precision;
 mod samples;
 

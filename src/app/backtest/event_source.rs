@@ -10,9 +10,9 @@ use anyhow::Context;
 use chrono::TimeDelta;
 use tokio::runtime::{Builder, Runtime};
 
-use super::Fault;
-use crate::app::prometheus_history::server::Server;
-use crate::app::prometheus_history::{Past, Record, Span};
+use super::BacktestFault;
+use crate::app::prometheus_history::server::HistoryServer;
+use crate::app::prometheus_history::{HistorySpan, PrometheusHistory, Record};
 use crate::engine::horizons::RECONSIDER;
 use crate::ingest;
 use crate::model::event::Event;
@@ -57,7 +57,7 @@ pub(crate) enum Origin<'a> {
     /// A file: what `export` wrote, or a normalised event a line.
     Lines(Box<Lines>),
     /// What a Prometheus remembers, read on a runtime of its own.
-    Past(Box<Past>, Runtime),
+    Past(Box<PrometheusHistory>, Runtime),
 }
 
 /// A store's log, as far as it was when it was opened.
@@ -122,14 +122,14 @@ impl<'a> Origin<'a> {
 
     /// What a Prometheus remembers of alerts, and what the conditions of both rule sets would have found of its metrics.
     pub(crate) fn past(
-        server: Server,
+        server: HistoryServer,
         rules: [&RuleSet; 2],
         names: &LabelNames,
-        span: Span,
+        span: HistorySpan,
     ) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(Self::Past(
-            Box::new(Past::of(server, &rules, names, span)),
+            Box::new(PrometheusHistory::of(server, &rules, names, span)),
             runtime,
         ))
     }
@@ -139,7 +139,7 @@ impl<'a> Origin<'a> {
     pub(crate) fn next(
         &mut self,
         wanted: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Vec<Told>>, Fault> {
+    ) -> Result<Option<Vec<Told>>, BacktestFault> {
         match self {
             Self::Log(log) => Ok(log.next()?),
             Self::Lines(lines) => Ok(lines.next()?),
@@ -157,10 +157,11 @@ impl<'a> Origin<'a> {
                     loop {
                         match tokio::time::timeout(BETWEEN, &mut next).await {
                             Ok(read) => {
-                                return read.map_err(|fault| Fault::Unreadable(fault.into()));
+                                return read
+                                    .map_err(|fault| BacktestFault::Unreadable(fault.into()));
                             }
                             Err(_) if wanted() => {}
-                            Err(_) => return Err(Fault::Cancelled),
+                            Err(_) => return Err(BacktestFault::Cancelled),
                         }
                     }
                 });

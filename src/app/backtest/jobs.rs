@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::{Ask, Facts, Fault, Progress, prometheus, run};
+use super::{Ask, BacktestFacts, BacktestFault, Progress, prometheus, run};
 use crate::app::core::Core;
 use crate::app::sync::lock;
 use crate::model::event::RuleFile;
@@ -38,7 +38,7 @@ pub struct Wanted {
 
 /// How far it is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum State {
+pub enum JobState {
     /// Others are before it.
     Waiting,
     /// It runs.
@@ -51,7 +51,7 @@ pub enum State {
     Cancelled,
 }
 
-impl State {
+impl JobState {
     /// Whether it is over, one way or another.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -69,13 +69,13 @@ pub struct Job {
     /// What was asked.
     pub wanted: Arc<Wanted>,
     /// How far it is.
-    pub state: State,
+    pub state: JobState,
     cancelled: Arc<AtomicBool>,
 }
 
 impl Job {
     /// One that was just asked for.
-    pub(crate) fn new(number: u64, asked_at: Time, wanted: Wanted, state: State) -> Self {
+    pub(crate) fn new(number: u64, asked_at: Time, wanted: Wanted, state: JobState) -> Self {
         Self {
             number,
             asked_at,
@@ -141,7 +141,7 @@ impl Backtests {
             Some(load(&wanted.against)?)
         };
         let facts = match &wanted.prometheus {
-            None => Facts::Log,
+            None => BacktestFacts::Log,
             // An address would have this service ask anybody on somebody's word.
             Some(named)
                 if settings
@@ -150,7 +150,7 @@ impl Backtests {
                     .iter()
                     .any(|entry| entry.name == *named) =>
             {
-                Facts::Prometheus(
+                BacktestFacts::Prometheus(
                     Box::new(prometheus(&settings, named).map_err(Refused::Unknown)?),
                     None,
                 )
@@ -174,14 +174,14 @@ impl Backtests {
             let mut all = lock(&self.all);
             if all
                 .iter()
-                .filter(|(job, _)| job.state == State::Waiting)
+                .filter(|(job, _)| job.state == JobState::Waiting)
                 .count()
                 >= WAITING
             {
                 return Err(Refused::TooMany);
             }
             let number = self.next.fetch_add(1, Ordering::Relaxed) + 1;
-            all.push_back((Job::new(number, now, wanted, State::Waiting), Some(ask)));
+            all.push_back((Job::new(number, now, wanted, JobState::Waiting), Some(ask)));
             let mut over = all.len().saturating_sub(KEPT);
             all.retain(|(job, _)| {
                 let goes = over > 0 && job.state.is_over();
@@ -200,7 +200,7 @@ impl Backtests {
                 self.working.store(false, Ordering::Release);
                 self.set_state(
                     number,
-                    State::Failed(format!("no thread could be started for it: {fault}")),
+                    JobState::Failed(format!("no thread could be started for it: {fault}")),
                 );
             }
         }
@@ -233,13 +233,13 @@ impl Backtests {
             return false;
         };
         job.cancelled.store(true, Ordering::Relaxed);
-        if job.state == State::Waiting {
-            (job.state, *ask) = (State::Cancelled, None);
+        if job.state == JobState::Waiting {
+            (job.state, *ask) = (JobState::Cancelled, None);
         }
         true
     }
 
-    fn set_state(&self, number: u64, state: State) {
+    fn set_state(&self, number: u64, state: JobState) {
         if let Some((job, _)) = lock(&self.all)
             .iter_mut()
             .find(|(job, _)| job.number == number)
@@ -253,9 +253,11 @@ impl Backtests {
         loop {
             let taken = {
                 let mut all = lock(&self.all);
-                let found = all.iter_mut().find(|(job, _)| job.state == State::Waiting);
+                let found = all
+                    .iter_mut()
+                    .find(|(job, _)| job.state == JobState::Waiting);
                 let taken = found.and_then(|(job, ask)| {
-                    job.state = State::Running(Progress {
+                    job.state = JobState::Running(Progress {
                         done: 0.0,
                         events: 0,
                     });
@@ -279,16 +281,16 @@ impl Backtests {
             if cancelled.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());
             }
-            self.set_state(number, State::Running(progress));
+            self.set_state(number, JobState::Running(progress));
             ControlFlow::Continue(())
         };
         // What fails in one must not keep the others waiting for ever.
         let state = match catch_unwind(AssertUnwindSafe(|| run(Some(&self.core.store), ask, told)))
         {
-            Ok(Ok(report)) => State::Done(Arc::new(report)),
-            Ok(Err(Fault::Cancelled)) => State::Cancelled,
-            Ok(Err(fault)) => State::Failed(fault.to_string()),
-            Err(_) => State::Failed("it panicked; the log of the service says where".to_owned()),
+            Ok(Ok(report)) => JobState::Done(Arc::new(report)),
+            Ok(Err(BacktestFault::Cancelled)) => JobState::Cancelled,
+            Ok(Err(fault)) => JobState::Failed(fault.to_string()),
+            Err(_) => JobState::Failed("it panicked; the log of the service says where".to_owned()),
         };
         self.set_state(number, state);
     }

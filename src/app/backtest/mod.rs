@@ -12,8 +12,8 @@ use std::thread::ScopedJoinHandle;
 use anyhow::{anyhow, bail};
 use chrono::TimeDelta;
 
-use super::prometheus_history::Span;
-use super::prometheus_history::server::Server;
+use super::prometheus_history::HistorySpan;
+use super::prometheus_history::server::HistoryServer;
 use super::settings::{Settings, as_logged, in_force, put_in_force};
 use crate::clients::credentials::ServerAccess;
 use crate::config::metrics::MetricsKind;
@@ -42,7 +42,7 @@ pub(crate) struct Ask {
     /// The rules they are compared with; `None`: those that held when, as the log says.
     pub against: Option<RuleSet>,
     /// Where the facts are.
-    pub facts: Facts,
+    pub facts: BacktestFacts,
     /// Incidents that began since then are told of; `None`: all.
     pub from: Option<Time>,
     /// The present.
@@ -51,13 +51,13 @@ pub(crate) struct Ask {
 
 /// Where facts are.
 #[derive(Debug)]
-pub(crate) enum Facts {
+pub(crate) enum BacktestFacts {
     /// In the log of the store.
     Log,
     /// In a file: what `afterword export` wrote, or a normalised event a line.
     File(PathBuf),
     /// In a Prometheus's memory, looked at once in so long, if that is said.
-    Prometheus(Box<Server>, Option<TimeDelta>),
+    Prometheus(Box<HistoryServer>, Option<TimeDelta>),
 }
 
 /// How far it is.
@@ -71,7 +71,7 @@ pub struct Progress {
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum BacktestFault {
     /// Somebody wanted no more of it.
     #[error("cancelled")]
     Cancelled,
@@ -109,7 +109,7 @@ pub(crate) fn run(
     store: Option<&Store>,
     ask: Ask,
     told: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<BacktestReport, Fault> {
+) -> Result<BacktestReport, BacktestFault> {
     let tried = Arc::new(in_force(ask.rules.clone(), &ask.config));
     let other = ask
         .against
@@ -124,7 +124,7 @@ pub(crate) fn run(
         .unwrap_or_default();
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
     // Of a file nobody knows what was after it.
-    let ends = !matches!(ask.facts, Facts::File(_));
+    let ends = !matches!(ask.facts, BacktestFacts::File(_));
     let none = RuleSet::default();
     let rules = [&ask.rules, ask.against.as_ref().unwrap_or(&none)];
     let mut origin = open(store, ask.facts, rules, start, ask.now, &ask.config)?;
@@ -142,7 +142,7 @@ pub(crate) fn run(
         .filter_map(|told| put_in_force(&told.events));
     let baseline = baseline(other, logged.find_map(|fact| read(fact).ok()), &ask.config);
     let began_with = Arc::clone(&baseline.policy);
-    let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
+    let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, BacktestFault> {
         let (to_tried, tried_from) = sync_channel(WAITING);
         let (to_other, other_from) = sync_channel(WAITING);
         let trying = scope.spawn(|| judge(tried_from, tried, from, 0, false));
@@ -195,19 +195,19 @@ pub(crate) fn run(
 /// Begins to read the facts.
 fn open<'a>(
     store: Option<&'a Store>,
-    facts: Facts,
+    facts: BacktestFacts,
     rules: [&RuleSet; 2],
     start: Option<Time>,
     now: Time,
     config: &Config,
 ) -> anyhow::Result<Origin<'a>> {
     Ok(match (facts, store) {
-        (Facts::File(path), _) => Origin::lines(&path, &config.labels, now)?,
+        (BacktestFacts::File(path), _) => Origin::lines(&path, &config.labels, now)?,
         // From its beginning: what people assigned, and which rules held, may have been said long ago.
-        (Facts::Log, Some(store)) => Origin::log(store)?,
-        (Facts::Log, None) => bail!("there is no log to read"),
-        (Facts::Prometheus(server, step), _) => {
-            let span = Span {
+        (BacktestFacts::Log, Some(store)) => Origin::log(store)?,
+        (BacktestFacts::Log, None) => bail!("there is no log to read"),
+        (BacktestFacts::Prometheus(server, step), _) => {
+            let span = HistorySpan {
                 from: start.unwrap_or(now - LONG_AGO),
                 until: now,
                 step,
@@ -248,7 +248,7 @@ fn feed(
     mut ahead: Option<Vec<Told>>,
     to: &[SyncSender<Work>; 2],
     told: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Fed, Fault> {
+) -> Result<Fed, BacktestFault> {
     let mut fed = Fed::default();
     while let Some(stretch) = ahead {
         fed.records += u64::try_from(stretch.len()).unwrap_or_default();
@@ -268,7 +268,7 @@ fn feed(
         };
         let mut wanted = || told(progress).is_continue();
         if !wanted() {
-            return Err(Fault::Cancelled);
+            return Err(BacktestFault::Cancelled);
         }
         ahead = origin.next(&mut wanted)?;
     }
@@ -359,17 +359,17 @@ fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
 ///
 /// # Errors
 /// Why there is none, in a sentence that repeats nothing secret.
-pub(crate) fn prometheus(settings: &Settings, named: &str) -> Result<Server, String> {
+pub(crate) fn prometheus(settings: &Settings, named: &str) -> Result<HistoryServer, String> {
     let Some(entry) = settings
         .config
         .metrics
         .iter()
         .find(|entry| entry.name == named)
     else {
-        return Server::at(named);
+        return HistoryServer::at(named);
     };
     match &entry.kind {
-        MetricsKind::Prometheus(door) => Server::entry(
+        MetricsKind::Prometheus(door) => HistoryServer::entry(
             named,
             door,
             settings

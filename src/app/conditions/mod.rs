@@ -229,7 +229,7 @@ fn start(
                         }
                         spawn(Box::pin(plots::draw_loop(
                             entry(),
-                            plots::Past::server(server, client),
+                            plots::PlotHistory::server(server, client),
                         )));
                     }
                     Err(why) => app.faults.report(
@@ -254,7 +254,10 @@ fn start(
                         entry(),
                         samples::Pace::scraped(scrape),
                     )));
-                    spawn(Box::pin(plots::draw_loop(entry(), plots::Past::Samples)));
+                    spawn(Box::pin(plots::draw_loop(
+                        entry(),
+                        plots::PlotHistory::Samples,
+                    )));
                 }
                 Err(why) => app.faults.report(
                     &format!("metrics `{}` cannot be scraped", metrics.name),
@@ -266,7 +269,10 @@ fn start(
                     entry(),
                     samples::Pace::pushed(),
                 )));
-                spawn(Box::pin(plots::draw_loop(entry(), plots::Past::Samples)));
+                spawn(Box::pin(plots::draw_loop(
+                    entry(),
+                    plots::PlotHistory::Samples,
+                )));
             }
         }
     }

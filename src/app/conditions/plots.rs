@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use super::plot_merge::joined;
 use super::plot_schedule::{Rests, due, stretch};
-use super::prometheus::Server;
+use super::prometheus::ConditionServer;
 use super::samples::History;
 use super::{DRAWN_BACK, Entry};
 use crate::app::App;
@@ -42,20 +42,23 @@ const LINES: usize = 20;
 const LOOKED_AT: usize = 200;
 
 /// Where values of the past are from.
-pub(crate) enum Past {
+pub(crate) enum PlotHistory {
     /// A server that remembers.
-    Server(Box<Settings>, Box<Server>),
+    Server(Box<Settings>, Box<ConditionServer>),
     /// Samples that are kept here.
     Samples,
 }
 
-impl Past {
+impl PlotHistory {
     pub(crate) fn server(settings: &Settings, client: Arc<PrometheusClient>) -> Self {
-        Self::Server(Box::new(settings.clone()), Box::new(Server::new(client)))
+        Self::Server(
+            Box::new(settings.clone()),
+            Box::new(ConditionServer::new(client)),
+        )
     }
 }
 
-pub(crate) async fn draw_loop(entry: Entry, mut past: Past) {
+pub(crate) async fn draw_loop(entry: Entry, mut past: PlotHistory) {
     let names: Arc<BTreeSet<String>> =
         Arc::new(entry.conditions().map(|rule| rule.name.clone()).collect());
     if names.is_empty() {
@@ -91,7 +94,7 @@ pub(crate) async fn draw_loop(entry: Entry, mut past: Past) {
 /// Draws all that is due, as far as its source answers. `false`: another process is the judge by now.
 async fn turn(
     entry: &Entry,
-    past: &mut Past,
+    past: &mut PlotHistory,
     due: Vec<(Incident, Vec<String>)>,
 ) -> Result<bool, ClientError> {
     let Some(source) = Source::of(entry, past).await else {
@@ -129,7 +132,7 @@ async fn turn(
         }
     }
     drop(source);
-    let Past::Server(settings, server) = past else {
+    let PlotHistory::Server(settings, server) = past else {
         return Ok(true);
     };
     entry.heard(
@@ -146,7 +149,7 @@ async fn turn(
         .await
         .map(|reach| PrometheusClient::new(settings, &reach))
     {
-        **server = Server::new(Arc::new(client));
+        **server = ConditionServer::new(Arc::new(client));
     }
     Err(fault)
 }
@@ -349,21 +352,21 @@ fn worst_first(mut lines: Vec<PlotSeries>, rule: &ConditionRule) -> (Vec<PlotSer
 
 /// Where the values of one turn are from.
 enum Source<'a> {
-    Server(&'a Server),
+    Server(&'a ConditionServer),
     Samples(Box<History>),
 }
 
 impl<'a> Source<'a> {
     /// `None`: another process is the judge by now.
-    async fn of(entry: &Entry, past: &'a mut Past) -> Option<Result<Self, ClientError>> {
+    async fn of(entry: &Entry, past: &'a mut PlotHistory) -> Option<Result<Self, ClientError>> {
         match past {
-            Past::Server(_, server) => Some(
+            PlotHistory::Server(_, server) => Some(
                 server
                     .prepare(&entry.app)
                     .await
                     .map(|()| Self::Server(server)),
             ),
-            Past::Samples => Some(Ok(Self::Samples(Box::new(History::read(entry).await?)))),
+            PlotHistory::Samples => Some(Ok(Self::Samples(Box::new(History::read(entry).await?)))),
         }
     }
 

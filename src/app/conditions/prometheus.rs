@@ -55,7 +55,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
     if book.watches.is_empty() {
         return;
     }
-    let mut server = Server::new(client);
+    let mut server = ConditionServer::new(client);
     let mut pause = Pause::default();
     loop {
         let now = entry.app.now() - server.lag;
@@ -81,7 +81,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
                         .await
                         .map(|reach| PrometheusClient::new(&settings, &reach))
                 {
-                    server = Server::new(Arc::new(client));
+                    server = ConditionServer::new(Arc::new(client));
                 }
                 let often = entry.conditions().map(|rule| rule.every).min().unwrap_or(1);
                 pause.note(
@@ -129,7 +129,7 @@ fn failed(
 /// Asks for all that is due, at once as far as the client allows.
 async fn round(
     entry: &Entry,
-    server: &mut Server,
+    server: &mut ConditionServer,
     watches: &mut BTreeMap<String, ConditionEvaluator>,
     due: &[(&ConditionRule, Time)],
 ) -> (Vec<Event>, Option<ClientError>) {
@@ -236,7 +236,7 @@ fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: T
 }
 
 /// A Prometheus and what was found out about it.
-pub(crate) struct Server {
+pub(crate) struct ConditionServer {
     client: Arc<PrometheusClient>,
     skew: Skew,
     /// How often it looks at the target it looks at most often. `None`: nobody can say.
@@ -257,7 +257,7 @@ struct Look {
     skew: Skew,
 }
 
-impl Server {
+impl ConditionServer {
     pub(crate) fn new(client: Arc<PrometheusClient>) -> Self {
         Self {
             client,

@@ -10,9 +10,9 @@ use crate::model::id::Subject;
 use crate::model::time::Time;
 use crate::store::error::StoreError;
 
-/// MaintenanceWindow work that never counts as degradation.
+/// PlannedWindow work that never counts as degradation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct MaintenanceWindow {
+pub(crate) struct PlannedWindow {
     /// Service; `None`: all.
     pub service: Option<String>,
     /// First instant.
@@ -29,7 +29,7 @@ pub(crate) struct MaintenanceWindow {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(crate) fn windows(core: &Core) -> Result<Vec<MaintenanceWindow>, StoreError> {
+pub(crate) fn windows(core: &Core) -> Result<Vec<PlannedWindow>, StoreError> {
     let settings = core.settings();
     let mut last: BTreeMap<Subject, Event> = BTreeMap::new();
     last.extend(
@@ -39,7 +39,7 @@ pub(crate) fn windows(core: &Core) -> Result<Vec<MaintenanceWindow>, StoreError>
             .map(|event| (event.subject, event)),
     );
     let told = last.into_values().filter_map(|event| match event.fact {
-        Fact::Maintenance(window) if window.to > window.from => Some(MaintenanceWindow {
+        Fact::Maintenance(window) if window.to > window.from => Some(PlannedWindow {
             service: event.service.as_deref().map(str::to_owned),
             from: window.from,
             to: window.to,
@@ -52,14 +52,14 @@ pub(crate) fn windows(core: &Core) -> Result<Vec<MaintenanceWindow>, StoreError>
         .config
         .maintenance
         .iter()
-        .map(|window| MaintenanceWindow {
+        .map(|window| PlannedWindow {
             service: window.service.clone(),
             from: window.from,
             to: window.to,
             why: window.why.clone(),
             source: "settings".to_owned(),
         });
-    let mut all: Vec<MaintenanceWindow> = named.chain(told).collect();
+    let mut all: Vec<PlannedWindow> = named.chain(told).collect();
     all.sort_by(|one, other| (one.from, &one.service).cmp(&(other.from, &other.service)));
     Ok(all)
 }

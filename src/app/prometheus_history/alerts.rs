@@ -8,7 +8,7 @@ use futures_util::future::try_join;
 use super::chunking::Piece;
 use super::error::PastFault;
 use super::scrape_coverage::{Looks, after, at_or_before};
-use super::server::Server;
+use super::server::HistoryServer;
 use crate::app::conditions::alert_history::Known;
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
@@ -53,7 +53,7 @@ impl Alerts {
     /// Reads a stretch that follows on the last one; `read_on`: whether another follows on it.
     pub(crate) async fn read(
         &mut self,
-        server: &Server,
+        server: &HistoryServer,
         known: &Known,
         names: &LabelNames,
         looks: &Looks,

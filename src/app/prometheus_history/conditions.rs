@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::chunking::Piece;
 use super::error::PastFault;
 use super::scrape_coverage::{Looks, after, at_or_before};
-use super::server::Server;
+use super::server::HistoryServer;
 use crate::clients::error::ClientError;
 use crate::clients::query_response::Series;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
@@ -92,7 +92,7 @@ impl Watched {
     /// Evaluates it at its instants after `from` until `until`.
     pub(crate) async fn read(
         &mut self,
-        server: &Server,
+        server: &HistoryServer,
         step: Option<TimeDelta>,
         looks: &Looks,
         from: Time,

@@ -30,14 +30,14 @@ use error::PastFault;
 use reorder_buffer::Order;
 use retention_start::Beginning;
 use scrape_coverage::Looks;
-use server::Server;
+use server::HistoryServer;
 
 /// How much is read between two answers to who asks.
 const STRETCH: TimeDelta = TimeDelta::days(1);
 
 /// What is read of the past.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct HistorySpan {
     /// From then on; cut to seconds.
     pub from: Time,
     /// Until then; cut to seconds.
@@ -69,10 +69,10 @@ impl Record {
 
 /// What a Prometheus remembers of alerts, and of the conditions of some rules, as records of a log in order of time.
 #[derive(Debug)]
-pub struct Past {
-    server: Server,
+pub struct PrometheusHistory {
+    server: HistoryServer,
     names: LabelNames,
-    span: Span,
+    span: HistorySpan,
     known: Known,
     looks: Looks,
     alerts: Alerts,
@@ -85,15 +85,20 @@ pub struct Past {
     flushed: bool,
 }
 
-impl Past {
+impl PrometheusHistory {
     /// Begins to read. Conditions are those of all of `rules` that ask this server; `names`: which labels of alerts give what.
     #[must_use]
-    pub fn of(server: Server, rules: &[&RuleSet], names: &LabelNames, span: Span) -> Self {
+    pub fn of(
+        server: HistoryServer,
+        rules: &[&RuleSet],
+        names: &LabelNames,
+        span: HistorySpan,
+    ) -> Self {
         let whole = |time: Time| Time::from_timestamp(time.timestamp(), 0).unwrap_or(time);
         let step = span
             .step
             .map(|step| TimeDelta::seconds(step.num_seconds().max(1)));
-        let span = Span {
+        let span = HistorySpan {
             from: whole(span.from),
             until: whole(span.until),
             step,
@@ -226,7 +231,7 @@ impl Past {
 
     /// Finds out what the server is and where what it remembers begins.
     async fn begin(&mut self) -> Result<Time, PastFault> {
-        let Span { from, until, .. } = self.span;
+        let HistorySpan { from, until, .. } = self.span;
         if from >= until {
             return Ok(*self.at.insert(until));
         }
@@ -254,10 +259,10 @@ impl Past {
 
 #[cfg(test)]
 mod tests {
-    use super::Past;
+    use super::PrometheusHistory;
 
     /// Whoever reads may do so in a task of its own.
-    fn _is_sent(past: &mut Past) -> impl Send {
+    fn _is_sent(past: &mut PrometheusHistory) -> impl Send {
         past.next()
     }
 }

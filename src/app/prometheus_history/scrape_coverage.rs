@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::chunking::Piece;
 use super::error::PastFault;
-use super::server::Server;
+use super::server::HistoryServer;
 use crate::clients::error::ClientError;
 use crate::clients::query_response::QueryResponse;
 use crate::model::time::Time;
@@ -59,7 +59,7 @@ impl Looks {
     /// Reads a stretch that follows on the last one.
     pub(crate) async fn read(
         &mut self,
-        server: &Server,
+        server: &HistoryServer,
         from: Time,
         until: Time,
     ) -> Result<(), PastFault> {

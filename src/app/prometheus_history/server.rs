@@ -20,7 +20,7 @@ const PATIENCE: i64 = 120;
 const UNNAMED: &str = "prometheus";
 
 /// A server that speaks Prometheus's HTTP API.
-pub struct Server {
+pub struct HistoryServer {
     /// The source of its alerts.
     name: String,
     /// Whether every condition asks it, whatever metrics it names.
@@ -30,16 +30,16 @@ pub struct Server {
     client: PrometheusClient,
 }
 
-impl fmt::Debug for Server {
+impl fmt::Debug for HistoryServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server")
+        f.debug_struct("HistoryServer")
             .field("name", &self.name)
             .field("address", &self.address)
             .finish_non_exhaustive()
     }
 }
 
-impl Server {
+impl HistoryServer {
     /// The server of an entry of `metrics:`, which is asked for the conditions that name it; `reach` is what its `door` names, read.
     ///
     /// # Errors
@@ -172,7 +172,7 @@ impl Server {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::Server;
+    use super::HistoryServer;
 
     #[test]
     fn an_address_is_read_as_people_write_it() {
@@ -188,7 +188,7 @@ mod tests {
                 "https://prom.example",
             ),
         ] {
-            let server = Server::at(written).unwrap();
+            let server = HistoryServer::at(written).unwrap();
             assert_eq!(server.address(), address, "{written}");
             assert!(!format!("{server:?}").contains("s3"), "{server:?}");
         }
@@ -202,7 +202,7 @@ mod tests {
             ("http://u:s3cret@h/?q", "no `?`"),
             ("", "cannot be read"),
         ] {
-            let why = Server::at(written).unwrap_err();
+            let why = HistoryServer::at(written).unwrap_err();
             assert!(
                 why.contains(said) && !why.contains("s3cret"),
                 "{written}: {why}"

@@ -61,7 +61,7 @@ pub(super) fn rule_files(
 
 /// Files matching a path whose last part may contain one `*`.
 #[must_use]
-pub fn matching(pattern: &Path) -> Vec<PathBuf> {
+pub(crate) fn matching(pattern: &Path) -> Vec<PathBuf> {
     let name = pattern
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())

@@ -1,6 +1,6 @@
 //! Settings in force: reads the files they name, resolves secrets, and refuses what has faults.
 
-pub mod files;
+pub(crate) mod files;
 pub(crate) mod secrets;
 pub(crate) mod source_parsers;
 

@@ -1,4 +1,4 @@
-//! Correlation: which incident an event belongs to, and why.
+//! CorrelationState: which incident an event belongs to, and why.
 
 pub(crate) mod activity;
 pub(crate) mod arrivals;
@@ -28,7 +28,7 @@ use partition_index::{PartitionAssignment, PartitionIndex};
 
 /// All known events, each in its partition.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Correlation {
+pub(crate) struct CorrelationState {
     index: PartitionIndex,
     partitions: BTreeMap<String, Partition>,
     /// Planned work, the latest statement of each subject.
@@ -47,7 +47,7 @@ pub(crate) struct StoredPartition {
     pub(crate) mixed: bool,
 }
 
-impl Correlation {
+impl CorrelationState {
     /// A correlation without events, under this policy.
     pub(crate) fn new(policy: &Policy) -> Self {
         Self {

@@ -62,7 +62,7 @@ fn evaluate<'a>(
             quiet_for,
             at_most: (most, period),
         } => {
-            let quota = quiet_period::Quota {
+            let quota = quiet_period::NearMissQuota {
                 score_at_least: *score_at_least,
                 quiet_for: TimeDelta::seconds(*quiet_for),
                 most: *most,

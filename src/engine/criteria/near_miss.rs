@@ -3,7 +3,7 @@
 use super::context::EvaluationContext;
 use super::finding::{Finding, NextChange};
 use super::near_miss_score::{ScoredNearMiss, best_near_miss};
-use super::quiet_period::{Competition, Quota, competition};
+use super::quiet_period::{Competition, NearMissQuota, competition};
 use crate::engine::incident::attributes::was_degraded;
 use crate::engine::wording::{duration, instant};
 use crate::expr::truth::Truth;
@@ -13,7 +13,7 @@ use crate::rules::rule_set::Criterion;
 pub(crate) fn evaluate(
     context: &EvaluationContext<'_>,
     criterion: &Criterion,
-    quota: &Quota,
+    quota: &NearMissQuota,
     next: &mut NextChange,
 ) -> Finding {
     next.add(context.near_miss_ahead);
@@ -50,7 +50,7 @@ fn compete(
     context: &EvaluationContext<'_>,
     criterion: &Criterion,
     best: &ScoredNearMiss,
-    quota: &Quota,
+    quota: &NearMissQuota,
     next: &mut NextChange,
 ) -> (Outcome, (String, String)) {
     let what = &best.what;

@@ -18,7 +18,7 @@ use crate::rules::rule_set::{Criterion, CriterionTest};
 
 /// The parameters of a near-miss criterion.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Quota {
+pub(crate) struct NearMissQuota {
     pub(crate) score_at_least: f64,
     /// The time without a postmortem in the scope that makes it quiet.
     pub(crate) quiet_for: TimeDelta,
@@ -52,7 +52,7 @@ pub(crate) fn competition(
     context: &EvaluationContext<'_>,
     criterion: &Criterion,
     best: &ScoredNearMiss,
-    quota: &Quota,
+    quota: &NearMissQuota,
 ) -> Competition {
     let EvaluationContext {
         incident,

@@ -12,7 +12,7 @@ use super::tracked::{TrackedIncident, TrackedIncidents};
 use super::{membership, responders, signals};
 use crate::engine::announce::bundle::Bundles;
 use crate::engine::changes::IncidentChanges;
-use crate::engine::correlation::Correlation;
+use crate::engine::correlation::CorrelationState;
 use crate::engine::correlation::activity::opens;
 use crate::engine::correlation::arrivals::PartitionArrivals;
 use crate::engine::correlation::group::EventGroup;
@@ -28,7 +28,7 @@ use crate::model::time::Time;
 
 /// One pass over the state at an instant, under a policy.
 pub(crate) struct Reconciler<'a> {
-    pub(crate) correlation: &'a mut Correlation,
+    pub(crate) correlation: &'a mut CorrelationState,
     pub(crate) incidents: &'a mut TrackedIncidents,
     pub(crate) bundles: &'a mut Bundles,
     pub(crate) interner: &'a mut Interner,

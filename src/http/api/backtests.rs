@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::backtest::jobs::{Job, Refused, State as JobState, Wanted};
+use crate::app::backtest::jobs::{Job, JobState, Refused, Wanted};
 use crate::http::body::within;
 use crate::http::error::Error;
 use crate::http::time_range;

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use crate::app::App;
 use crate::app::people::maintenance;
-use crate::app::people::maintenance::MaintenanceWindow;
+use crate::app::people::maintenance::PlannedWindow;
 use crate::http::api::recorded::Recorded;
 use crate::http::api::reports::post_report;
 use crate::http::error::Error;
@@ -17,9 +17,7 @@ use crate::http::handler::read_store;
 use crate::ingest;
 
 /// `GET /api/v1/maintenance`
-pub(crate) async fn list(
-    State(app): State<Arc<App>>,
-) -> Result<Json<Vec<MaintenanceWindow>>, Error> {
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<PlannedWindow>>, Error> {
     Ok(Json(
         read_store(&app, |app| maintenance::windows(app)).await?,
     ))

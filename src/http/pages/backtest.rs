@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{Html, Redirect};
 
 use crate::app::App;
-use crate::app::backtest::jobs::{Job, State as JobState};
+use crate::app::backtest::jobs::{Job, JobState};
 use crate::http::api::backtests::find_job;
 use crate::http::format::time;
 use crate::http::pages::error::{PageError, PageResult};

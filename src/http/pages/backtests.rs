@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::app::App;
-use crate::app::backtest::jobs::{Job, State as JobState, Wanted};
+use crate::app::backtest::jobs::{Job, JobState, Wanted};
 use crate::config::metrics::MetricsKind;
 use crate::http::api::backtests::RULES_BYTES;
 use crate::http::body::within;

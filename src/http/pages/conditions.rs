@@ -23,11 +23,11 @@ pub(crate) struct ConditionsView {
     /// In the order of the rules.
     pub(crate) conditions: Vec<Shown>,
     /// Entries of `metrics:` and their targets.
-    pub(crate) sources: Vec<MetricsSource>,
+    pub(crate) sources: Vec<MetricsSourceView>,
 }
 
 /// Metrics source or one of its targets.
-pub(crate) struct MetricsSource {
+pub(crate) struct MetricsSourceView {
     pub(crate) name: String,
     /// Last successful answer.
     pub(crate) answered: Option<Time>,
@@ -61,7 +61,7 @@ pub(crate) fn render(view: &ConditionsView) -> String {
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     let (conditions, measured) =
         read_store(&app, |app| Ok((app.conditions()?, app.measured()?))).await?;
-    let source = |(name, status): (&String, &SourceStatus)| MetricsSource {
+    let source = |(name, status): (&String, &SourceStatus)| MetricsSourceView {
         name: name.clone(),
         answered: status.answered,
         fault: status.fault.clone(),
@@ -92,7 +92,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConditionState, ConditionsView, MetricsSource, Shown, render};
+    use super::{ConditionState, ConditionsView, MetricsSourceView, Shown, render};
     use crate::app::conditions::status::ConditionStatus;
     use crate::http::pages::sample;
     use crate::model::labels::Labels;
@@ -117,7 +117,7 @@ mod tests {
                 ..ConditionStatus::default()
             },
         };
-        let source = MetricsSource {
+        let source = MetricsSourceView {
             name: "prom".to_owned(),
             answered: None,
             fault: Some("connection refused".to_owned()),

@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::app::App;
 use crate::app::people::maintenance;
-use crate::app::people::maintenance::MaintenanceWindow;
+use crate::app::people::maintenance::PlannedWindow;
 use crate::http::api::recorded::record_event;
 use crate::http::format::time;
 use crate::http::handler::{read_store, service_names};
@@ -25,7 +25,7 @@ pub(crate) struct MaintenanceView {
     /// Current time.
     pub(crate) now: Time,
     /// Maintenance windows in order of time.
-    pub(crate) planned: Vec<MaintenanceWindow>,
+    pub(crate) planned: Vec<PlannedWindow>,
     /// Service names to choose from.
     pub(crate) services: Vec<String>,
     /// Previous input, when the form is shown again.
@@ -55,12 +55,12 @@ struct MaintenanceTemplate<'a> {
 
 impl MaintenanceTemplate<'_> {
     /// True if people can still end it: windows of the settings are changed there.
-    fn can_end(&self, work: &MaintenanceWindow) -> bool {
+    fn can_end(&self, work: &PlannedWindow) -> bool {
         work.source == "people" && work.to > self.view.now
     }
 
     /// End of the window if ended now: a future one gets length zero, which cancels it.
-    fn end(&self, work: &MaintenanceWindow) -> Time {
+    fn end(&self, work: &PlannedWindow) -> Time {
         self.view.now.max(work.from)
     }
 }
@@ -120,14 +120,14 @@ pub(crate) async fn post(
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{MaintenanceInput, MaintenanceView, MaintenanceWindow, Time, render};
+    use super::{MaintenanceInput, MaintenanceView, PlannedWindow, Time, render};
 
     fn at(text: &str) -> Time {
         text.parse().unwrap()
     }
 
-    fn planned(source: &str, from: &str, to: &str) -> MaintenanceWindow {
-        MaintenanceWindow {
+    fn planned(source: &str, from: &str, to: &str) -> PlannedWindow {
+        PlannedWindow {
             service: Some("checkout".to_owned()),
             from: at(from),
             to: at(to),
@@ -136,7 +136,7 @@ mod tests {
         }
     }
 
-    fn view(planned: Vec<MaintenanceWindow>) -> MaintenanceView {
+    fn view(planned: Vec<PlannedWindow>) -> MaintenanceView {
         MaintenanceView {
             now: at("2026-11-23T12:00:00Z"),
             planned,

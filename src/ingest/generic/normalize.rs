@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::ingest::error::{MemberFault, Position};
+use crate::ingest::error::{MemberFault, MemberPosition};
 use crate::ingest::reading::Start;
 use crate::ingest::time::format_rfc3339;
 use crate::ingest::{alert_payload, events, json_fields, time};
@@ -81,7 +81,7 @@ impl EventDraft {
     /// Builds the event, with the origin of its start and the faults of single keys.
     pub(crate) fn event(
         mut self,
-        position: Position,
+        position: MemberPosition,
         names: &LabelNames,
         now: Time,
     ) -> (Option<(Event, Start)>, Vec<MemberFault>) {
@@ -101,7 +101,7 @@ impl EventDraft {
     fn time(
         &mut self,
         key: &str,
-        position: Position,
+        position: MemberPosition,
         faults: &mut Vec<MemberFault>,
     ) -> Option<Time> {
         let read = match self.object.get(key)? {
@@ -139,7 +139,7 @@ impl EventDraft {
     /// Parses the draft as our own event format, removing keys that are refused.
     fn read(
         &mut self,
-        position: Position,
+        position: MemberPosition,
         names: &LabelNames,
         now: Time,
         faults: &mut Vec<MemberFault>,

@@ -9,7 +9,7 @@ use super::normalize::EventDraft;
 use crate::expr::json::Formula;
 use crate::expr::json::failure::Failure;
 use crate::expr::json::inputs::Given;
-use crate::ingest::error::{MemberFault, Position};
+use crate::ingest::error::{MemberFault, MemberPosition};
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::reading::{Reading, Reported, Start};
 use crate::ingest::time::format_rfc3339;
@@ -100,7 +100,7 @@ impl<'m> MappingRun<'m> {
         let Some(each) = &rule.each else {
             return self.member(rule, &given, input, input.index, others);
         };
-        let position = Position::in_body(input.index);
+        let position = MemberPosition::in_body(input.index);
         let list = match each.evaluate(&given, &mut self.steps) {
             Ok(list) => list,
             Err(Failure::Absent(_)) if others => return RuleOutcome::Skipped,
@@ -147,7 +147,7 @@ impl<'m> MappingRun<'m> {
         index: Option<usize>,
         others: bool,
     ) -> RuleOutcome {
-        let position = Position::in_body(index);
+        let position = MemberPosition::in_body(index);
         if let Some(when) = &rule.when {
             match self.evaluate(when, given) {
                 Ok(Value::Bool(true)) => {}
@@ -234,7 +234,7 @@ impl<'m> MappingRun<'m> {
 }
 
 /// The fault of a key whose expression failed.
-fn failed(position: Position, key: &str, failure: &Failure) -> MemberFault {
+fn failed(position: MemberPosition, key: &str, failure: &Failure) -> MemberFault {
     let message = match failure {
         Failure::Absent(what) => {
             format!(

@@ -28,7 +28,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::alert_payload::{RawList, raw_list};
-use super::error::{IngestFault, MemberFault, Position, expect_opening, json_fault, json_kind};
+use super::error::{
+    IngestFault, MemberFault, MemberPosition, expect_opening, json_fault, json_kind,
+};
 use super::json_fields;
 use super::json_fields::line;
 use super::message::Message;
@@ -117,12 +119,12 @@ pub(crate) fn webhook(
         (Some(items), _) => {
             let RawList(items) = raw_list(items, "items")?;
             for (index, raw) in items.into_iter().enumerate() {
-                reader.take(raw.get(), Position::in_list("items", index));
+                reader.take(raw.get(), MemberPosition::in_list("items", index));
             }
         }
         (None, Some(_)) => {
             let whole = std::str::from_utf8(message.body).unwrap_or_default();
-            reader.take(whole, Position::in_list("", 0));
+            reader.take(whole, MemberPosition::in_list("", 0));
         }
         // Go writes an empty list as null.
         (None, None) if text(body.kind).as_deref() == Some("EventList") => {}
@@ -148,7 +150,7 @@ struct AuditReader<'a> {
 }
 
 impl AuditReader<'_> {
-    fn take(&mut self, raw: &str, position: Position) {
+    fn take(&mut self, raw: &str, position: MemberPosition) {
         match self.read(raw, position) {
             Ok(Some((id, event))) if id.as_ref().is_none_or(|id| self.seen.insert(id.clone())) => {
                 let Fact::Intervention(step) = &event.fact else {
@@ -176,7 +178,7 @@ impl AuditReader<'_> {
     fn read(
         &self,
         raw: &str,
-        position: Position,
+        position: MemberPosition,
     ) -> Result<Option<(Option<String>, Event)>, MemberFault> {
         // serde would take a list for a struct, by position.
         let item = Some(raw)
@@ -263,7 +265,11 @@ impl AuditReader<'_> {
     }
 
     /// Time of the request, which its stages share; else the time of the stage.
-    fn occurred_at(&self, item: &AuditEvent<'_>, position: Position) -> Result<Time, MemberFault> {
+    fn occurred_at(
+        &self,
+        item: &AuditEvent<'_>,
+        position: MemberPosition,
+    ) -> Result<Time, MemberFault> {
         let told = [
             ("requestReceivedTimestamp", item.received),
             ("stageTimestamp", item.staged),

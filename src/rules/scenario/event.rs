@@ -9,7 +9,7 @@ use crate::model::time::Time;
 use crate::rules::seconds::Seconds;
 
 /// The source of scenario events.
-pub const SOURCE: &str = "scenario";
+pub(crate) const SOURCE: &str = "scenario";
 
 /// One event of a scenario.
 #[derive(Debug, Clone, PartialEq)]

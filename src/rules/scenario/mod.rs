@@ -1,7 +1,7 @@
 //! Scenario files, `*.test.yaml`: timed events and the decisions expected of them.
 
 pub(crate) mod entry;
-pub mod event;
+pub(crate) mod event;
 mod series;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::at;
 use crate::app::backtest::Progress;
-use crate::app::backtest::jobs::{Job, State, Wanted};
+use crate::app::backtest::jobs::{Job, JobState, Wanted};
 use crate::http::pages::backtests::{BacktestsInput, BacktestsView};
 use crate::http::pages::{backtest, backtests};
 use crate::model::event::RuleFile;
@@ -63,19 +63,19 @@ fn report() -> BacktestReport {
     }
 }
 
-fn job(state: State) -> Job {
+fn job(state: JobState) -> Job {
     Job::new(7, at(0), Wanted::default(), state)
 }
 
 /// Pages of backtests by name.
 pub(crate) fn all() -> [(&'static str, String); 6] {
     let running = || {
-        job(State::Running(Progress {
+        job(JobState::Running(Progress {
             done: 0.42,
             events: 1000,
         }))
     };
-    let done = || job(State::Done(report().into()));
+    let done = || job(JobState::Done(report().into()));
     let view = BacktestsView {
         entered: BacktestsInput {
             files: vec![RuleFile {
@@ -89,23 +89,26 @@ pub(crate) fn all() -> [(&'static str, String); 6] {
         jobs: vec![
             running(),
             done(),
-            job(State::Failed("no answer".to_owned())),
-            job(State::Cancelled),
+            job(JobState::Failed("no answer".to_owned())),
+            job(JobState::Cancelled),
         ],
         replicas: true,
     };
     [
         ("backtests", backtests::render(&view)),
-        ("waiting backtest", backtest::render(&job(State::Waiting))),
+        (
+            "waiting backtest",
+            backtest::render(&job(JobState::Waiting)),
+        ),
         ("running backtest", backtest::render(&running())),
         ("backtest", backtest::render(&done())),
         (
             "failed backtest",
-            backtest::render(&job(State::Failed("no answer".to_owned()))),
+            backtest::render(&job(JobState::Failed("no answer".to_owned()))),
         ),
         (
             "cancelled backtest",
-            backtest::render(&job(State::Cancelled)),
+            backtest::render(&job(JobState::Cancelled)),
         ),
     ]
 }
