@@ -7,7 +7,7 @@ use chrono::SubsecRound;
 use super::sync::lock;
 use crate::model::time::Time;
 
-/// Where the time comes from.
+/// Source of the current time.
 #[derive(Debug, Clone)]
 pub enum Clock {
     /// The machine.
@@ -17,7 +17,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Whether the time is set by hand: it then stands still between steps.
+    /// True while the time is set by hand; it then advances only between steps.
     pub(crate) fn is_set(&self) -> bool {
         matches!(self, Self::Set(time) if lock(time).is_some())
     }

@@ -15,7 +15,7 @@ use super::settings::{Settings, fingerprint};
 use super::sync::lock;
 use crate::model::fault::Fault;
 
-/// Interval between looks at the files.
+/// Interval between polls of the files.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Puts changed settings in force.
@@ -31,13 +31,13 @@ pub struct ConfigWatcher {
 /// Fingerprints of the files.
 #[derive(Debug)]
 struct Fingerprints {
-    /// As last read as settings, whether valid or not.
+    /// Fingerprint when last loaded, valid or not.
     read: String,
-    /// As found by the last look.
+    /// Fingerprint of the last poll.
     seen: String,
 }
 
-/// Result of a look at the files.
+/// Result of a poll of the files.
 #[derive(Debug, PartialEq, Eq)]
 enum ConfigChange {
     /// Nothing to read.
@@ -91,8 +91,8 @@ impl ConfigWatcher {
         Ok(())
     }
 
-    /// Reloads if the files changed and two looks in a row found the same: a file that is still being
-    /// written differs by the second look. Blocks.
+    /// Reloads if the files changed and two polls in a row found the same contents: a file that is
+    /// still being written differs at the second. Blocks.
     fn look(&self) -> ConfigChange {
         let Some(found) = fingerprint(&self.core.settings()) else {
             return ConfigChange::Unchanged;

@@ -1,4 +1,5 @@
-//! Whether each criterion can be met with what is being sent: what a new user wants to know first.
+//! Readiness of each criterion: the first check of a new user is which criteria the received
+//! signals can meet.
 
 use crate::model::event::{Event, Fact};
 use crate::model::incident::Incident;
@@ -6,16 +7,16 @@ use crate::model::signal::SignalKind;
 use crate::model::verdict::Decision;
 use crate::rules::rule_set::{Criterion, CriterionTest, RuleSet};
 
-/// Whether one criterion can be met.
+/// Readiness of one criterion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reach {
     /// Its name.
     pub criterion: String,
-    /// What it leads to.
+    /// Decision of the criterion when it is met.
     pub decision: Decision,
     /// Only records what it would lead to.
     pub shadow: bool,
-    /// Whether what it needs is being sent.
+    /// True if the signals it needs are received.
     pub possible: bool,
     /// Why, or what is missing.
     pub why: String,

@@ -19,7 +19,7 @@ use crate::store::error::StoreError;
 
 /// Most deliveries performed in one step.
 const BATCH: usize = 64;
-/// Longest pause between two looks at the outbox.
+/// Longest pause between two polls of the outbox.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Performs deliveries of the outbox.

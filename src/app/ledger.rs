@@ -105,7 +105,7 @@ pub(crate) fn list(
     Ok(rows)
 }
 
-/// PrecisionReport of each criterion on the incidents that closed from `since` until before `until`. Blocks.
+/// Precision of each criterion over the incidents closed from `since` until before `until`. Blocks.
 ///
 /// # Errors
 /// When the database cannot be read.

@@ -1,4 +1,4 @@
-//! Positions that the log and the judge have reached, with wake-ups for whoever waits for them.
+//! Positions that the log and the judge have reached, with wake-ups for waiting tasks.
 
 use std::time::Duration;
 

@@ -55,7 +55,7 @@ pub struct App {
     pub delivery: Arc<DeliveryWorker>,
     /// Reloads the settings.
     pub config_watcher: Arc<ConfigWatcher>,
-    /// What is known of conditions and of where their samples are from.
+    /// Status of conditions and of their sample sources.
     measured: Mutex<conditions::status::Measured>,
     /// The series that are kept of each entry of `metrics:`.
     kept: Mutex<BTreeMap<String, conditions::series_limits::Kept>>,

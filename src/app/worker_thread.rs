@@ -1,4 +1,4 @@
-//! A thread for the blocking steps of one loop, with a name, so that `top -H` tells what the processor is busy with.
+//! A named thread for the blocking steps of one loop, so that `top -H` shows its CPU time.
 
 use std::sync::mpsc;
 
@@ -20,7 +20,7 @@ impl Thread {
             .name(name.to_owned())
             .spawn(move || {
                 for work in inbox {
-                    // What panicked is told by the answer that does not come.
+                    // A panic drops the reply channel, so that `run` returns an error.
                     let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
                 }
             });
@@ -36,7 +36,7 @@ impl Thread {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> anyhow::Result<T> {
         let (done, answer) = oneshot::channel();
-        // Whoever no longer waits needs no answer.
+        // A failed send means that the caller has stopped waiting.
         let work = Box::new(move || drop(done.send(work())));
         self.work
             .send(work)

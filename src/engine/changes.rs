@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::id::EventId;
 use crate::model::id::IncidentId;
 
-/// What a caller has to store after an application or a tick.
+/// Changes that the caller must store after an application or a tick.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IncidentChanges {
     /// Incidents to be stored again.

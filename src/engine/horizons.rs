@@ -1,4 +1,4 @@
-//! How far back the engine looks, whatever the rules say.
+//! Lookback limits of the engine, independent of the rules.
 
 use chrono::TimeDelta;
 

@@ -6,7 +6,7 @@ use crate::model::time::Time;
 
 /// The interval at which incidents and events are dropped.
 const INTERVAL: TimeDelta = TimeDelta::hours(1);
-/// The interval at which interned texts are, of which others may have kept the last copy.
+/// The interval at which unused interned texts are dropped.
 const INTERNER_INTERVAL: TimeDelta = TimeDelta::days(1);
 
 /// When things were last dropped.

@@ -17,7 +17,7 @@ pub struct ServiceAliases {
 impl ServiceAliases {
     /// The aliases of these services; `sources` are pairs of name and scheme.
     ///
-    /// An alias `scheme:word` stands for `word` at the source of that name and at sources of that
+    /// An alias `scheme:word` maps `word` at the source of that name and at sources of that
     /// scheme. As a whole, an alias holds at every source.
     #[must_use]
     pub fn new(services: &[Service], sources: &[(&str, &str)]) -> Self {

@@ -15,12 +15,13 @@ use crate::app::intake::commit::{ReceivedBody, Unstored};
 
 /// The most bytes of a body that are read, unpacked. Alertmanager's largest groups are a few MiB.
 pub(crate) const LIMIT: usize = 32 * 1024 * 1024;
-/// How much is unpacked at a time.
+/// Bytes decompressed per step.
 const STEP: usize = 256 * 1024;
 /// A packed body larger than this is unpacked off the async threads.
 const SMALL: usize = 64 * 1024;
 
-/// Reads a body within the limits. One that is too long, or finds no room, is refused before it is read where its length is told.
+/// Reads a body within the limits. One that is too long, or finds no room, is refused before it is
+/// read if its length is declared.
 pub(crate) async fn body(
     app: &App,
     headers: &HeaderMap,
@@ -29,7 +30,7 @@ pub(crate) async fn body(
     within(LIMIT, app, headers, body).await
 }
 
-/// The same for a sender whose bodies have so many bytes at the most, as they come and unpacked.
+/// Reads a body within a limit in bytes, which holds both as sent and decompressed.
 pub(crate) async fn within(
     limit: usize,
     app: &App,
@@ -52,7 +53,7 @@ pub(crate) async fn within(
     unpack_somewhere(limit, app, whole).await
 }
 
-/// The same without a look at how it is packed, which is left to whoever asks.
+/// Reads a body without decompressing it; the caller does.
 pub(crate) async fn as_it_comes(
     app: &App,
     headers: &HeaderMap,

@@ -1,4 +1,4 @@
-//! What alerting systems post: webhooks, and Alertmanager's own API.
+//! Ingestion endpoints: webhooks, and Alertmanager's own API.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::ingest::auth::is_unsigned_check;
 use crate::ingest::reading::ReplyBody;
 use crate::model::source::SourceKind;
 
-/// `POST /ingest/{source}`, or `PUT`, which Grafana may be told to send.
+/// `POST /ingest/{source}`, or `PUT`, which Grafana can be configured to send.
 pub(crate) async fn webhook(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -45,7 +45,7 @@ pub(crate) async fn webhook(
     })
 }
 
-/// `GET /ingest/{source}`, by which Slack looks at our certificate. Nothing else is asked for here.
+/// `GET /ingest/{source}`: Slack's probe of our TLS certificate. Other sources do not use it.
 pub(crate) async fn looked_at(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -68,8 +68,9 @@ pub(crate) async fn looked_at(
         .into_response()
 }
 
-/// `OPTIONS /ingest/{source}`: whoever delivers CloudEvents asks first whether they are wanted, and sends nothing unless it is told so.
-/// See <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection>.
+/// `OPTIONS /ingest/{source}`: the validation handshake of CloudEvents webhooks. Senders deliver
+/// nothing without it. See
+/// <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection>.
 pub(crate) async fn wanted(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,

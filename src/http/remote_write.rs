@@ -1,4 +1,4 @@
-//! `POST /api/v1/write`: Prometheus remote write, for a Prometheus that cannot be reached but can reach us.
+//! `POST /api/v1/write`: Prometheus remote write, for servers that cannot be scraped or queried.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,10 +16,11 @@ use crate::ingest::auth::{Authentication, authentic};
 use crate::ingest::remote_write;
 use crate::ingest::remote_write::{MOST_KEPT, RemoteWriteFault};
 
-/// No byte of snappy says more than so many.
+/// Largest expansion of a byte of snappy when decompressed.
 const GROWTH: usize = 22;
 
-/// Takes what is pushed. 2xx once it is stored; 400 for what would be no better when sent again, upon which a Prometheus drops it.
+/// Stores pushed samples. 2xx once they are durable; 400 for requests that a retry would not mend,
+/// upon which Prometheus drops them.
 pub(crate) async fn write(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -78,7 +79,8 @@ fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
         ));
     }
     let proven = |proof: &Authentication| {
-        // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
+        // A sender without credentials must at least name this machine as its host; a foreign site
+        // that resolves to it does not.
         let open = matches!(proof, Authentication::None) && settings.access.is_none();
         authentic(proof, &header_pairs(headers)) && (!open || is_loopback_host(headers))
     };

@@ -324,7 +324,8 @@ impl AlertPayload<'_> {
         self.labels.get(name)
     }
 
-    /// What tells whether a firing alert is news. One without a start of its own is never known by sight.
+    /// Key that deduplicates firing alerts; `None` without a start, so that such an alert is always
+    /// new.
     pub(crate) fn alert_ref(&self, lease: Option<Time>) -> Option<AlertRef<'_>> {
         self.starts_at.map(|starts_at| AlertRef {
             labels: &self.labels.0,

@@ -58,7 +58,8 @@ pub(crate) fn webhook(
     )
 }
 
-/// As [`webhook`], without the firing alerts that `known` says only repeat what is known: [`Reading::renewed`] counts them.
+/// Parses a message as [`webhook`] does, without repeats of known firing alerts; they are counted
+/// in [`Reading::renewed`].
 ///
 /// # Errors
 /// When the body as a whole is no such webhook.

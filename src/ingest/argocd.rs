@@ -161,7 +161,8 @@ fn event(
 
 fn told(body: &Value) -> Result<Application<'_>, IngestFault> {
     const NULL: &Value = &Value::Null;
-    // The template's `app` is a name; of whoever sends the application as it is, it is an object, or the body itself.
+    // `app` is a name in the shipped template; in others the application is an object at `app`, or
+    // the body itself.
     let whole = at(body, "app")
         .filter(|app| app.is_object())
         .or_else(|| at(body, "metadata").map(|_| body));

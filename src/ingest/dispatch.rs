@@ -221,7 +221,7 @@ mod tests {
             &confirmation("UnsubscribeConfirmation", amazon),
             &kept("UnsubscribeConfirmation"),
         );
-        // Nobody can read this one, so that people have to.
+        // This one cannot be parsed, so that it needs a person.
         let elsewhere = confirmation("SubscriptionConfirmation", "https://example.org");
         check(&elsewhere, &elsewhere.replace(r#""Token":"S","#, ""));
     }

@@ -24,7 +24,7 @@ impl fmt::Display for MemberFault {
     }
 }
 
-/// MemberPosition of a member in a list of the body; the default stands for a body that is not a list.
+/// MemberPosition of a member in a list of the body; the default is for a body that is not a list.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MemberPosition {
     /// Name of the list; empty if the body itself is the list.
@@ -46,7 +46,7 @@ impl MemberPosition {
         Self { list: "", index }
     }
 
-    /// A fault of a field of this member; an empty name stands for the member as a whole.
+    /// A fault of a field of this member; an empty name means the member as a whole.
     pub(crate) fn fault(self, field: &str, message: impl Into<String>) -> MemberFault {
         let Self { list, index } = self;
         let dot = if field.is_empty() { "" } else { "." };

@@ -21,7 +21,7 @@
 //! | `change` | `what`*, `title`, `revision`, `line` (the repository or application that has this revision, where a service has several) |
 //! | `acknowledgement` | `of` (a subject; none: the incident) |
 //! | `note` | `text`* |
-//! | `maintenance` | `from`*, `to`*, `why`*, `key`; told again for the same service and `key` (else `from`) it replaces what was told before |
+//! | `maintenance` | `from`*, `to`*, `why`*, `key`; a repeat for the same service and `key` (else `from`) replaces the earlier one |
 
 use serde_json::Value;
 

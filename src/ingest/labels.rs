@@ -94,7 +94,7 @@ pub(crate) fn severity_label<'a>(
     present(labels, &names.severity).next()
 }
 
-/// The severity a word stands for; `None` for an unknown word. The team's own words come first;
+/// The severity that a word denotes; `None` for an unknown word. The team's own words come first;
 /// case and `-`, `_`, space are ignored.
 #[must_use]
 pub(crate) fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> {

@@ -23,11 +23,13 @@ use crate::model::time::Time;
 /// Alertmanager's default `resolve_timeout`: an alert without `endsAt` fires for this long.
 const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
 
-/// Reads a list of alerts posted by `source`, with Alertmanager's own meaning of what is left out: no `startsAt` is `now`, or `endsAt` if
-/// that is earlier (and its start is [`Start::Guessed`]); no `endsAt` is five minutes from `now`. Unknown keys are passed over.
+/// Parses alerts posted by `source`, with Alertmanager's defaults: `startsAt` is `now`, or `endsAt`
+/// if that is earlier (and the start is [`Start::Guessed`]); `endsAt` is five minutes from `now`.
+/// Unknown keys are ignored.
 ///
-/// As in Alertmanager, good alerts beside bad ones count: keep the events, then answer 400 with the `faults` if there are any.
-/// The same alerts sent again are the same events, so a corrected repeat does no harm.
+/// As in Alertmanager, good alerts beside bad ones count: keep the events, then answer 400 with the
+/// `faults` if there are any. The same alerts sent again are the same events, so a corrected repeat
+/// does no harm.
 ///
 /// # Errors
 /// When the body as a whole is no list.
@@ -40,7 +42,8 @@ pub(crate) fn alerts_v2(
     news_v2(body, source, names, now, &mut |_| false)
 }
 
-/// As [`alerts_v2`], without the firing alerts that `renewed` takes: [`Reading::renewed`] counts them.
+/// Parses alerts as [`alerts_v2`] does, without the firing alerts that `renewed` takes; they are
+/// counted in [`Reading::renewed`].
 ///
 /// # Errors
 /// When the body as a whole is no list.

@@ -38,7 +38,7 @@ pub(crate) struct Arrival {
     pub reports: Vec<Reported>,
     /// Number of alerts that were only renewed and are not among the reports.
     pub renewed: usize,
-    /// What could not be parsed.
+    /// Parse error, if a part of the body could not be parsed.
     pub fault: Option<String>,
     /// Headers to keep, and the time of arrival.
     pub beside: MessageContext,
@@ -140,7 +140,7 @@ pub enum Unstored {
 pub(crate) struct CommitQueue {
     core: Arc<Core>,
     active_alerts: Arc<Mutex<ActiveAlerts>>,
-    /// What is left of [`ROOM`], a permit a byte.
+    /// Remaining capacity of [`ROOM`], one permit per byte.
     room: Arc<Semaphore>,
     sender: mpsc::Sender<Waiting>,
     /// Taken by [`Self::run`].

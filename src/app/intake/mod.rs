@@ -55,7 +55,7 @@ const UNSIGNED: &str = "the signature is missing or wrong; compare the sender's 
 const STALE: &str = "the signature is right, but for a time more than five minutes from now; compare the clocks, or send it anew";
 const UNSIGNED_TOPIC: &str = "the message is not signed as one of the source's topics; the log and the first page of the service say why";
 
-/// What precedes the body of a request.
+/// Parts of a request that precede its body.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestHead<'a> {
     pub(crate) headers: Headers<'a>,
@@ -517,7 +517,7 @@ fn arrival(source: &str, body: ReceivedBody, reading: Reading) -> Arrival {
     }
 }
 
-/// What is kept of the request beside its body, to parse it again.
+/// Headers, path and time of arrival kept beside a body, to parse it again.
 fn kept(headers: &Headers<'_>, path: &str, mapped: &[String], now: Time) -> MessageContext {
     MessageContext {
         headers: ingest::header_filter::kept(headers, path, mapped),

@@ -1,4 +1,4 @@
-//! RateLimit limits: a token bucket for each source.
+//! Rate limits: a token bucket for each source.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -39,7 +39,7 @@ pub(crate) struct Reprocessed {
     pub record: Option<u64>,
     /// Number of new events.
     pub events: usize,
-    /// What still cannot be parsed.
+    /// Parse error that remains.
     pub fault: Option<String>,
 }
 
@@ -102,8 +102,8 @@ pub(crate) struct Reprocessor {
 }
 
 impl Reprocessor {
-    /// Reads a message in quarantine again. What is new in it becomes a record of its own, with the time at which the message came as
-    /// its `now`.
+    /// Parses a quarantined message again. Its new events become a record of their own; `now` is
+    /// the time of arrival.
     ///
     /// # Errors
     /// When it cannot even be tried; the message stays as it was.
@@ -151,7 +151,8 @@ impl Reprocessor {
         })
     }
 
-    /// Reads what waits of a source again, the oldest first. A part of it when there is very much: whoever asks asks again.
+    /// Parses the quarantined messages of a source again, oldest first, up to a limit per call; the
+    /// caller repeats the call for the rest.
     ///
     /// # Errors
     /// When nothing can be stored for now.
@@ -181,7 +182,7 @@ impl Reprocessor {
             }
             match self.reprocess(waits.position).await {
                 Ok(mended) => all.mended += usize::from(mended.state == QuarantineState::Mended),
-                // One that cannot be tried keeps nobody from the next.
+                // A message that cannot be retried does not block the next.
                 Err(
                     ReprocessFault::Already | ReprocessFault::Unknown(_) | ReprocessFault::Gone,
                 ) => {}
@@ -267,13 +268,13 @@ impl Reprocessor {
         })
     }
 
-    /// Whether today's settings let such a message in, as of when it came. Blocks.
+    /// Verifies a quarantined message under the current settings, as of its arrival. Blocks.
     fn is_verified(&self, source: &Source, message: &Message<'_>) -> bool {
         tokio::runtime::Handle::try_current()
             .is_ok_and(|runtime| runtime.block_on(self.sns.verify(source, message)).is_ok())
     }
 
-    /// What the bytes say today, and when they came.
+    /// Parses the stored bytes under the current settings; also returns the time of arrival.
     fn read_raw(
         &self,
         waits: &QuarantineEntry,

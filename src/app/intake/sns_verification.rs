@@ -71,7 +71,8 @@ impl SnsVerifier {
         let refused = |why: String| Unverified::Refused(why);
         let all = envelopes(message.body);
         let Some(topics) = sns::topics(message) else {
-            // What cannot be read says nothing, so that whoever has shown who it is in another way may send it: it is kept, as of every source.
+            // An unreadable body names no topic. From a sender with other credentials it is kept,
+            // as for every source.
             let is_kept = all.is_err() && source.auth != SourceAuth::Certificate;
             return if is_kept {
                 Ok(())
@@ -82,7 +83,7 @@ impl SnsVerifier {
         // What cannot be read as an envelope is bare text.
         let all = all.unwrap_or_default();
         if topics.iter().any(|topic| !source.topics.contains(topic)) {
-            // Not which: whoever sends it could fill the log with names.
+            // The topic is left out of the message: an attacker could fill the log with names.
             return Err(refused(
                 "it is of a topic that is not among the source's `topics`".to_owned(),
             ));

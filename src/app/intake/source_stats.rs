@@ -1,4 +1,5 @@
-//! SourceStats: what each source sent, what of it was refused, and whether it has fallen silent. Counted in memory, saved now and then.
+//! Per-source statistics: messages received and rejected by hour, and detection of silent sources.
+//! Kept in memory and saved periodically.
 //!
 //! The expected interval of a source is the longest silence between two of its messages, renewals
 //! included, in the last fourteen days. Time in which this service was down does not count.
@@ -14,31 +15,32 @@ use crate::model::time::Time;
 use crate::store::database::Store;
 use crate::store::source_stats::{HourlyCounts, SourceActivity, SourceStatsDelta};
 
-/// Silences are remembered for so long before the last message.
+/// Retention of gaps between messages, counted back from the last message.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(14);
-/// A rhythm is known once messages were heard over so long.
+/// Observation time before an expected interval is learned.
 const KNOWN_AFTER: TimeDelta = TimeDelta::days(1);
-/// And once there are so many of them.
+/// Messages needed before an expected interval is learned.
 const KNOWN_FROM: u64 = 4;
-/// Silence is told when it is so many times the longest before it.
+/// Multiple of the longest gap after which a source is reported silent.
 const TIMES: i32 = 3;
-/// Nobody is called silent sooner, unless the settings say so.
+/// Shortest learned silence that is reported; a configured one may be shorter.
 const AT_LEAST: TimeDelta = TimeDelta::hours(1);
-/// From one saving to the next.
+/// Interval between saves.
 const NOW_AND_THEN: TimeDelta = TimeDelta::seconds(10);
-/// So many times as long while nothing comes.
+/// Multiple of the save interval while no messages arrive.
 const WHILE_IDLE: i32 = 6;
-/// Sources at the most: the settings bound them, and this bounds what one process remembers of settings that changed.
+/// Number of sources kept. The settings bound the configured ones; this also bounds those removed
+/// by reloads.
 const SOURCES: usize = 1000;
-/// The row that says until when this service itself was listening. No source has such a name.
+/// Name of the row for this service's own heartbeat. No source has an empty name.
 const OURSELVES: &str = "";
 
-/// What happened.
+/// Event counted for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SourceEvent {
     /// An authentic message came, whatever is in it.
     Message,
-    /// So many events of one were new, and are durable.
+    /// Number of new events of a message, once they are durable.
     Events(usize),
     /// A message was refused because it was not authentic.
     Refused,
@@ -46,32 +48,32 @@ pub(crate) enum SourceEvent {
     Limited,
 }
 
-/// What is known of one source.
+/// Statistics of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct SourceCounts {
-    /// When it was heard, by any process.
+    /// Times of the last message, event and rejection, across all processes.
     pub seen: SourceActivity,
-    /// What this process counted since it began.
+    /// Counters of this process since it started.
     pub counted: HourlyCounts,
-    /// What came in each hour, to any process, by the beginning of the hour.
+    /// Hourly counters across all processes, by the start of the hour.
     hours: BTreeMap<Time, HourlyCounts>,
-    /// What of that is not saved yet.
+    /// Part of the above that is not saved yet.
     unsaved: (SourceActivity, BTreeMap<Time, HourlyCounts>),
 }
 
-/// Whether a source talks as it used to.
+/// Expected and present message interval of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rhythm {
-    /// The longest silence between two of its messages of late; `None`: too little is known.
+    /// Longest recent gap between two of its messages; `None`: too little data.
     pub longest: Option<TimeDelta>,
-    /// After how long a silence is told; `None`: not at all.
+    /// Silence after which the source is reported silent; `None`: never.
     pub silent_after: Option<TimeDelta>,
-    /// How long it has been silent by now, as far as we listened; `None`: nothing came yet.
+    /// Time since the last message, less downtime of this service; `None`: no message yet.
     pub quiet_for: Option<TimeDelta>,
 }
 
 impl Rhythm {
-    /// Whether it is silent for longer than it should.
+    /// True if the present silence exceeds the expected one.
     #[must_use]
     pub(crate) fn is_silent(&self) -> bool {
         self.quiet_for
@@ -80,17 +82,17 @@ impl Rhythm {
     }
 }
 
-/// What is known of all sources.
+/// Statistics of all sources.
 #[derive(Debug)]
 pub(crate) struct SourceStats {
     sources: BTreeMap<String, SourceCounts>,
-    /// From when to when nobody listened, before this process began.
+    /// Downtime before this process started, from the last heartbeat to the start.
     deaf: (Time, Time),
     saved_at: Option<Time>,
 }
 
 impl SourceStats {
-    /// As they were saved before the last stop.
+    /// Loads the statistics saved before the last stop.
     pub(crate) fn load(store: &Store, now: Time) -> anyhow::Result<Self> {
         let mut stats = Self {
             sources: BTreeMap::new(),
@@ -118,7 +120,7 @@ impl SourceStats {
         Ok(stats)
     }
 
-    /// Counts.
+    /// Counts an event of a source.
     pub(crate) fn note(&mut self, source: &str, what: SourceEvent, now: Time) {
         if !self.sources.contains_key(source) {
             if self.sources.len() >= SOURCES {
@@ -178,12 +180,12 @@ impl SourceStats {
         }
     }
 
-    /// What is known of a source.
+    /// Statistics of a source; zero if it is unknown.
     pub(crate) fn of(&self, source: &str) -> SourceCounts {
         self.sources.get(source).cloned().unwrap_or_default()
     }
 
-    /// Whether it talks as it used to.
+    /// Expected and present interval of a source; `stated` is the configured silence.
     pub(crate) fn rhythm(&self, source: &str, stated: SilentAfter, now: Time) -> Rhythm {
         let Some(tally) = self.sources.get(source) else {
             return Rhythm {
@@ -209,7 +211,8 @@ impl SourceStats {
         }
     }
 
-    /// What was counted since it was saved last, if it is time: with each source, up to when its hours are forgotten.
+    /// Unsaved counters, if a save is due: per source, with the time before which its hours are
+    /// dropped.
     fn due_for_saving(
         &mut self,
         now: Time,
@@ -271,7 +274,7 @@ impl SourceStats {
 }
 
 impl SourceCounts {
-    /// What came in the 24 hours before `now`. The hour in which they begin counts in part.
+    /// Sum of the counters over the 24 hours before `now`; the first hour counts in part.
     #[must_use]
     pub(crate) fn last_day(&self, now: Time) -> HourlyCounts {
         let from = now - TimeDelta::hours(24);
@@ -291,7 +294,8 @@ impl SourceCounts {
         (heard >= KNOWN_AFTER && messages >= KNOWN_FROM).then(|| TimeDelta::microseconds(longest))
     }
 
-    /// Hours before this are forgotten: however long it is silent now, what came before that is how it used to be.
+    /// Time before which hours are dropped. It follows the last message, so that a long silence
+    /// does not erase the interval learned before it.
     fn forgets(&self, now: Time) -> Time {
         hour_of(self.seen.last_message.unwrap_or(now) - REMEMBERED)
     }
@@ -302,7 +306,7 @@ fn hour_of(time: Time) -> Time {
     Time::from_timestamp(seconds - seconds.rem_euclid(3600), 0).unwrap_or(time)
 }
 
-/// How long we listened from one instant to the other.
+/// Time between two instants, less the downtime of this service.
 fn listened(deaf: (Time, Time), from: Time, to: Time) -> TimeDelta {
     let missed = deaf.1.min(to) - deaf.0.max(from);
     to - from - missed.max(TimeDelta::zero())

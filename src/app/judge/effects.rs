@@ -28,7 +28,7 @@ use crate::store::database::Store;
 use crate::app::people::on_call::OnCallCalendars;
 use crate::app::settings::Settings;
 
-/// More postmortems than anybody writes.
+/// Limit for reading every postmortem; no team writes as many.
 const ALL: usize = 100_000;
 
 /// Settings and on-call data that effects are derived from.
@@ -40,7 +40,8 @@ pub(crate) struct EffectInputs<'a> {
     pub(crate) calendars: &'a OnCallCalendars,
 }
 
-/// Brings the postmortem and the meeting of `incident` in line with what stands, into `stored`.
+/// Brings the postmortem and the meeting of `incident` in line with its review state, into
+/// `stored`.
 pub(crate) fn effects(
     store: &Store,
     incident: &Incident,
@@ -64,7 +65,7 @@ pub(crate) fn effects(
     } else {
         store.postmortem_of(&incident.id)?
     };
-    // What waits in a bundle is told with the one that speaks for it.
+    // A bundled incident is announced with the lead of its bundle.
     if known_before.is_none() && (!held || incident.bundle.is_some()) {
         return Ok(());
     }
@@ -163,7 +164,8 @@ pub(crate) fn effects(
     Ok(())
 }
 
-/// An incident is no more. Its postmortem goes to the one that has its events now, or is called off where that has its own.
+/// Handles an incident that no longer exists: its postmortem moves to the incident that has its
+/// events now, or is called off if that one has its own.
 pub(crate) fn fallen_together(
     store: &Store,
     gone: &IncidentId,
@@ -253,7 +255,7 @@ fn person<'a>(settings: &'a Settings, id: &str) -> Option<&'a Person> {
     settings.config.people.iter().find(|person| person.id == id)
 }
 
-/// Whom the postmortem concerns: who worked on it, who owns it, who cares.
+/// People the postmortem concerns: responders, owners and stakeholders.
 fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -> Invitees {
     let config = &settings.config;
     let concerned = config
@@ -273,7 +275,8 @@ fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -
     })
 }
 
-/// What accepting would call: how many people, and when. `None` where no meeting would be.
+/// Preview of the meeting that accepting would call: number of guests and start. `None` if there
+/// would be none.
 pub(crate) fn invitation(
     incident: &Incident,
     settings: &Settings,
@@ -295,7 +298,7 @@ pub(crate) fn invitation(
     ))
 }
 
-/// Whether a snoozed suggestion is to be shown again.
+/// True once a snoozed suggestion is due to be shown again.
 pub(crate) fn snooze_is_over(incident: &Incident, settings: &Settings, now: Time) -> bool {
     let Some(review) = &incident.review else {
         return true;
@@ -359,7 +362,7 @@ fn meeting(
             })
             .or(scheduled.cloned());
     }
-    // With nobody in the settings there is nobody to count: the entry waits in the file for whoever imports it.
+    // Without `people:` guests cannot be counted: the entry is kept in the file, for manual import.
     let nobody_known = settings.config.people.is_empty();
     let approved = settings.config.meetings.send == InviteSending::Automatic
         || incident
@@ -367,7 +370,7 @@ fn meeting(
             .as_ref()
             .is_some_and(|review| review.answer == Answer::Accept);
     let enough = nobody_known || guests.reachable >= 2;
-    // Where nobody can say when it was over, it is when nothing joins it any more.
+    // With an unknown end, the incident ends when it is closed.
     let closed_at = (incident.phase == Phase::Closed).then_some(incident.phase_since);
     let ended_at = incident
         .milestones
@@ -431,7 +434,8 @@ fn meeting(
     })
 }
 
-/// Whether it is over as far as anybody can say. While its end is unknown the meeting waits until nothing joins any more.
+/// True once the incident is over: resolved with known ends, or closed. While an end is unknown,
+/// the meeting waits until the incident closes.
 fn is_over(incident: &Incident) -> bool {
     let unknown = |signal: &Signal| {
         signal

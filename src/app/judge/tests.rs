@@ -1,4 +1,4 @@
-//! What was decided live is what a replay of the log decides, to the byte.
+//! Equality, to the byte, of live decisions and a replay of the log.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::path::Path;
@@ -25,7 +25,7 @@ use crate::store::incident::IncidentFilter;
 
 const CASES: u32 = 64;
 
-/// What happens between two messages.
+/// Step between two messages.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Step {
     /// The judge decides.
@@ -137,7 +137,7 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
     replay.state().incidents().cloned().collect()
 }
 
-/// What came of these events live, and what comes of the log by a backtest.
+/// Incidents decided live from these events, and those a backtest derives from the log.
 fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<Incident>) {
     let mut live = Live::new();
     // Each comes some minutes late; some at the very same moment as the one before.

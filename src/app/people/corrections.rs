@@ -34,7 +34,7 @@ pub(crate) enum CorrectionFault {
     /// None was named.
     #[error("name the events that belong elsewhere")]
     Nothing,
-    /// What moves, or what stays, could not be an incident.
+    /// The part that moves, or the part that stays, has no event that opens an incident.
     #[error(
         "{0} would be left without anything that opens an incident: an alert that fired, a declaration, a request, a near miss or a stated step; merge the incidents instead"
     )]
@@ -47,7 +47,7 @@ pub(crate) enum CorrectionFault {
         "name whom it is about as `alias`, as it came: github:ada, in one line of at most 200 characters"
     )]
     NoName,
-    /// The settings know nobody of that id.
+    /// The person's id is not in `people:` of the settings.
     #[error("`people` in the settings has nobody with the id `{0}`{1}")]
     Nobody(String, String),
 }

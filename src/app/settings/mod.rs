@@ -34,27 +34,27 @@ use crate::store::postgresql::PostgresAddress;
 pub struct Settings {
     /// The settings file's content.
     pub config: Config,
-    /// What the engine needs of it.
+    /// Policy of the engine, compiled from the rules and the settings.
     pub policy: Policy,
-    /// How each source proves who it is.
+    /// Authentication of each source, by name.
     pub proofs: BTreeMap<String, Authentication>,
-    /// How each source is read.
+    /// Parser of each source, by name.
     pub readers: BTreeMap<String, SourceParser>,
-    /// What CloudEvents mean that come to no source.
+    /// Mapping for CloudEvents that are sent to no named source.
     pub cloudevents: Option<Mapping>,
-    /// What is shown to the servers of each entry of `metrics:` that fetches samples.
+    /// Credentials and TLS for the servers of each `metrics:` entry that fetches samples.
     pub reach: BTreeMap<String, ServerAccess>,
-    /// What is shown to those sources that are asked what they know.
+    /// Credentials and TLS for the APIs of sources that are polled.
     pub api_reach: BTreeMap<String, ServerAccess>,
-    /// How whoever pushes samples proves who it is, by the entry's name.
+    /// Authentication of remote-write senders, by the entry's name.
     pub pushes: BTreeMap<String, Authentication>,
-    /// What conditions ask of the samples of each entry of `metrics:`, by its name.
+    /// Series selected by the conditions of each `metrics:` entry, by its name.
     pub asked: BTreeMap<String, Asked>,
-    /// What may be wrong in the rules, and does not keep them from being in force.
+    /// Warnings about the rules; they do not prevent loading.
     pub warnings: Vec<Fault>,
-    /// What people show who do not come from this machine; `None`: loopback only.
+    /// Authentication of clients outside this machine; `None`: loopback only.
     pub access: Option<Authentication>,
-    /// Where the database is.
+    /// Location of the database.
     pub place: DatabaseLocation,
     /// All of it as text, for the log.
     pub logged: AppliedSettings,
@@ -220,7 +220,7 @@ fn schemes(config: &Config) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// What the engine needs of the settings, with these rules.
+/// Builds the engine's policy from rules and settings.
 #[must_use]
 pub fn in_force(rules: RuleSet, config: &Config) -> Policy {
     Policy::new(rules, &config.services, &config.maintenance)
@@ -229,7 +229,7 @@ pub fn in_force(rules: RuleSet, config: &Config) -> Policy {
         .with_aliases(ServiceAliases::new(&config.services, &schemes(config)))
 }
 
-/// What these events put in force last, if anything.
+/// The last settings applied by these events, if any.
 #[must_use]
 pub fn put_in_force(events: &[Event]) -> Option<&AppliedSettings> {
     events.iter().rev().find_map(|event| {
@@ -241,10 +241,10 @@ pub fn put_in_force(events: &[Event]) -> Option<&AppliedSettings> {
     })
 }
 
-/// What a log says was put in force.
+/// Compiles the policy that a log record applied.
 ///
 /// # Errors
-/// Every fault, where this version reads those settings otherwise than the one that wrote them.
+/// Every fault, if this version does not accept settings that the writing version did.
 pub fn as_logged(fact: &AppliedSettings) -> Result<Policy, Vec<Fault>> {
     let name = "the settings in the log";
     if fact.rules.is_empty() {
@@ -278,8 +278,8 @@ fn together(files: &[(String, String)], text: &str) -> String {
     rules.chain([text.to_owned()]).collect()
 }
 
-/// The hash of what the files of these settings say now: the one they would be logged with if they were read, where they can be.
-/// `None` when they were read from no file.
+/// Hash of the current contents of the settings and rule files, as they would be logged if loaded.
+/// `None` if the settings were read from no file.
 pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
     let file = settings.file.as_deref()?;
     let told = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<String>();
@@ -340,11 +340,11 @@ impl Settings {
             .map_or(address.clone(), |rest| format!("https://{rest}")))
     }
 
-    /// Reads again what is shown to the servers of an entry of `metrics:`, whose tokens may be renewed in place. `None`: no such entry, or
-    /// one that fetches nothing. Blocks.
+    /// Reloads the credentials for the servers of a `metrics:` entry, whose tokens may be rotated
+    /// in place. `None`: no such entry, or one that fetches nothing. Blocks.
     ///
     /// # Errors
-    /// What is missing or cannot be used.
+    /// When a secret is missing or unusable.
     pub fn reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
         let named = self
             .config
@@ -356,10 +356,10 @@ impl Settings {
         })
     }
 
-    /// The same for a source that is asked what it knows. Blocks.
+    /// Reloads the credentials for the API of a polled source. Blocks.
     ///
     /// # Errors
-    /// What is missing or cannot be used.
+    /// When a secret is missing or unusable.
     pub fn api_reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
         let named = self
             .config

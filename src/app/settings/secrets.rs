@@ -16,7 +16,7 @@ use crate::ingest::auth::signature::SignatureVerifier;
 use crate::model::fault::Fault;
 use crate::model::source::signing;
 
-/// Where what the settings name is found, and whom faults are told about.
+/// Base directory for the secrets and certificates that the settings name; faults cite the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// The directory that paths begin at.
@@ -26,7 +26,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What a settings file names is found beside it.
+    /// Resolves names relative to the settings file.
     pub(crate) fn beside(file: Option<&Path>) -> Self {
         let base = directory_of(file);
         Self {
@@ -35,7 +35,7 @@ impl Place {
         }
     }
 
-    /// The live secrets that a place holds: one a line, so that one can be changed without a gap.
+    /// All live values of a secret, one per line, so that it can be rotated without a gap.
     pub(crate) fn all(&self, secret: &SecretRef) -> Result<Vec<Vec<u8>>, Fault> {
         Ok(self
             .lines(secret)?
@@ -79,7 +79,7 @@ impl Place {
         Ok(live)
     }
 
-    /// What a sender has to show.
+    /// Resolves the credentials expected of a sender.
     pub(crate) fn proof(&self, auth: &Auth) -> Result<Authentication, Fault> {
         Ok(match auth {
             Auth::None => Authentication::None,
@@ -95,7 +95,7 @@ impl Place {
         })
     }
 
-    /// What a source has to show, or how it signs.
+    /// Resolves the credentials or the signing secret expected of a source.
     pub(crate) fn source(&self, source: &Source) -> Result<Authentication, Fault> {
         match &source.auth {
             SourceAuth::Shown(auth) => self.proof(auth),
@@ -124,7 +124,7 @@ impl Place {
         }
     }
 
-    /// What we show to those that `named` fetches samples from; `None`: it fetches none.
+    /// Resolves the credentials for the servers of a `metrics:` entry; `None`: it fetches nothing.
     pub(crate) fn reach(&self, named: &MetricsSource) -> Result<Option<ServerAccess>, Fault> {
         let door = match &named.kind {
             metrics::MetricsKind::Prometheus(server) => &server.door,
@@ -135,7 +135,7 @@ impl Place {
             .map(Some)
     }
 
-    /// What we show to a source that is asked what it knows; `None`: it is not.
+    /// Resolves the credentials for the API of a source; `None`: it is not polled.
     pub(crate) fn api_reach(&self, source: &Source) -> Result<Option<ServerAccess>, Fault> {
         source
             .api
@@ -144,7 +144,7 @@ impl Place {
             .transpose()
     }
 
-    /// What we show at a door; `whose` names it in faults.
+    /// Resolves the credentials and TLS files of a client; `whose` names it in faults.
     fn through(&self, door: &HttpClientConfig, whose: &str) -> Result<ServerAccess, Fault> {
         let HttpClientConfig { auth, headers, tls } = door;
         let credentials = match auth {

@@ -1,4 +1,4 @@
-//! How sources are read: settings and shipped mappings, put together and compiled.
+//! Parsers of sources, compiled from the settings and the shipped mappings.
 
 use std::collections::BTreeMap;
 
@@ -15,14 +15,14 @@ use crate::model::fault::Fault;
 use crate::model::source::SourceKind;
 use crate::yaml::node::Position;
 
-/// A rule with the file that each of its lines stands in.
+/// A mapping rule with the file of each of its lines.
 struct Rule<'a> {
     file: &'a str,
     at: Position,
     lines: Vec<(&'a str, MappingEntry)>,
 }
 
-/// How each source is read; `file` is the settings' name in faults.
+/// Compiles the parser of each source; `file` names the settings in faults.
 pub(crate) fn readers(
     config: &Config,
     file: &str,
@@ -38,7 +38,7 @@ pub(crate) fn readers(
     readers
 }
 
-/// What CloudEvents mean that come to no source.
+/// Compiles the mapping for CloudEvents that are sent to no named source.
 pub(crate) fn cloudevents(faults: &mut Vec<Fault>) -> Option<Mapping> {
     let rules = shipped_rules(SourceKind::CloudEvents)
         .and_then(|rules| compiled(&rules, SourceKind::CloudEvents));
@@ -50,7 +50,7 @@ fn reader(config: &Config, source: &Source, file: &str) -> Result<SourceParser, 
     let rules = match &source.map {
         None if shipped.is_empty() => return Ok(own(config, source)),
         None => shipped,
-        // Single keys go over the shipped ones; a list, or what is over several, stands for itself.
+        // Single keys override the shipped ones; a list of rules replaces the shipped mapping.
         Some(map) if !map.list && shipped.len() == 1 && !carried(source.kind) => shipped
             .into_iter()
             .map(|rule| over(rule, map, file))
@@ -102,7 +102,8 @@ fn of(map: MappingRules, file: &str) -> Vec<Rule<'_>> {
         .collect()
 }
 
-/// The shipped rule with the settings' keys instead of its own. An expression for the whole of `labels` stands for all that is shipped below it.
+/// Overrides keys of the shipped rule by those of the settings. An expression for the whole of
+/// `labels` replaces every shipped key below it.
 fn over<'a>(mut rule: Rule<'a>, map: &MappingRules, file: &'a str) -> Rule<'a> {
     for own in map.rules.iter().flat_map(|rule| &rule.lines) {
         let below = format!("{}.", own.path);
@@ -257,7 +258,7 @@ mod tests {
         );
     }
 
-    /// What a body says to the shipped mapping of a kind.
+    /// Number of reports that the shipped mapping of a kind reads from a body.
     fn read_by(kind: SourceKind, body: &serde_json::Value) -> usize {
         let rules = super::shipped_rules(kind).unwrap();
         let reader = SourceParser::Mapped(kind, super::compiled(&rules, kind).unwrap());
@@ -279,7 +280,7 @@ mod tests {
             let odd = [json!(text), json!(number), json!(null), json!([text]), json!({"a": text}), json!(true), json!([]), json!({})][pick].clone();
             let kind = KINDS[kind].0;
             if let Some((_, yaml)) = super::shipped::text(kind) {
-                // Whatever stands where a field is looked for.
+                // Any value in place of an expected field.
                 let words = || yaml.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| !word.is_empty());
                 let level = |inner: &serde_json::Value| words().map(|word| (word.to_owned(), inner.clone())).collect::<serde_json::Value>();
                 proptest::prop_assert!(read_by(kind, &level(&odd)) <= 1);

@@ -91,13 +91,13 @@ impl ConditionEvaluator {
         self.live.last
     }
 
-    /// The first evaluation to which nobody has answered, as long as its answer is still of use.
+    /// Time of the first unanswered evaluation, while its answer is still of use.
     #[must_use]
     pub(crate) fn unanswered(&self) -> Option<Time> {
         self.past.as_ref().map(|past| past.next)
     }
 
-    /// How many series the last answer had beyond the condition's `max_series`.
+    /// Number of series in the last answer beyond the condition's `max_series`.
     #[must_use]
     pub(crate) fn left_out(&self) -> usize {
         self.live.left_out

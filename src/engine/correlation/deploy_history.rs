@@ -13,7 +13,7 @@ use crate::engine::sweep_key::{SweepKey, sweep_key};
 use crate::model::event::{Change, Event, Fact};
 use crate::model::id::EventId;
 
-/// How many changes of revision of each target are kept, however long ago.
+/// Number of revision changes kept per target, regardless of age.
 const KEPT_REVISIONS: usize = 10;
 
 /// A service in an environment, and the deploy line where it is deployed from several places.

@@ -31,7 +31,7 @@ pub(crate) struct EventGroup {
     /// The incident names under which sources sent its events.
     names: BTreeSet<String>,
     subjects: IdMap<Subject, SubjectState>,
-    /// How many subjects are active, and so keep it open.
+    /// Number of active subjects; they keep the group open.
     active: usize,
     /// The last episode of each alert, by the hash of its labels: its start, and its subject.
     episodes: IdMap<u64, (i64, Subject)>,
@@ -73,7 +73,7 @@ struct SubjectState {
 }
 
 impl EventGroup {
-    /// A group of these members, one of which opened it.
+    /// Builds a group from these members; one of them opened it.
     pub(crate) fn from_members(
         members: Vec<Member>,
         policy: &Policy,
@@ -152,9 +152,9 @@ impl EventGroup {
         self.members.push(Member { event, reason });
     }
 
-    /// The checksum of the members when an incident was last derived from them, the events that
-    /// have joined since, and how many were removed, each of which is among the joined again or
-    /// gone. `None` where the derivation has to look at all members.
+    /// Changes since an incident was last derived: the checksum of its members then, the events
+    /// added since, and the number removed. A removed event is among those added again, or gone.
+    /// `None` if all members must be derived anew.
     pub(crate) fn delta(&self) -> Option<(u128, &[Arc<Event>], usize)> {
         let complete = !self.delta.incomplete
             && self

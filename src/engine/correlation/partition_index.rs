@@ -35,7 +35,7 @@ pub(crate) struct PartitionIndex {
     names: PartitionNames,
     /// The services that unassigned keys were assigned to.
     assigned: BTreeMap<String, String>,
-    /// The last statement of which person an alias belongs to, by [`key`] of the alias.
+    /// The last statement that assigns an alias to a person, by [`key`] of the alias.
     identities: BTreeMap<String, (SweepKey, Option<String>)>,
     /// Partitions of events that wait for an unknown incident or subject.
     waiting: BTreeSet<String>,
@@ -100,7 +100,7 @@ impl PartitionIndex {
         self.identities.get(&key(alias))?.1.as_deref()
     }
 
-    /// True if nobody has stated which person an alias belongs to.
+    /// True if no statement assigns an alias to a person.
     pub(crate) fn has_no_identities(&self) -> bool {
         self.identities.is_empty()
     }

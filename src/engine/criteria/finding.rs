@@ -69,7 +69,7 @@ pub(crate) struct Candidate {
     pub(crate) passes: Truth,
 }
 
-/// The outcome over candidates, any one of which suffices.
+/// The outcome over candidates; a single one suffices.
 #[derive(Default)]
 pub(crate) struct AnyOf {
     pub(crate) evidence: Vec<EventId>,

@@ -26,8 +26,8 @@ use crate::rules::rule_set::Criterion;
 const ROLLBACK: &str = "rollback";
 /// The time after an incident's end in which a step still belongs to the response.
 const RESPONSE_AFTER: TimeDelta = TimeDelta::minutes(15);
-/// The most that two reports of one act are apart: clocks differ, and one system may act on what
-/// another was told.
+/// The longest time between two reports of one act: clocks differ, and one system may react to the
+/// report of another.
 const ONE_ACT: TimeDelta = TimeDelta::minutes(2);
 
 /// A step that counts, or may count.

@@ -1,4 +1,4 @@
-//! What incidents are called: each after the event that opens it; sources have names of their own for theirs.
+//! Names of incidents, derived from the opening event; sources may assign names of their own.
 
 use crate::model::event::Event;
 
@@ -23,7 +23,7 @@ pub(crate) fn number_of(name: &str) -> Option<u64> {
     (name_of(number) == name).then_some(number)
 }
 
-/// Whether a name is one that a source gave: no event gives it to the incident that it opens.
+/// True for a name that a source assigned; none is derived from an opening event.
 pub(crate) fn is_foreign(name: &str) -> bool {
     number_of(name).is_none()
 }

@@ -1,4 +1,4 @@
-//! The signals of an incident: what each alert, condition and declaration says of which time.
+//! The signals of an incident: states over time of each alert, condition and declaration.
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ pub(crate) struct IncidentSummary {
     pub(crate) has_near_miss: bool,
     /// When it was first announced.
     pub(crate) first_at: Option<Time>,
-    /// Whether a person wants its postmortem, and when it was last announced.
+    /// A person's wish for its postmortem, and the time of the last announcement.
     pub(crate) wanted: Option<(Option<bool>, Time)>,
     pub(crate) lead: Option<BundleLead>,
     pub(crate) near_misses: NearMissState,

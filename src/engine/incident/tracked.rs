@@ -143,7 +143,7 @@ impl TrackedIncidents {
         self.enter(tracked);
     }
 
-    /// Moves the incidents of one partition to another, as part of which it goes on.
+    /// Moves the incidents of a partition into the one it is merged with.
     pub(crate) fn merge_partition(&mut self, part: &str, whole: &str) {
         let ids = self.by_partition.remove(part).unwrap_or_default();
         let partition: Arc<str> = whole.into();
@@ -187,7 +187,7 @@ impl TrackedIncidents {
         Some(tracked)
     }
 
-    /// Gives an incident its members; whoever changes them derives the rest of it anew.
+    /// Sets the members of an incident; the caller must derive the rest of it anew.
     pub(crate) fn set_members(&mut self, id: &IncidentId, members: Members) {
         if let Some(tracked) = self.by_id.get_mut(id) {
             Arc::make_mut(&mut tracked.incident).members = members;
@@ -244,7 +244,7 @@ impl TrackedIncidents {
         self.timers.retain(|(_, timed)| timed != id);
     }
 
-    /// Marks the incidents of which `concerned` is true to be evaluated again.
+    /// Marks the incidents that match `concerned` to be evaluated again.
     pub(crate) fn mark_stale(&mut self, concerned: impl Fn(&Incident) -> bool) {
         let incidents = self.by_id.values().map(|tracked| &*tracked.incident);
         let concerned = incidents.filter(|incident| concerned(incident));

@@ -1,4 +1,4 @@
-//! Incidents of a source's own, and planned work that was told of.
+//! Incidents that sources name themselves, and planned work.
 
 use chrono::TimeDelta;
 
@@ -255,7 +255,7 @@ fn a_merge_by_the_source_makes_one_incident_that_goes_on() {
     assert_eq!(state.incidents().count(), 2);
     state.apply(merged(5), &policy, at(5));
     let incident = only(&state);
-    // Neither a recovery nor time of which nobody knows: the other tells the rest.
+    // Neither a recovery nor unknown time: the other signal supplies the rest.
     assert_eq!(incident.signals.len(), 2);
     assert!(
         incident

@@ -503,7 +503,7 @@ fn what_begins_together_waits_for_one_answer() {
     ];
     let ids = told(&mut state, &policy, events);
     assert_eq!(bundles(&state, &ids), [None, Some(0), Some(0), None]);
-    // Whoever accepts one of them wants it for itself.
+    // Accepting one of them takes it out of the bundle.
     let accepted = answer(state.incident(&ids[1]).unwrap(), 20, Answer::Accept);
     state.apply(vec![accepted], &policy, at(20));
     assert_eq!(bundles(&state, &ids), [None, None, Some(0), None]);
@@ -664,7 +664,7 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
 fn a_sender_whose_clock_is_ahead_does_not_delay_a_decision() {
     let policy = policy();
     let mut state = State::default();
-    // It is told ten seconds before its own time.
+    // It is reported ten seconds before its own time.
     let told = at(0) - TimeDelta::seconds(10);
     state.apply(vec![alert("A", "checkout", 0, None)], &policy, told);
     pass(&mut state, &policy, 31);

@@ -1,4 +1,4 @@
-//! Who acted, and what a service is called elsewhere.
+//! Actors by alias, and services by the names of other systems.
 
 use super::{alert, at, only, policy_of};
 use crate::engine::policy::Policy;

@@ -182,7 +182,8 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                 }
                 10..=11 => foreign(service, start, length, &name, [one, two, three]),
                 _ if one => {
-                    // Few revisions, so that they come back; told within the time of the incidents or long before.
+                    // Few revisions, so that they recur; reported within the time of the incidents
+                    // or long before.
                     let revision = Some(format!("{name}{}", length % 3));
                     let fact = Change {
                         what: "deploy".to_owned(),
@@ -211,7 +212,8 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
         })
 }
 
-/// An incident of a source's own: told as an alert or as an outage, at its end as both, with a note of no service, and maybe merged.
+/// An incident that a source names itself: reported as an alert or as an outage, at its end as
+/// both, with a note of no service, and maybe merged.
 fn foreign(
     service: &str,
     start: i64,
@@ -279,7 +281,7 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Event>> {
         .prop_map(|stories| stories.into_iter().flatten().collect())
 }
 
-/// What people say of any two events of a history: their incidents are one, or this part is something else.
+/// Corrections by people, of any two events of a history: merges and reassignments.
 pub(crate) fn corrections() -> impl Strategy<Value = Vec<(Index, Index, u8)>> {
     proptest::collection::vec((any::<Index>(), any::<Index>(), 0..3_u8), 0..4)
 }
@@ -324,7 +326,8 @@ fn said_of(incident: &IncidentId, minutes: i64, edit: Correction) -> Event {
     event
 }
 
-/// What two runs must agree on: everything but revisions and what was announced, which depend on when news came.
+/// Part that two runs must agree on: all but revisions and announcements, which depend on the time
+/// of arrival.
 fn essence(state: &State) -> Vec<Incident> {
     let strip = |incident: &Incident| Incident {
         revision: 0,
@@ -342,7 +345,7 @@ fn essence(state: &State) -> Vec<Incident> {
     all
 }
 
-/// Where two runs differ, in a few words.
+/// Summary of the differences between two runs.
 pub(crate) fn difference(one: &[Incident], other: &[Incident]) -> String {
     fn walk(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
         match (one, other) {
@@ -385,14 +388,15 @@ pub(crate) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event
     shuffled
 }
 
-/// What was stored is all there is after a restart.
+/// State after a restart, restored from the stored part alone.
 fn restarted(state: &State, policy: &Policy, minutes: i64) -> State {
     let incidents: Vec<Incident> = state.incidents().cloned().collect();
     let loose = loose(state).cloned().collect();
     State::restore(incidents, loose, policy, at(minutes))
 }
 
-/// What lasts is measured up to when it was judged last: at one instant for all.
+/// Incidents evaluated at one common instant, since an open duration is measured up to the last
+/// evaluation.
 fn settled(mut state: State, policy: &Policy) -> Vec<Incident> {
     pass(&mut state, policy, 500);
     state.reevaluate(policy, at(500));

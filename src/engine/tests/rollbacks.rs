@@ -14,7 +14,7 @@ use crate::rules::parse;
 
 const BY_HAND: &str = "criteria: [{name: by-hand, on: intervention, where: intervention.should_be_automatic, decision: suggest}, {name: all, on: intervention, at_least: 9, decision: suggest}]";
 
-/// Rules under which a rollback of checkout should need nobody.
+/// Rules that expect a rollback of checkout to be automatic.
 fn automatic() -> Policy {
     let rules = parse::load(&[("rules.yaml".to_owned(), BY_HAND.to_owned())]).unwrap();
     let service = Service {
@@ -78,7 +78,7 @@ fn rolled_back(events: &[Event]) -> Vec<EventId> {
     after(events, &automatic()).rollbacks
 }
 
-/// How many manual steps there were.
+/// Number of manual steps.
 fn acts(events: &[Event]) -> f64 {
     after(events, &automatic()).verdicts[1]
         .measure
@@ -163,7 +163,7 @@ fn a_humans_rollback_is_a_step_and_a_robots_is_none() {
         by_robot.verdicts[0].sentence
     );
     assert_eq!(by_robot.milestones.acknowledged, None);
-    // Of whom nobody knows whether they are a person.
+    // The actor may or may not be a person.
     assert_eq!(
         with(deploy(5, "one", "")).verdicts[0].outcome,
         Outcome::Unknown

@@ -1,4 +1,4 @@
-//! What a shadow would have decided is recorded, and nothing follows from it.
+//! Shadow criteria: decisions are recorded and have no effect.
 
 use proptest::prelude::{prop_assert_eq, proptest};
 

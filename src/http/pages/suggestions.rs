@@ -85,7 +85,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     Ok(Html(render(&view)))
 }
 
-/// True unless its bundle's lead is in the list, which stands for it.
+/// True unless the list has the lead of its bundle, which represents it.
 fn is_bundle_lead(incident: &Incident, list: &[Incident]) -> bool {
     incident
         .bundle

@@ -17,7 +17,7 @@ fn at(text: &str) -> Time {
     time::parse(&format!("2026-11-23T{text}Z")).unwrap()
 }
 
-/// What is held of an alert of that name that began at 11:00 and some microseconds.
+/// Tracked state of an alert of that name that began at 11:00 and some microseconds.
 fn held(name: &str) -> TrackedAlert {
     let body = json!({"version": "4", "alerts": [{"status": "firing", "startsAt": "2026-11-23T11:00:00.123456Z",
         "labels": {"alertname": name, "service": "checkout", "replica": "a"}}]});
@@ -83,7 +83,7 @@ fn look(
         .unwrap()
 }
 
-/// What a look makes known, a line an event.
+/// Events of a poll, one per line.
 fn told(looked: &PollResult) -> String {
     let mut text = String::new();
     let mut say = |event: &Event, what: String| {

@@ -125,7 +125,7 @@ impl SignatureVerifier {
         Ok(Self { scheme, keys })
     }
 
-    /// The header in which it stands, in lower case.
+    /// The header that carries the signature, in lower case.
     #[must_use]
     pub fn header(&self) -> &str {
         match &self.scheme {
@@ -137,11 +137,11 @@ impl SignatureVerifier {
         }
     }
 
-    /// Looks at the signatures beside a body. Right ones over a time, and over an id if there is one, give what tells this delivery from
-    /// others: whoever has taken it need not take it again.
+    /// Verifies the signatures of a body. For schemes that sign a time, and an id if there is one,
+    /// returns the replay key of the delivery: a repeat with the same key can be dropped.
     ///
     /// # Errors
-    /// When it is not shown who sent this, or when the time that was signed is not now.
+    /// When no signature matches, or the signed time is not within the tolerance.
     pub fn verify(
         &self,
         headers: &Headers<'_>,

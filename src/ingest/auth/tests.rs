@@ -143,7 +143,7 @@ fn a_token_in_the_address() {
     check("token=old", true);
     check("a=1&token=a%20b%2Bc%2F%C3%A9%3D", true);
     check("token=a+b%2Bc%2F%c3%a9%3D&b=2", true);
-    // The first one counts, so that nobody can put theirs beside another.
+    // The first one counts, so that another cannot be put beside it.
     check("token=old&token=x", true);
     check("token=x&token=old", false);
     for query in [

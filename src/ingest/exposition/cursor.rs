@@ -114,7 +114,7 @@ impl<'a> LineCursor<'a> {
         std::str::from_utf8(&rest[..length]).unwrap_or_default()
     }
 
-    /// A string in double quotes, the first of which is the next byte. `\\`, `\"` and `\n` are
+    /// A string in double quotes; the opening quote is the next byte. `\\`, `\"` and `\n` are
     /// unescaped; a backslash before anything else is itself, as in Prometheus and the OpenMetrics
     /// conformance cases.
     pub(crate) fn quoted(&mut self) -> Result<Cow<'a, str>, SyntaxFault> {

@@ -1,4 +1,4 @@
-//! What is not seen in one body alone.
+//! Behaviour that a single body does not show.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::news;

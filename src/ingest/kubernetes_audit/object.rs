@@ -60,7 +60,7 @@ fn workload<'a>(resource: &str, name: &'a str) -> Option<&'a str> {
                 .filter(|(_, minute)| is_of(minute, b"0123456789", 8..=8))
                 .map_or(name, |(owner, _)| owner),
         ),
-        // Both suffixes of a Deployment's pod use letters nobody would choose; five random letters
+        // Both suffixes of a Deployment's pod use letters unlikely in a name; five random letters
         // alone, or the ordinal of a StatefulSet's pod, may be part of a name.
         "pods" => name
             .rsplit_once('-')

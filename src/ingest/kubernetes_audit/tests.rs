@@ -59,7 +59,8 @@ fn step(event: &Event) -> &Intervention {
     step
 }
 
-/// `action service`, with `?` for one that nobody knows; how it went, where not as usual; `-` for no step at all.
+/// `action service`, with `?` for an unknown service; the outcome, if it is not the usual one; `-`
+/// for no step at all.
 fn told(changes: &Value) -> String {
     let reading = read(&[item(changes)]);
     assert!(reading.faults.is_empty(), "{:?}", reading.faults);
@@ -569,7 +570,8 @@ fn bodies_of_another_shape_are_faults() {
 
 #[test]
 fn a_large_body_is_read_within_bounds() {
-    // 400 events of 30 KB each, as a busy cluster sends them, one of which is a person's; and one whose object is too large to look into.
+    // 400 events of 30 KB each, as a busy cluster sends them: one is a person's, and one has an
+    // object too large to parse.
     let filler = "x".repeat(30_000);
     let mut items: Vec<Value> = (0..400)
         .map(|n| {

@@ -96,7 +96,7 @@ enum LastReport {
 pub(crate) struct SeriesReader<'a> {
     /// The name of the source.
     pub source: &'a str,
-    /// Which labels give what.
+    /// Names of the labels that carry service, severity and the like.
     pub names: &'a LabelNames,
     /// Rules by alert name; a name may have several.
     pub rules: &'a BTreeMap<String, Vec<AlertingRule>>,
@@ -405,12 +405,13 @@ fn begin(
         i32::try_from(length.num_milliseconds() / interval.num_milliseconds().max(1))
             .unwrap_or(i32::MAX)
     };
-    // Evaluations are one interval apart: the one at which it became active is the first of them at or after the mark. A mark that was restored
-    // is of a time that the episode before has told of.
+    // Evaluations are one interval apart: the alert became active at the first one at or after the
+    // mark. A restored mark is of a time that the previous episode has reported.
     let own = seen
         .mark
         .filter(|mark| ended.is_none_or(|ended| ended.mark != Some(*mark)));
-    // Nor is it believed where nothing was written since, and all of that was read: nobody looked.
+    // Nor is it trusted if nothing was written since, and all of that was read: there were no
+    // evaluations.
     let seen_since = |mark: Time| mark < whole_from || at - mark <= GAP.max(interval * 4);
     let mark = own
         .and_then(|mark| Time::from_timestamp(mark, 0))

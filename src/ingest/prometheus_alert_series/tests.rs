@@ -144,7 +144,8 @@ fn check(letters: &str, expected: &[&str]) {
         expected,
         "{letters}"
     );
-    // In two looks at any place, with a restart between, the same is told; what both saw is told alike.
+    // Two reads, cut at any place with a restart between, report the same; the overlap is reported
+    // alike.
     for cut in 1..letters.len() {
         let mut recalled = AlertSeriesState::default();
         let mut split: Vec<String> = read(&mut recalled, &memory(0, &letters[..cut], None))
@@ -214,7 +215,8 @@ fn an_alert_that_fired_before_the_stretch_began_is_reckoned() {
     );
 }
 
-/// The same as [`memory`] of one episode that is marked by second 0, of which `_` were not written and were looked at all the same.
+/// The same as [`memory`] of one episode marked by second 0; `_` are evaluations that were not
+/// written.
 fn skipping(letters: &str) -> SeriesWindow {
     let mut memory = memory(0, letters, Some(at(0).timestamp()));
     let mark = (0..letters.len()).filter(|index| "pf".contains(&letters[*index..=*index]));
@@ -363,7 +365,7 @@ fn rules_of_one_name_are_told_apart_by_their_labels() {
     ] {
         check_by(&rules, &memory(0, ".ppp...", None), &near);
     }
-    // Of which of two it is nobody can say: evaluations are as far apart as they are, and of what it came near is unknown.
+    // Ambiguous between two rules: evaluations keep their interval, and the severity is unknown.
     let either = [ours, other("critical")];
     check_by(&either, &memory(0, ".ppp...", None), &[]);
     check_by(
@@ -416,7 +418,7 @@ fn what_can_be_read_no_more_is_unknown_until_it_is_seen_again() {
     );
 }
 
-/// What is read in stretches that follow on each other, cut at these seconds.
+/// Events of consecutive reads, cut at these seconds.
 fn read_on(letters: &str, cuts: &[usize], rules: &[AlertingRule]) -> Vec<String> {
     let whole = memory(0, letters, None);
     let within = |points: &[(Time, f64)], from: Time, until: Time| {
@@ -462,7 +464,8 @@ fn read_on(letters: &str, cuts: &[usize], rules: &[AlertingRule]) -> Vec<String>
 }
 
 proptest::proptest! {
-    /// Wherever a long past is cut, it tells the same; and never of what was before all that is told.
+    /// Reads of a long past report the same wherever it is cut, and nothing from before the first
+    /// report.
     #[test]
     fn where_a_past_is_cut_does_not_show(
         letters in proptest::collection::vec(proptest::sample::select(vec!["p", "ppppf", "ffff", ".", "...", "_", "__________", "________________________"]), 1..20),
@@ -479,7 +482,7 @@ proptest::proptest! {
 
 #[test]
 fn a_mark_from_before_an_outage_is_not_believed_where_all_was_read_since() {
-    // It was restored, and nobody looked for ten minutes.
+    // It was restored after ten minutes without evaluations.
     let rules = [rule(600, 15, &[])];
     let mut restored = skipping(&format!("{}ff{}ff...", "p".repeat(40), "_".repeat(40)));
     restored.looks = Some(

@@ -70,7 +70,7 @@ pub struct ReceivedSamples {
 pub struct SeriesFault {
     /// Position among the series of the request, from 0.
     pub index: usize,
-    /// What is wrong.
+    /// Reason of the fault.
     pub message: String,
 }
 
@@ -99,7 +99,7 @@ pub enum RemoteWriteFault {
     /// Not snappy.
     #[error("not snappy in its block format: {message}")]
     NotSnappy {
-        /// What the decoder met.
+        /// Error of the decoder.
         message: String,
     },
     /// The decompressed bytes are not a `prometheus.WriteRequest`.
@@ -109,7 +109,7 @@ pub enum RemoteWriteFault {
     Malformed {
         /// Bytes before it.
         at: usize,
-        /// What belongs there.
+        /// The element expected there.
         expected: &'static str,
     },
 }
@@ -181,7 +181,7 @@ fn is_write_request(content_type: &str) -> bool {
 /// skipped.
 ///
 /// # Errors
-/// When the request as a whole cannot be read; a series that cannot is among [`ReceivedSamples::faults`].
+/// When the request as a whole cannot be read; faulty series are in [`ReceivedSamples::faults`].
 pub fn read(
     body: &[u8],
     filter: &MetricFilter,
@@ -366,7 +366,7 @@ fn decode(series: &[u8], samples: &mut Vec<Sample>) -> Result<(), String> {
     Ok(())
 }
 
-/// `prometheus.TimeSeries` of `prompb/types.proto`, of which only this is decoded.
+/// `prometheus.TimeSeries` of `prompb/types.proto`; the other fields are not decoded.
 #[derive(Clone, PartialEq, Message)]
 struct TimeSeries {
     #[prost(message, repeated, tag = "1")]

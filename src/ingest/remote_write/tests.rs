@@ -1,4 +1,4 @@
-//! What requests give, made here and captured.
+//! Results of made and captured requests.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::fmt::Write;
@@ -284,7 +284,7 @@ timeseries[6]: failed to decode Protobuf message: Label.name: TimeSeries.labels:
 timeseries[7]: failed to decode Protobuf message: Label.name: TimeSeries.labels: buffer underflow
 timeseries[8]: failed to decode Protobuf message: TimeSeries.samples: invalid wire type: Varint (expected LengthDelimited)
 "#);
-    // Nobody asked for a series that has no name.
+    // A series without a name matches no filter.
     insta::assert_snapshot!(told(&read(&packed(&request), &MetricFilter::from_names(["up"]), LIMIT).unwrap()), @r#"
 up{} 1 @1
 seen 9, left out 4, histograms 0, faulty 6
@@ -416,7 +416,7 @@ fn bombs_do_not_go_off() {
         most,
     );
     check(&packed(&b"\x0a\x00".repeat(LIMIT / 2)), most);
-    // Nobody asked, so nothing is decoded.
+    // No filter matches, so nothing is decoded.
     assert_eq!(
         read(
             &packed(&b"\x0a\x00".repeat(LIMIT / 2)),
@@ -577,7 +577,7 @@ fn good_series() -> impl Strategy<Value = Series> {
     })
 }
 
-/// What is left out of everything.
+/// Samples of all series that remain after filtering by these names.
 fn filtered<'a>(all: &'a ReceivedSamples, names: &[&str]) -> Vec<&'a Sample> {
     all.samples
         .iter()
@@ -606,7 +606,7 @@ proptest! {
             request[place] = byte;
         }
         let (all, up) = (read(&packed(&request), &MetricFilter::all(), LIMIT), read(&packed(&request), &MetricFilter::from_names(["up"]), LIMIT));
-        // The framing is looked at whoever asks, so that what is malformed is so for all.
+        // The framing is parsed for every filter, so that a malformed request is malformed for all.
         match (all, up) {
             (Ok(all), Ok(up)) => prop_assert_eq!(samples_told(filtered(&all, &["up"])), samples_told(&up.samples)),
             (all, up) => prop_assert_eq!(all.err(), up.err()),

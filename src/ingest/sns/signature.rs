@@ -74,7 +74,7 @@ pub(crate) fn certificate_url(envelope: &SnsEnvelope, now: Time) -> Result<Strin
 /// The URL that confirms a subscription, if it is Amazon's.
 ///
 /// # Errors
-/// What speaks against it.
+/// The check that fails.
 pub(crate) fn subscribe_url(envelope: &SnsEnvelope) -> Result<String, SnsFault> {
     amazons(envelope, "SubscribeURL").map(Into::into)
 }
@@ -159,7 +159,7 @@ pub(crate) fn canonical(envelope: &SnsEnvelope) -> Option<String> {
 /// Verifies a message with the PEM certificate it names.
 ///
 /// # Errors
-/// What speaks against it.
+/// The check that fails.
 pub(crate) fn verify(
     envelope: &SnsEnvelope,
     certificate: &[u8],

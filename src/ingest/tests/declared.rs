@@ -1,4 +1,4 @@
-//! What services send in which people declare outages.
+//! Payloads of services in which people declare outages.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use serde_json::{Value, json};

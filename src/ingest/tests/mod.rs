@@ -1,4 +1,4 @@
-//! What each body gives, by captured and made payloads.
+//! Reports of each body, from captured and made payloads.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod declared;

@@ -1,4 +1,4 @@
-//! What comes in our own shape: events, and what people state.
+//! The native format: events, and statements of people.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{EVERY_KIND, alert, at, given, now, told};

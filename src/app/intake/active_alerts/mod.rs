@@ -113,7 +113,7 @@ impl ActiveAlerts {
         self.table.by_subject(subject).is_some()
     }
 
-    /// Whether a known alert fires, and when it was last reported.
+    /// Firing state of a known alert, and the time of its last report.
     pub(crate) fn firing_and_last_seen(&self, subject: &Subject) -> Option<(bool, Time)> {
         let row = self.table.row(self.table.by_subject(subject)?);
         Some((row.is_firing(), time(row.last_seen)))

@@ -27,7 +27,8 @@ fn minute(minutes: i64) -> Time {
     Time::from_timestamp(1_767_603_600, 0).unwrap_or_default() + TimeDelta::minutes(minutes)
 }
 
-/// `a=1,b=3`: series `a` and `b`; `=3`: one without labels; `_`: none; `!`: no answer; `a=1?`: nobody knows of others.
+/// `a=1,b=3`: series `a` and `b`; `=3`: one without labels; `_`: none; `!`: no answer; `a=1?`:
+/// other series are unknown.
 fn answer(token: &str) -> QueryResult {
     let one = |part: &str| {
         let (name, value) = part.split_once('=').expect("name=value");
@@ -420,7 +421,7 @@ fn a_real_machine_fails_twice_and_nearly_fails_before() {
     );
 }
 
-/// What a series was when, in the end.
+/// Final spans of a series with their states.
 fn found(events: &[Event], rules: &RuleSet, now: Time) -> Vec<(Time, Option<Time>, SpanState)> {
     let mut state = State::default();
     state.apply(events.to_vec(), &Policy::new(rules.clone(), &[], &[]), now);
@@ -445,7 +446,8 @@ fn found(events: &[Event], rules: &RuleSet, now: Time) -> Vec<(Time, Option<Time
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
 
-    /// Whenever nobody answered, and however often the past was asked in vain: once it is answered, it is as if somebody had answered all along.
+    /// Failed evaluations, once answered later, give the same result as evaluations answered in
+    /// time.
     #[test]
     fn what_is_asked_later_is_as_if_it_had_been_asked_in_time(
         values in proptest::collection::vec(0..4_i32, 4..40),

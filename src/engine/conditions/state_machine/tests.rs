@@ -49,7 +49,7 @@ fn shown(turn: &super::StateChange) -> String {
     format!("{state}@{}{since}", minutes(turn.at))
 }
 
-/// Steps over one reading a minute (`.`: nobody looked) and compares the turns.
+/// Steps over one reading a minute (`.`: not evaluated) and compares the transitions.
 #[track_caller]
 fn check(more: &str, readings: &str, expected: &str) {
     let (rule, mut watch) = (rule(more), SeriesStateMachine::default());
@@ -201,7 +201,7 @@ fn absence_means_what_the_rules_say() {
 fn a_failed_evaluation_leaves_everything_as_it_was() {
     check("", "1 ! 1", "unknown@1 healthy@2");
     check("", "3 ! ! 3 1", "degraded@0 unknown@1 degraded@3 healthy@4");
-    // It goes on waiting, but what nobody saw is not counted.
+    // Waiting continues, but unobserved time is not counted.
     check("for: 3m", "3 3 ! 3 1", "unknown@2 degraded@3 healthy@4");
     check(
         "for: 4m",

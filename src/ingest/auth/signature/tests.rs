@@ -54,7 +54,8 @@ fn hex(secret: &str, signed: &[u8]) -> String {
         .collect()
 }
 
-/// What an upstream project or its documentation states, and every small change to it.
+/// Checks a signature stated by an upstream project or its documentation, and every small change to
+/// it.
 fn check(
     what: &str,
     signature: &SignatureVerifier,
@@ -151,7 +152,7 @@ fn what_senders_publish() {
     )];
     check("github", &github, &shown, b"Hello, World!", NOW);
 
-    // Looks like base64, and is used as it stands.
+    // Looks like base64, and is used verbatim.
     let pagerduty = signature(
         SignatureFormat::PagerDuty,
         &["lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"],
@@ -600,7 +601,7 @@ fn five_minutes_either_way() {
             expected,
             "grafana, {off}"
         );
-        // Only who signs right is told that it is the time.
+        // Only a sender with a right signature learns that the time is wrong.
         let shown = [
             ("x-time", time.as_str()),
             ("x-grafana-alerting-signature", &"0".repeat(64)),
@@ -627,7 +628,7 @@ fn a_time_is_digits_and_nothing_else() {
             NOW,
         )
     };
-    // Signed as it stands there, so leading zeros change nothing.
+    // Signed verbatim, so leading zeros change nothing.
     assert!(got("1800000000").is_ok() && got("0001800000000").is_ok());
     let times = [
         "+1800000000",
@@ -664,7 +665,8 @@ fn a_time_is_digits_and_nothing_else() {
     );
 }
 
-/// What was signed without a time must not pass where one is asked for, nor may the border between time and body move.
+/// A signature without a time must not pass if one is required, nor may the border between time and
+/// body move.
 #[test]
 fn grafana_cannot_be_talked_down() {
     let timed = named(SignatureFormat::Grafana, None, Some("X-Time"), &["k"]);

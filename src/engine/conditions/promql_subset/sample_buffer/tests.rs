@@ -202,7 +202,8 @@ fn series_beyond_the_most_are_passed_over() {
     assert_eq!(of.series(), 1);
 }
 
-/// What pushed samples say at `second`: the number of values, with `?` where others are open, or `!` where nobody looked.
+/// Answer from pushed samples at `second`: the number of values, `?` if others are unknown, or `!`
+/// if nothing was received.
 fn pushed(samples: &SampleBuffer, query: &str, second: i64) -> String {
     let query = understand(query)
         .of_samples
@@ -279,7 +280,7 @@ fn what_ended_is_absent_while_somebody_goes_on() {
         ("2".into(), "1".into(), "1".into())
     );
     assert_eq!(pushed(&alone, "errors", 930), "!");
-    // Its target is down: whoever looks says so, until it is silent itself.
+    // Its target is down: `up` says so, until it is silent itself.
     let down = samples(&[
         ("errors", OF_A, &ended(0..300)),
         ("up", OF_A, &paced(0..600)),
@@ -298,7 +299,7 @@ fn what_ended_is_absent_while_somebody_goes_on() {
         (pushed(&gone, "errors", 580), pushed(&gone, "errors", 900)),
         ("1".into(), "0".into())
     );
-    // Never there, and somebody looks.
+    // Never present, and scraped.
     assert_eq!(
         (
             pushed(&gone, "others", 900),
