@@ -24,7 +24,7 @@ impl fmt::Display for MemberFault {
     }
 }
 
-/// MemberPosition of a member in a list of the body; the default is for a body that is not a list.
+/// Position of a member in a list of the body; the default is for a body that is not a list.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct MemberPosition {
     /// Name of the list; empty if the body itself is the list.

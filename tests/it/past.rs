@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use afterword::app::prometheus_history::error::PastFault;
-use afterword::app::prometheus_history::server::Server;
-use afterword::app::prometheus_history::{Past, Record, Span};
+use afterword::app::prometheus_history::server::HistoryServer;
+use afterword::app::prometheus_history::{HistorySpan, PrometheusHistory, Record};
 use afterword::engine::policy::Policy;
 use afterword::model::event::{Event, Fact};
 use afterword::model::settings::LabelNames;
@@ -267,7 +267,7 @@ fn rules(text: &str) -> RuleSet {
     parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).unwrap()
 }
 
-fn read(past: &mut Past) -> Result<Vec<Record>, PastFault> {
+fn read(past: &mut PrometheusHistory) -> Result<Vec<Record>, PastFault> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -424,8 +424,8 @@ fn assert_told(records: &[Record], history: &History) {
     assert_eq!(found, expected);
 }
 
-fn whole(history: &History) -> Span {
-    Span {
+fn whole(history: &History) -> HistorySpan {
+    HistorySpan {
         from: history.start - TimeDelta::days(325),
         until: history.until(),
         step: None,
@@ -437,8 +437,8 @@ fn forty_days_are_read_as_they_were_written() {
     let mut remembering = Remembering::of(40);
     let port = remembering.start(&[]);
     let (history, rules) = (&remembering.history, rules(RULES));
-    let server = Server::at(&format!("http://ada:unneeded@127.0.0.1:{port}/")).unwrap();
-    let mut past = Past::of(server, &[&rules], &LabelNames::default(), whole(history));
+    let server = HistoryServer::at(&format!("http://ada:unneeded@127.0.0.1:{port}/")).unwrap();
+    let mut past = PrometheusHistory::of(server, &[&rules], &LabelNames::default(), whole(history));
     assert_eq!((past.progress(), past.remembered_from()), (0.0, None));
     let records = read(&mut past).unwrap();
     assert_told(&records, history);
@@ -539,12 +539,12 @@ fn a_server_that_takes_little_at_once_tells_the_same() {
     let mut remembering = Remembering::of(4);
     let port = remembering.start(&["--query.max-samples=700"]);
     let (history, rules) = (&remembering.history, rules(RULES));
-    let server = Server::at(&format!("127.0.0.1:{port}")).unwrap();
-    let span = Span {
+    let server = HistoryServer::at(&format!("127.0.0.1:{port}")).unwrap();
+    let span = HistorySpan {
         from: history.start - TimeDelta::hours(1),
         ..whole(history)
     };
-    let records = read(&mut Past::of(
+    let records = read(&mut PrometheusHistory::of(
         server,
         &[&rules],
         &LabelNames::default(),
@@ -564,9 +564,9 @@ fn each_rule_set_gets_the_conditions_that_it_has() {
         rules(&RULES.replace("> 0.02", "> 0.06")),
         rules(RULES.split("conditions:").next().unwrap()),
     ];
-    let server = Server::at(&format!("127.0.0.1:{port}")).unwrap();
+    let server = HistoryServer::at(&format!("127.0.0.1:{port}")).unwrap();
     let names = LabelNames::default();
-    let records = read(&mut Past::of(
+    let records = read(&mut PrometheusHistory::of(
         server,
         &sets.each_ref(),
         &names,
@@ -611,12 +611,12 @@ fn a_longer_step_tells_the_same_within_a_step() {
     let (history, rules) = (&remembering.history, rules(RULES));
     let names = LabelNames::default();
     let past = |step| {
-        let server = Server::at(&format!("127.0.0.1:{port}")).unwrap();
-        read(&mut Past::of(
+        let server = HistoryServer::at(&format!("127.0.0.1:{port}")).unwrap();
+        read(&mut PrometheusHistory::of(
             server,
             &[&rules],
             &names,
-            Span {
+            HistorySpan {
                 step,
                 ..whole(history)
             },
@@ -662,12 +662,12 @@ fn who_is_not_let_in_is_told_what_to_do_without_secrets() {
     let (history, rules) = (&remembering.history, rules(RULES));
     let names = LabelNames::default();
     let read_as = |user: &str, rules: &RuleSet| {
-        let server = Server::at(&format!("http://{user}127.0.0.1:{port}")).unwrap();
-        read(&mut Past::of(
+        let server = HistoryServer::at(&format!("http://{user}127.0.0.1:{port}")).unwrap();
+        read(&mut PrometheusHistory::of(
             server,
             &[rules],
             &names,
-            Span {
+            HistorySpan {
                 from: history.start,
                 ..whole(history)
             },
@@ -702,15 +702,15 @@ fn who_is_not_let_in_is_told_what_to_do_without_secrets() {
 fn nobody_there_is_told_at_once() {
     let rules = rules(RULES);
     let (server, now) = (
-        Server::at(&format!("127.0.0.1:{}", free_port())).unwrap(),
+        HistoryServer::at(&format!("127.0.0.1:{}", free_port())).unwrap(),
         wall(),
     );
-    let span = Span {
+    let span = HistorySpan {
         from: now - TimeDelta::days(365),
         until: now,
         step: None,
     };
-    let said = read(&mut Past::of(
+    let said = read(&mut PrometheusHistory::of(
         server,
         &[&rules],
         &LabelNames::default(),

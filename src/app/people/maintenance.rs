@@ -10,7 +10,7 @@ use crate::model::id::Subject;
 use crate::model::time::Time;
 use crate::store::error::StoreError;
 
-/// PlannedWindow work that never counts as degradation.
+/// A window of planned work that never counts as degradation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct PlannedWindow {
     /// Service; `None`: all.

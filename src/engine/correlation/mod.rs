@@ -1,4 +1,4 @@
-//! CorrelationState: which incident an event belongs to, and why.
+//! Correlation of events into incidents, with the reason for each membership.
 
 pub(crate) mod activity;
 pub(crate) mod arrivals;
