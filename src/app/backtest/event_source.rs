@@ -1,4 +1,4 @@
-//! Where the facts of a backtest come from, read on stretch by stretch.
+//! Event sources of a backtest, read in batches.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -22,52 +22,52 @@ use crate::rules::rule_set::RuleSet;
 use crate::store::database::Store;
 use crate::store::export;
 
-/// Between two questions to who waits.
+/// Interval between checks for cancellation.
 const BETWEEN: Duration = Duration::from_millis(200);
-/// Records read at once.
+/// Records per batch.
 const STRETCH: usize = 1000;
-/// Lines of a file that could not be read and are told of one by one.
+/// Maximum number of unreadable lines reported one by one.
 const TOLD: usize = 10;
-/// Bytes of a line at the most.
+/// Maximum length of a line, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// How far ahead of ours the clock of a sender may be.
+/// Tolerance for event times in the future, for clock skew of senders.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
-/// The time of an event that states none: beyond all that can be stated.
+/// Placeholder time of events without one: later than any time that can be written.
 const NEVER: Time = match Time::from_timestamp(253_402_300_799, 0) {
     Some(never) => never,
     None => Time::MAX_UTC,
 };
 
-/// A record of a log.
+/// Log record.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
-    /// When it was logged.
+    /// Time of logging.
     pub(crate) at: Time,
-    /// What it says.
+    /// Events of the record.
     pub(crate) events: Vec<Event>,
-    /// Whether the rules that are tried, and those they are compared with, are told of it.
+    /// Visibility to the candidate and the baseline rules, in this order.
     pub(crate) of: [bool; 2],
 }
 
-/// Facts in the order in which they became known.
+/// Source of log records, in order of logging.
 pub(crate) enum Origin<'a> {
-    /// The log of a store.
+    /// Log of a store.
     Log(Log<'a>),
-    /// A file: what `export` wrote, or a normalised event a line.
+    /// File: an export, or one normalised event per line.
     Lines(Box<Lines>),
-    /// What a Prometheus remembers, read on a runtime of its own.
+    /// History of a Prometheus server, read on a runtime of its own.
     Past(Box<PrometheusHistory>, Runtime),
 }
 
-/// A store's log, as far as it was when it was opened.
+/// Log of a store, up to its end at the time of opening.
 pub(crate) struct Log<'a> {
     store: &'a Store,
     position: u64,
     last: u64,
 }
 
-/// A file, line by line.
+/// File, read line by line.
 pub(crate) struct Lines {
     path: PathBuf,
     file: BufReader<File>,
@@ -76,20 +76,20 @@ pub(crate) struct Lines {
     read: u64,
     size: u64,
     clock: Option<Time>,
-    /// Whether it is an export, and whether that has its last line.
+    /// `Some` if the file is an export; `true` once its final line was read.
     export: Option<bool>,
     notes: Vec<String>,
     faulty: usize,
-    /// The present.
+    /// Current time; later events are rejected.
     now: Time,
-    /// Whether a line was read that says something.
+    /// Set once a line with content was read.
     begun: bool,
-    /// Lines that came long after what happened later.
+    /// Number of lines long out of order.
     late: usize,
 }
 
 impl<'a> Origin<'a> {
-    /// The store's log, as far as it is now.
+    /// Opens the log of a store, up to its current end.
     pub(crate) fn log(store: &'a Store) -> anyhow::Result<Self> {
         Ok(Self::Log(Log {
             store,
@@ -98,7 +98,7 @@ impl<'a> Origin<'a> {
         }))
     }
 
-    /// A file.
+    /// Opens a file.
     pub(crate) fn lines(path: &Path, names: &LabelNames, now: Time) -> anyhow::Result<Self> {
         let file =
             File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
@@ -120,7 +120,8 @@ impl<'a> Origin<'a> {
         })))
     }
 
-    /// What a Prometheus remembers of alerts, and what the conditions of both rule sets would have found of its metrics.
+    /// Opens the history of a Prometheus server: its alerts, and the conditions of both rule sets
+    /// evaluated on its metrics.
     pub(crate) fn past(
         server: HistoryServer,
         rules: [&RuleSet; 2],
@@ -134,8 +135,8 @@ impl<'a> Origin<'a> {
         ))
     }
 
-    /// The next records, maybe none of a stretch in which nothing happened; `None` at the end. Where others are waited for, `wanted` is asked now
-    /// and then whether to go on.
+    /// Reads the next batch, which may be empty; `None` at the end. While waiting for a server,
+    /// `wanted` is polled and returns whether to continue.
     pub(crate) fn next(
         &mut self,
         wanted: &mut dyn FnMut() -> bool,
@@ -170,7 +171,7 @@ impl<'a> Origin<'a> {
         }
     }
 
-    /// How much has been read: from 0 to 1.
+    /// Fraction read so far, from 0 to 1.
     pub(crate) fn done(&self) -> f64 {
         let (done, all) = match self {
             Self::Log(log) => (log.position, log.last),
@@ -185,7 +186,7 @@ impl<'a> Origin<'a> {
         share.min(1.0)
     }
 
-    /// What the reader of the result should know of the facts.
+    /// Remarks on data quality for readers of the report.
     pub(crate) fn notes(self, from: Option<Time>) -> Vec<String> {
         match self {
             Self::Log(_) => Vec::new(),
@@ -231,7 +232,7 @@ impl Log<'_> {
             return Ok(None);
         }
         let mut records = self.store.log_after(self.position, STRETCH)?;
-        // What comes while it is read is not part of it: both rule sets are shown the same.
+        // Records appended in the meantime are left out: both rule sets see the same log.
         records.retain(|record| record.position <= self.last);
         self.position = records.last().map_or(self.last, |record| record.position);
         Ok(Some(
@@ -276,7 +277,7 @@ impl Lines {
                 self.note("it is not in UTF-8");
                 continue;
             };
-            // Some editors begin a file with a mark of its encoding.
+            // Some editors write a byte order mark.
             let text = text.trim_start_matches('\u{feff}').trim();
             if text.is_empty() {
                 continue;
@@ -304,7 +305,8 @@ impl Lines {
         Ok(record.map(|record| told(record.logged_at, record.events)))
     }
 
-    /// A line of normalised events is known as soon as it says that it happened: nothing tells when it was logged.
+    /// Parses a line of normalised events. Without a time of logging, they count as logged when
+    /// they occurred.
     fn events(&mut self, line: &str) -> Option<Told> {
         let reading = match ingest::events::events(line.as_bytes(), &self.names, NEVER) {
             Ok(reading) => reading,

@@ -1,6 +1,7 @@
-//! Backtests in the background, for the page and the API: one runs at a time, a few wait, and the last ones are kept.
+//! Job queue of backtests, for the page and the API: one runs at a time, up to [`WAITING`] wait,
+//! and up to [`KEPT`] are kept.
 //!
-//! They are this process's own and end with it; nothing of them is stored.
+//! Jobs live in memory and end with the process.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -18,63 +19,63 @@ use crate::rules;
 use crate::rules::rule_set::RuleSet;
 use crate::trial::comparison::BacktestReport;
 
-/// Those that are kept once they are over.
+/// Maximum number of jobs kept, finished ones included.
 const KEPT: usize = 20;
-/// Those that may wait.
+/// Maximum length of the queue.
 const WAITING: usize = 5;
 
-/// What somebody wants to know.
+/// Parameters of a backtest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
-    /// The rules that are tried.
+    /// Candidate rules.
     pub rules: Vec<RuleFile>,
-    /// The rules they are compared with; empty: those that held when.
+    /// Baseline rules; empty: the rules in force at the time.
     pub against: Vec<RuleFile>,
-    /// Incidents that began since then are told of; `None`: all.
+    /// Start of the report: earlier incidents are left out; `None`: all are included.
     pub from: Option<Time>,
-    /// An entry of `metrics:` that is a Prometheus, whose memory is read; `None`: the log is.
+    /// Entry of `metrics:` whose Prometheus history is read; `None`: the log is read.
     pub prometheus: Option<String>,
 }
 
-/// How far it is.
+/// State of the job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobState {
-    /// Others are before it.
+    /// Queued.
     Waiting,
-    /// It runs.
+    /// In progress.
     Running(Progress),
-    /// It is over.
+    /// Finished.
     Done(Arc<BacktestReport>),
-    /// It could not be done.
+    /// Failed, with the reason.
     Failed(String),
-    /// Somebody wanted no more of it.
+    /// Cancelled by a user.
     Cancelled,
 }
 
 impl JobState {
-    /// Whether it is over, one way or another.
+    /// Returns whether the job has finished, failed or been cancelled.
     #[must_use]
     pub fn is_over(&self) -> bool {
         !matches!(self, Self::Waiting | Self::Running(_))
     }
 }
 
-/// A backtest that somebody asked for.
+/// Backtest job.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Its number in this process.
+    /// Job number, unique in this process.
     pub number: u64,
-    /// When it was asked for.
+    /// Time of the request.
     pub asked_at: Time,
-    /// What was asked.
+    /// Parameters.
     pub wanted: Arc<Wanted>,
-    /// How far it is.
+    /// State of the job.
     pub state: JobState,
     cancelled: Arc<AtomicBool>,
 }
 
 impl Job {
-    /// One that was just asked for.
+    /// Creates a job.
     pub(crate) fn new(number: u64, asked_at: Time, wanted: Wanted, state: JobState) -> Self {
         Self {
             number,
@@ -86,26 +87,26 @@ impl Job {
     }
 }
 
-/// The backtests of this process.
+/// Backtest jobs of this process, run by one worker thread.
 #[derive(Debug)]
 pub struct Backtests {
     core: Arc<Core>,
     all: Mutex<VecDeque<(Job, Option<Ask>)>>,
     next: AtomicU64,
-    /// Whether a thread works on them.
+    /// Set while the worker thread runs.
     working: AtomicBool,
 }
 
-/// Why a backtest is not begun.
+/// Reason why a backtest was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// The rules have faults.
+    /// Rules with faults.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Faults(Vec<fault::Fault>),
-    /// What was asked for is not there.
+    /// Unknown or unusable entry of `metrics:`.
     #[error("{0}")]
     Unknown(String),
-    /// Too many wait.
+    /// Full queue.
     #[error("{WAITING} backtests wait already; try again when one of them is over, or cancel one")]
     TooMany,
 }
@@ -128,10 +129,11 @@ impl Backtests {
         }
     }
 
-    /// Begins a backtest in the background; gives its number.
+    /// Queues a backtest. Returns its job number.
     ///
     /// # Errors
-    /// When the rules have faults, what is asked for is not there, or too many wait.
+    /// When the rules have faults, the entry of `metrics:` is unknown or unusable, or the queue is
+    /// full.
     pub fn begin(self: &Arc<Self>, wanted: Wanted) -> Result<u64, Refused> {
         let settings = self.core.settings();
         let rules = load(&wanted.rules)?;
@@ -142,7 +144,8 @@ impl Backtests {
         };
         let facts = match &wanted.prometheus {
             None => BacktestFacts::Log,
-            // An address would have this service ask anybody on somebody's word.
+            // Addresses are not accepted: users could make this service send requests anywhere
+            // (SSRF).
             Some(named)
                 if settings
                     .config
@@ -190,7 +193,7 @@ impl Backtests {
             });
             number
         };
-        // One at a time: each takes all of two processors.
+        // One worker: each backtest keeps two processors busy.
         if !self.working.swap(true, Ordering::AcqRel) {
             let ours = Arc::clone(self);
             let started = std::thread::Builder::new()
@@ -207,7 +210,7 @@ impl Backtests {
         Ok(number)
     }
 
-    /// The backtests that are known, newest first.
+    /// Lists the jobs, newest first.
     #[must_use]
     pub fn list(&self) -> Vec<Job> {
         lock(&self.all)
@@ -217,7 +220,7 @@ impl Backtests {
             .collect()
     }
 
-    /// The backtest of that number.
+    /// Finds a job by number.
     #[must_use]
     pub fn get(&self, number: u64) -> Option<Job> {
         lock(&self.all)
@@ -226,7 +229,7 @@ impl Backtests {
             .map(|(job, _)| job.clone())
     }
 
-    /// Breaks one off, unless it is over; `false`: there is none of that number.
+    /// Cancels a job unless it has finished; `false`: unknown number.
     pub fn cancel(&self, number: u64) -> bool {
         let mut all = lock(&self.all);
         let Some((job, ask)) = all.iter_mut().find(|(job, _)| job.number == number) else {
@@ -248,7 +251,7 @@ impl Backtests {
         }
     }
 
-    /// Runs all that wait, the first first.
+    /// Runs the queued jobs in order.
     fn run_all(&self) {
         loop {
             let taken = {
@@ -264,7 +267,7 @@ impl Backtests {
                     Some((job.number, ask.take()?, Arc::clone(&job.cancelled)))
                 });
                 if taken.is_none() {
-                    // While the list is held, so that whoever adds to it finds nobody at work.
+                    // Cleared under the lock, so that the next `begin` starts a worker.
                     self.working.store(false, Ordering::Release);
                 }
                 taken
@@ -284,7 +287,7 @@ impl Backtests {
             self.set_state(number, JobState::Running(progress));
             ControlFlow::Continue(())
         };
-        // What fails in one must not keep the others waiting for ever.
+        // A panic in one job must not block the others.
         let state = match catch_unwind(AssertUnwindSafe(|| run(Some(&self.core.store), ask, told)))
         {
             Ok(Ok(report)) => JobState::Done(Arc::new(report)),

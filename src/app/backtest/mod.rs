@@ -1,4 +1,4 @@
-//! Backtests: what other rules would have decided over the same facts, by the engine that decides live.
+//! Backtests: replays of past events under other rules, with the engine used live.
 
 mod event_source;
 pub(crate) mod jobs;
@@ -27,72 +27,72 @@ use crate::trial::backtest::{BacktestResult, Backtester};
 use crate::trial::comparison::{BacktestReport, DecisionCounts, asked_otherwise, compare, shifts};
 use event_source::{Origin, Told};
 
-/// How far back a Prometheus is asked when nobody says.
+/// Default look-back into Prometheus history.
 const LONG_AGO: TimeDelta = TimeDelta::days(5 * 366);
-/// Stretches that wait for a rule set that is slower than the other.
+/// Capacity, in batches, of the channel to each judging thread.
 const WAITING: usize = 4;
 
-/// What to try.
+/// Input of a backtest.
 #[derive(Debug)]
 pub(crate) struct Ask {
-    /// Services, people, planned work, and how labels are read.
+    /// Configuration: services, people, maintenance windows and label names.
     pub config: Config,
-    /// The rules that are tried.
+    /// Candidate rules.
     pub rules: RuleSet,
-    /// The rules they are compared with; `None`: those that held when, as the log says.
+    /// Baseline rules; `None`: the rules in force at the time, as logged.
     pub against: Option<RuleSet>,
-    /// Where the facts are.
+    /// Event source.
     pub facts: BacktestFacts,
-    /// Incidents that began since then are told of; `None`: all.
+    /// Start of the report: earlier incidents are left out; `None`: all are included.
     pub from: Option<Time>,
-    /// The present.
+    /// Current time.
     pub now: Time,
 }
 
-/// Where facts are.
+/// Event source of a backtest.
 #[derive(Debug)]
 pub(crate) enum BacktestFacts {
-    /// In the log of the store.
+    /// Log of the store.
     Log,
-    /// In a file: what `afterword export` wrote, or a normalised event a line.
+    /// File: output of `afterword export`, or one normalised event per line.
     File(PathBuf),
-    /// In a Prometheus's memory, looked at once in so long, if that is said.
+    /// History of a Prometheus server, read at this resolution if given.
     Prometheus(Box<HistoryServer>, Option<TimeDelta>),
 }
 
-/// How far it is.
+/// Progress of a backtest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// From 0 to 1.
+    /// Fraction done, from 0 to 1.
     pub done: f64,
-    /// Events read.
+    /// Number of events read.
     pub events: u64,
 }
 
-/// Why there is no report.
+/// Reason why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BacktestFault {
-    /// Somebody wanted no more of it.
+    /// Cancelled by the caller.
     #[error("cancelled")]
     Cancelled,
-    /// The facts cannot be read.
+    /// Unreadable event source.
     #[error("{0:#}")]
     Unreadable(#[from] anyhow::Error),
 }
 
 type Stretch = Arc<Vec<Told>>;
 
-/// What the rules that are tried are compared with.
+/// Baseline of the comparison.
 struct Baseline {
-    /// What is in force at the beginning.
+    /// Policy in force at the start.
     policy: Arc<Policy>,
-    /// Whether the facts say themselves what is in force later.
+    /// Set if later policies are taken from the log itself.
     held: bool,
-    /// In words.
+    /// Description for the report.
     told: &'static str,
 }
 
-/// What was read.
+/// Totals of the records read.
 #[derive(Debug, Default)]
 struct Fed {
     records: u64,
@@ -101,10 +101,11 @@ struct Fed {
     last: Option<Time>,
 }
 
-/// Runs a backtest: the facts are read once and judged under both rule sets, each on a thread of its own. Blocks.
+/// Runs a backtest: reads the events once and judges them under both rule sets, each on its own
+/// thread. Blocks.
 ///
 /// # Errors
-/// When the facts cannot be read, or `told` breaks it off.
+/// When the events cannot be read, or `told` cancels.
 pub(crate) fn run(
     store: Option<&Store>,
     ask: Ask,
@@ -115,7 +116,7 @@ pub(crate) fn run(
         .against
         .clone()
         .map(|rules| Arc::new(in_force(rules, &ask.config)));
-    // What the rules look back at comes before what is told of; a log is read whole.
+    // The look-back of the rules extends the range before the report; a log is always read whole.
     let longest = [Some(&tried), other.as_ref()]
         .into_iter()
         .flatten()
@@ -123,7 +124,7 @@ pub(crate) fn run(
         .max()
         .unwrap_or_default();
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
-    // Of a file nobody knows what was after it.
+    // A file does not say what happened after its end.
     let ends = !matches!(ask.facts, BacktestFacts::File(_));
     let none = RuleSet::default();
     let rules = [&ask.rules, ask.against.as_ref().unwrap_or(&none)];
@@ -156,7 +157,7 @@ pub(crate) fn run(
             .filter(|_| !ends)
             .unwrap_or(ask.now);
         if fed.is_ok() {
-            // A thread that ended early is asked why below.
+            // A thread that ended early returns its fault below.
             to.iter().for_each(|to| drop(to.send(Work::End(until))));
         }
         drop(to);
@@ -192,7 +193,7 @@ pub(crate) fn run(
     })
 }
 
-/// Begins to read the facts.
+/// Opens the event source.
 fn open<'a>(
     store: Option<&'a Store>,
     facts: BacktestFacts,
@@ -203,7 +204,7 @@ fn open<'a>(
 ) -> anyhow::Result<Origin<'a>> {
     Ok(match (facts, store) {
         (BacktestFacts::File(path), _) => Origin::lines(&path, &config.labels, now)?,
-        // From its beginning: what people assigned, and which rules held, may have been said long ago.
+        // From the start: assignments and rules in force may have been logged long ago.
         (BacktestFacts::Log, Some(store)) => Origin::log(store)?,
         (BacktestFacts::Log, None) => bail!("there is no log to read"),
         (BacktestFacts::Prometheus(server, step), _) => {
@@ -217,7 +218,7 @@ fn open<'a>(
     })
 }
 
-/// The other rules, if there are some; else what the facts say of those that held; else none.
+/// Selects the baseline: the given rules, else the logged rules, else no rules.
 fn baseline(other: Option<Arc<Policy>>, logged: Option<Policy>, config: &Config) -> Baseline {
     match (other, logged) {
         (Some(policy), _) => Baseline {
@@ -225,7 +226,7 @@ fn baseline(other: Option<Arc<Policy>>, logged: Option<Policy>, config: &Config)
             held: false,
             told: "the other rules",
         },
-        // What a service starts with is in force before it is logged.
+        // The first policy is in force before it is logged.
         (None, Some(policy)) => Baseline {
             policy: Arc::new(policy),
             held: true,
@@ -242,7 +243,8 @@ fn baseline(other: Option<Arc<Policy>>, logged: Option<Policy>, config: &Config)
     }
 }
 
-/// Reads the facts to their end, beginning with `ahead`, and hands each stretch to both.
+/// Reads the events to the end, starting with the batch `ahead`, and sends each batch to both
+/// threads.
 fn feed(
     origin: &mut Origin<'_>,
     mut ahead: Option<Vec<Told>>,
@@ -280,7 +282,7 @@ enum Work {
     End(Time),
 }
 
-/// Judges what comes for the rule set at `place`; `held`: under what the facts say themselves is in force.
+/// Judges batches for the rule set at index `place`; `held`: under the policies logged in them.
 fn judge(
     work: Receiver<Work>,
     policy: Arc<Policy>,
@@ -295,7 +297,7 @@ fn judge(
             Work::Facts(stretch) => stretch,
             Work::End(until) => return Ok((backtest.end(until), notes)),
         };
-        // The other thread has it too, unless that is done with it.
+        // Copied only if the other thread still holds it.
         let stretch = Arc::try_unwrap(stretch).unwrap_or_else(|shared| shared.to_vec());
         for Told {
             at: logged_at,
@@ -342,7 +344,7 @@ fn read(fact: &Logged) -> Result<Policy, String> {
     })
 }
 
-/// Of conditions that are asked otherwise now.
+/// Remark on conditions whose query changed since the log was written.
 fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
     let names = asked_otherwise(rules, in_force);
     let shown = names
@@ -355,10 +357,10 @@ fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
     })
 }
 
-/// The Prometheus that an entry of `metrics:` names, or the one at an address.
+/// Finds the Prometheus server of an entry of `metrics:`, or the one at an address.
 ///
 /// # Errors
-/// Why there is none, in a sentence that repeats nothing secret.
+/// Describes, in one sentence without secrets, why there is none.
 pub(crate) fn prometheus(settings: &Settings, named: &str) -> Result<HistoryServer, String> {
     let Some(entry) = settings
         .config

@@ -1,4 +1,5 @@
-//! Reads what a Prometheus remembers of its alerts: true times of those whose webhooks came late or never, and those that nearly fired.
+//! Reader of a Prometheus server's `ALERTS` series: true start and end times of alerts whose
+//! webhook was late or lost, and alerts that were pending without firing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,38 +25,38 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::store::condition_state::{SavedState, StateOwner};
 
-/// Between two looks.
+/// Interval between reads.
 const EVERY: Duration = Duration::from_secs(15);
-/// Between two looks for what nobody knows any more, while the memory cannot be read.
+/// Interval between checks for expired alerts while the server cannot be read.
 const LAPSED_EVERY: Duration = Duration::from_secs(5);
-/// How far the first look goes back.
+/// Look-back of the first read.
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
-/// What is longer ago is not asked for. A Prometheus that had no `up` for so long has none.
+/// Maximum look-back. A server without `up` for this long is taken to have none.
 const FURTHEST: TimeDelta = TimeDelta::hours(24);
-/// Whether it had an `up` for so long.
+/// Query for the existence of `up` within [`FURTHEST`].
 const ANY_LOOK: &str = "topk(1, count_over_time(up[24h]))";
-/// How much is asked for at once.
+/// Range of one query.
 const STRETCH: TimeDelta = TimeDelta::hours(1);
-/// How much of what was read is read again: what was evaluated then may have been written later.
+/// Overlap of consecutive reads: evaluations may be written with a delay.
 const AGAIN: TimeDelta = TimeDelta::minutes(3);
-/// How much before a stretch it is asked when it looked, so that it is known how often it does.
+/// Extra range of the query for scrapes, to know the scrape interval at its start.
 const BEFORE: TimeDelta = TimeDelta::minutes(5);
-/// How long rules and labels are believed.
+/// Cache lifetime of rules and external labels.
 const RULES_EVERY: TimeDelta = TimeDelta::minutes(2);
 
-/// What is known of a Prometheus besides its samples.
+/// Cached properties of a Prometheus server.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// Its rules, by the names of their alerts.
+    /// Alerting rules, by alert name.
     pub(crate) rules: BTreeMap<String, Vec<AlertingRule>>,
-    /// Labels that it adds to what it sends.
+    /// External labels that it adds to outgoing alerts.
     pub(crate) external: Labels,
     read_at: Option<Time>,
-    /// How its clock is; `None`: to be found out.
+    /// Clock skew; `None`: not measured yet.
     skew: Option<Skew>,
 }
 
-/// Where reading one Prometheus's memory stands.
+/// Reader state for one Prometheus server.
 struct Recall {
     entry: Entry,
     client: Arc<PrometheusClient>,
@@ -121,7 +122,7 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Pr
 }
 
 impl Recall {
-    /// Reads up to now, stretch by stretch. `false`: another process is the judge by now.
+    /// Reads up to now, one [`STRETCH`] at a time. `false`: this process has lost leadership.
     async fn look(&mut self) -> Result<bool, ClientError> {
         self.known
             .refresh(&self.client, self.entry.app.now())
@@ -140,7 +141,8 @@ impl Recall {
                     .insert(Skew::of(&heard, self.entry.app.now()))
             }
         };
-        // By the server's clock, as are all times that it remembers: an alert is known by its beginning as it was sent.
+        // By the server's clock, as are all stored times: an alert is identified by the start time
+        // that was sent.
         let now = skew.theirs(self.entry.app.now());
         loop {
             let from = self.recalled.until.map_or(now - FIRST_LOOK, |until| {
@@ -149,7 +151,7 @@ impl Recall {
             let until = now.min(from + STRETCH);
             let (stretch, heard) = stretch(&self.client, &mut self.recalled, from, until).await?;
             if Skew::of(&heard, self.entry.app.now()).differs(skew) {
-                // One of the clocks was set. What was asked for was another time than was meant.
+                // A clock was adjusted, so the query was for the wrong time.
                 self.known.skew = None;
                 return Ok(true);
             }
@@ -165,7 +167,8 @@ impl Recall {
         }
     }
 
-    /// Waits until the next attempt; what nobody knows any more meanwhile is told. `false`: another process is the judge by now.
+    /// Waits until the next attempt; alerts that expire in the meantime are reported as lapsed.
+    /// `false`: this process has lost leadership.
     async fn wait_in_the_dark(&mut self, wait: Duration) -> bool {
         let until = tokio::time::Instant::now() + wait;
         loop {
@@ -175,7 +178,8 @@ impl Recall {
                 .unwrap_or_default()
                 .theirs(self.entry.app.now());
             let (app, policy) = (&self.entry.app, &self.entry.settings.policy);
-            // What is received as well has a lease of its own; what the engine ignores has no end that anybody would miss.
+            // Alerts also received by webhook have a lease of their own; ignored alerts need no
+            // end.
             let left = |alert: &Event| {
                 policy.ignores(alert) || app.intake.active_alerts().contains(&alert.subject)
             };
@@ -193,7 +197,8 @@ impl Recall {
         }
     }
 
-    /// Appends what became known with what is remembered, if it is time. `false`: another process is the judge by now.
+    /// Appends events and saves state, at most every [`SAVED_EVERY`] unless there are events.
+    /// `false`: this process has lost leadership.
     async fn save(&mut self, events: Vec<Event>) -> bool {
         let now = self.entry.app.now();
         if events.is_empty() && now - self.saved_at < SAVED_EVERY {
@@ -224,7 +229,7 @@ fn reader<'a>(entry: &'a Entry, known: &'a Known) -> SeriesReader<'a> {
 }
 
 impl Known {
-    /// Asks for what is not known or was asked for a while ago.
+    /// Refreshes rules and external labels if they are older than [`RULES_EVERY`].
     pub(crate) async fn refresh(
         &mut self,
         client: &PrometheusClient,
@@ -236,7 +241,7 @@ impl Known {
         {
             return Ok(());
         }
-        // Not every server that answers queries has rules, or tells of its settings.
+        // Some servers that answer queries expose neither rules nor configuration.
         let rules = match client.rules().await {
             Ok(rules) => rules,
             Err(ClientError::Refused { .. } | ClientError::Unreadable(_)) => Vec::new(),
@@ -260,7 +265,7 @@ impl Known {
 }
 
 fn rule(found: AlertRule) -> AlertingRule {
-    // A label without a value is none.
+    // An empty label is the same as an absent one.
     let fixed = found
         .labels
         .into_iter()
@@ -307,7 +312,8 @@ async fn stretch(
     ))
 }
 
-/// When it looked at the target that it looked at most often. `None`: it has no `up`, so that nobody can say.
+/// Scrape times of the most frequently scraped target. `None`: the server has no `up`, so they are
+/// unknown.
 async fn looks(
     client: &PrometheusClient,
     recalled: &mut AlertSeriesState,
@@ -319,7 +325,7 @@ async fn looks(
         .query(&format!("topk(1, count_over_time(up{window}))"), until)
         .await?;
     let Some(series) = busiest.series.first() else {
-        // It was away for the whole of the stretch, unless it never has any.
+        // Down for the whole range, unless it never has `up`.
         let lately = recalled.up_at.is_some_and(|at| until - at < FURTHEST);
         let had = lately || !client.query(ANY_LOOK, until).await?.series.is_empty();
         return Ok((had.then(Vec::new), busiest.heard));

@@ -1,4 +1,5 @@
-//! Asks an Alertmanager what it lists, and tells of the alerts that are held from it what no webhook tells.
+//! Poller of the Alertmanager API: renews the alerts of open incidents and reports changes that its
+//! webhook missed.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::model::id::Subject;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 
-/// Looks as often as the settings say.
+/// Polls at the configured interval, with backoff after faults.
 pub(crate) async fn list_loop(
     entry: Entry,
     source: Source,
@@ -62,7 +63,8 @@ async fn look(
     listing: &mut AlertmanagerState,
     ignored: &[String],
 ) -> Result<(), ClientError> {
-    // First what is held: what comes while it answers may be missing in the answer.
+    // Read before the request: an alert that arrives while it runs may be missing from the
+    // response.
     let (app, name) = (std::sync::Arc::clone(&entry.app), entry.name.clone());
     let held = blocking(move || app.held(&name)).await.unwrap_or_default();
     let (answers, heard) = client.fetch_state().await?;
@@ -79,7 +81,7 @@ async fn look(
 }
 
 impl App {
-    /// The alerts of a source that belong to incidents which are not closed. Blocks.
+    /// Alerts of a source in incidents that are not closed. Blocks.
     fn held(&self, source: &str) -> Vec<TrackedAlert> {
         let found = self.judge.with_incidents(|incidents| {
             let active_alerts = self.intake.active_alerts();
@@ -115,12 +117,12 @@ impl App {
             found
         });
         let mut held: Vec<TrackedAlert> = found.into_values().collect();
-        // What is told once of an incident is told of the alert that began first.
+        // Events reported once per incident refer to its earliest alert.
         held.sort_by_key(|held| (held.event.occurred_at, held.event.id));
         held
     }
 
-    /// Takes in what a look made known.
+    /// Applies the result of a poll: renews alerts and ingests new events.
     async fn listed(&self, source: &str, looked: PollResult, now: Time) {
         let PollResult {
             renewed,
@@ -129,7 +131,7 @@ impl App {
         {
             let mut alerts = self.intake.active_alerts();
             alerts.renew_all(&renewed, now);
-            // Its webhook may have told the end meanwhile, and knows it better.
+            // The webhook may have reported the end in the meantime, with a more precise time.
             let on = |subject: &Subject| {
                 alerts
                     .firing_and_last_seen(subject)
@@ -158,7 +160,7 @@ impl App {
 }
 
 impl Entry {
-    /// Notes that the Alertmanager answered, or why not.
+    /// Records the result of a poll.
     fn listed(&self, heard: Result<(), String>) {
         let now = self.app.now();
         if lock(&self.app.measured).heard(&self.name, "api", now, heard.clone())
@@ -171,7 +173,8 @@ impl Entry {
         }
     }
 
-    /// What is to be shown from now on, where it no longer accepts who we are and the files of our credentials have changed.
+    /// Reads the credential files again after the server rejected the credentials. `None`: it was
+    /// another fault, or they cannot be read.
     async fn api_anew(&self, fault: &ClientError) -> Option<ServerAccess> {
         if !matches!(fault, ClientError::Unauthorized(_)) {
             return None;

@@ -1,19 +1,20 @@
-//! How far a server's clock is from ours: by the time it says it answered at.
+//! Clock skew of a server, measured by the `Date` header of its responses.
 
 use chrono::TimeDelta;
 
 use crate::clients::exchange_times::ExchangeTimes;
 use crate::model::time::Time;
 
-/// A smaller difference is not told from the second that the header is cut to, and from how long an answer takes.
+/// Smallest skew that is acted on: the header has a resolution of one second, and the latency of
+/// the response adds to the error.
 const NOTED: TimeDelta = TimeDelta::seconds(3);
 
-/// The difference of the clocks, server's less ours.
+/// Clock skew: the server's clock minus ours.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Skew(TimeDelta);
 
 impl Skew {
-    /// As an answer tells it that came just now. Without a word about it the clocks agree.
+    /// Measures the skew from a response just received. Zero if it has no `Date`.
     pub(crate) fn of(heard: &ExchangeTimes, now: Time) -> Self {
         let Some(server) = heard.server_time else {
             return Self::default();
@@ -31,22 +32,23 @@ impl Skew {
         })
     }
 
-    /// Our time as the server calls it.
+    /// Converts our time to the server's clock.
     pub(crate) fn theirs(self, ours: Time) -> Time {
         ours.checked_add_signed(self.0).unwrap_or(ours)
     }
 
-    /// The server's time as we call it. Servers claim any time, the ends of what can be told included; those stay what they are.
+    /// Converts the server's time to our clock. Servers may claim any time; one that would overflow
+    /// is returned unchanged.
     pub(crate) fn ours(self, theirs: Time) -> Time {
         theirs.checked_sub_signed(self.0).unwrap_or(theirs)
     }
 
-    /// Whether it is another than was known, beyond what the header is exact to.
+    /// Returns whether it differs from `known` by more than the error of measurement.
     pub(crate) fn differs(self, known: Self) -> bool {
         (self.0 - known.0).abs() >= NOTED
     }
 
-    /// Whether the two clocks differ.
+    /// Returns whether there is no skew.
     pub(crate) fn is_none(self) -> bool {
         self.0 == TimeDelta::zero()
     }

@@ -1,8 +1,10 @@
-//! Metrics: while this process is the judge, conditions are evaluated at their instants, targets scraped, and what a Prometheus remembers of its
-//! alerts is read. What that makes known is appended to the log like anything else.
+//! Metrics pipeline of the leader: evaluates conditions, scrapes targets, polls Alertmanagers, and
+//! reads the alert history of Prometheus servers. The resulting events are appended to the log like
+//! any others.
 //!
-//! Instants are whole multiples of a condition's `every` since 1970, so that every process, before and after a restart, evaluates the same ones
-//! and tells of the same turns.
+//! Evaluation instants are whole multiples of a condition's `every` since the Unix epoch, so that
+//! every process evaluates the same instants and reports the same state changes, also after a
+//! restart.
 
 pub(crate) mod alert_history;
 mod alertmanager_poll;
@@ -49,14 +51,14 @@ use crate::store::log::{MessageContext, NewRecord};
 
 use status::{Measured, Shown};
 
-/// How often it is looked at whether other settings hold or another process is the judge.
+/// Interval between checks for changed settings or lost leadership.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-/// How long after a fault of the store.
+/// Delay before a store operation is retried.
 const AFTER_A_FAULT: Duration = Duration::from_secs(1);
-/// How much of what was evaluated may be evaluated once more after a crash.
+/// Interval between saves of evaluator state; up to this much is evaluated again after a crash.
 const SAVED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
-/// Measures while this process is the judge, anew with every change of settings.
+/// Runs the pipeline while this process is the leader; restarts it when the settings change.
 pub(crate) async fn measure_loop(app: Arc<App>) {
     loop {
         let Some(epoch) = app.judge.epoch() else {
@@ -80,7 +82,7 @@ pub(crate) async fn measure_loop(app: Arc<App>) {
             }
         }
         stop.cancel();
-        // What is being asked is given up; what was being stored is stored or not, as after a crash.
+        // Requests in flight are abandoned; a write is complete or absent, as after a crash.
         tasks.shutdown().await;
         if !whole {
             tokio::time::sleep(AFTER_A_FAULT).await;
@@ -89,10 +91,11 @@ pub(crate) async fn measure_loop(app: Arc<App>) {
 }
 
 impl App {
-    /// Keeps samples that were pushed, of `seen` in all. Gives how many were not kept for times that cannot be. Blocks.
+    /// Stores pushed samples; `seen` is their number before filtering. Returns the number dropped
+    /// for out-of-bounds timestamps. Blocks.
     ///
     /// # Errors
-    /// When they could not be made durable: the sender should try again.
+    /// When the samples cannot be made durable: the sender should retry.
     pub fn pushed(
         &self,
         name: &str,
@@ -113,7 +116,8 @@ impl App {
         Ok(out_of_bounds)
     }
 
-    /// Leaves out samples that are not kept; gives how many of them were of times that cannot be.
+    /// Applies the limits on timestamps and cardinality. Returns the number dropped for
+    /// out-of-bounds timestamps.
     fn keep(&self, name: &str, samples: &mut Vec<Sample>, now: Time, back: TimeDelta) -> usize {
         let mut all = lock(&self.kept);
         let kept = all.entry(name.to_owned()).or_default();
@@ -122,10 +126,10 @@ impl App {
         out_of_bounds
     }
 
-    /// What is known of conditions and of where their samples are from. Blocks.
+    /// Status of conditions and of the sources of their samples. Blocks.
     ///
     /// # Errors
-    /// When the store cannot be read, which is asked where another process is the judge.
+    /// When the store cannot be read; only a process that is not the leader reads it.
     pub fn measured(&self) -> Result<Measured, StoreError> {
         if self.judge.epoch().is_some() {
             return Ok(lock(&self.measured).clone());
@@ -143,7 +147,7 @@ impl App {
         Ok(measured)
     }
 
-    /// The conditions in force, as they are. Blocks.
+    /// Conditions in force, with their status. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -176,12 +180,12 @@ impl App {
     }
 }
 
-/// What the tasks of one entry of `metrics:`, or of a source that is asked, work with.
+/// Context of the tasks of one entry of `metrics:` or of one polled source.
 pub(crate) struct Entry {
     app: Arc<App>,
     settings: Arc<Settings>,
     epoch: u64,
-    /// Its name.
+    /// Name of the entry or source.
     name: String,
 }
 
@@ -312,7 +316,7 @@ fn start(
 }
 
 impl Entry {
-    /// The conditions that ask it.
+    /// Conditions evaluated on this entry.
     fn conditions(&self) -> impl Iterator<Item = &ConditionRule> {
         self.settings
             .policy
@@ -322,7 +326,8 @@ impl Entry {
             .filter(|rule| rule.metrics == self.name)
     }
 
-    /// Runs a blocking step, again and again until the store takes it. `None`: another process is the judge by now.
+    /// Runs a blocking store operation, retrying until it succeeds. `None`: this process has lost
+    /// leadership.
     async fn stored<T: Send + 'static>(
         &self,
         what: &'static str,
@@ -341,7 +346,7 @@ impl Entry {
         }
     }
 
-    /// Loads what is remembered of its conditions.
+    /// Loads the saved evaluator state of its conditions. `None`: this process has lost leadership.
     async fn load(&self) -> Option<Book> {
         let remembered = self
             .stored("what conditions remember could not be read", |app| {
@@ -364,7 +369,8 @@ impl Entry {
         })
     }
 
-    /// Appends what evaluations made known, with what is remembered of them. `false`: another process is the judge by now.
+    /// Appends events of evaluations and saves evaluator state, at most every [`SAVED_EVERY`]
+    /// unless there are events. `false`: this process has lost leadership.
     async fn save(&self, book: &mut Book, events: Vec<Event>) -> bool {
         let now = self.app.now();
         self.show(book);
@@ -384,7 +390,8 @@ impl Entry {
             .await
     }
 
-    /// Appends events with what is remembered, both or neither. `false`: another process is the judge by now.
+    /// Appends events and saves state in one transaction. `false`: this process has lost
+    /// leadership.
     async fn append(
         &self,
         memory: StateOwner,
@@ -422,7 +429,8 @@ impl Entry {
         }
     }
 
-    /// What is to be shown from now on, where a server no longer accepts who we are and the files of our credentials have changed.
+    /// Reads the credential files again after the server rejected the credentials. `None`: it was
+    /// another fault, or they cannot be read.
     async fn shown_anew(&self, fault: &ClientError) -> Option<ServerAccess> {
         if !matches!(fault, ClientError::Unauthorized(_)) {
             return None;
@@ -434,7 +442,7 @@ impl Entry {
             .ok()?
     }
 
-    /// Notes that its source answered, or why not.
+    /// Records the result of a request to the source, or to one part of it.
     fn heard(&self, whom: &str, heard: Result<(), String>) {
         let now = self.app.now();
         if lock(&self.app.measured).heard(&self.name, whom, now, heard.clone())
@@ -447,18 +455,18 @@ impl Entry {
     }
 }
 
-/// What is remembered of the conditions of one entry.
+/// Evaluators of the conditions of one entry.
 struct Book {
     watches: BTreeMap<String, ConditionEvaluator>,
     saved_at: Time,
 }
 
-/// The last instant, by `every` seconds, that is not after `now`.
+/// Last multiple of `every`, in seconds, that is not after `now`.
 fn instant(now: Time, every: i64) -> Time {
     Time::from_timestamp(now.timestamp().div_euclid(every) * every, 0).unwrap_or(now)
 }
 
-/// Waits until `then` by the service's clock, a minute at most.
+/// Waits until `then` by the service's clock, for one minute at most.
 async fn wait_until(app: &App, then: Time) {
     let wait = (then - app.now()).to_std().unwrap_or_default();
     tokio::time::sleep(
@@ -468,7 +476,7 @@ async fn wait_until(app: &App, then: Time) {
     .await;
 }
 
-/// How far back the conditions on samples of an entry look; what is older is of use to nobody but plots.
+/// Longest look-back of the conditions on samples of an entry; older samples serve only plots.
 fn looks_back(settings: &Settings, metrics: &str) -> TimeDelta {
     let asked = settings
         .policy
@@ -483,15 +491,15 @@ fn looks_back(settings: &Settings, metrics: &str) -> TimeDelta {
     TimeDelta::seconds(longest)
 }
 
-/// How long samples are kept beyond what conditions look back at, so that an incident of some hours can be drawn.
+/// Retention of samples beyond the look-back, so that incidents of several hours can be plotted.
 const DRAWN_BACK: TimeDelta = TimeDelta::hours(6);
 
-/// How long samples of an entry are of use to anybody.
+/// Retention of the samples of an entry.
 fn kept_back(settings: &Settings, metrics: &str) -> TimeDelta {
     looks_back(settings, metrics) + DRAWN_BACK
 }
 
-/// Drops samples that nobody looks back at any more, and what is remembered of conditions that nobody has any more.
+/// Deletes expired samples, and the saved state of conditions that were removed.
 async fn forget_loop(entry: Entry) {
     let names: Vec<String> = entry
         .settings
@@ -527,7 +535,8 @@ async fn forget_loop(entry: Entry) {
     }
 }
 
-/// A condition that is no longer in the rules, or of another service by now, ends as unknown: nobody looks any more.
+/// Ends removed conditions as unknown, as they are no longer evaluated, and deletes their state.
+/// `false`: this process has lost leadership.
 async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
     let Some(remembered) = entry
         .stored("what conditions remember could not be read", |app| {
@@ -556,7 +565,8 @@ async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
             .await
 }
 
-/// All samples kept of an entry.
+/// Reads the stored samples of an entry that follow `position`. `None`: this process has lost
+/// leadership.
 async fn kept(entry: &Entry, samples: &mut SampleBuffer, position: &mut u64) -> Option<()> {
     const BATCH: usize = 1000;
     loop {

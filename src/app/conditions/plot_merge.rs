@@ -1,4 +1,5 @@
-//! What the last drawing knew together with what is known now: a source forgets, an incident does not.
+//! Merge of a stored plot with newly queried series. Metric sources have limited retention; the
+//! plots of an incident are kept.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +9,10 @@ use crate::model::labels::Labels;
 use crate::model::plot::PlotSeries;
 use crate::model::time::Time;
 
-/// The lines of `new`, and of `old` what `new` does not know, from `from` to `to`; in the order of their labels. Where both know something the
-/// new is right: an old point stands only where no new one of its line is within `step`. Old ones closer together than half of that are
-/// thinned out, or all others would seem far apart.
+/// Merges the points of `old` into `new` for the range `from` to `to`, sorted by labels. New points
+/// win: an old point is kept only if its series has no new point within `step`. Old points closer
+/// together than half a `step` are thinned out, so that the typical spacing used to detect gaps
+/// stays meaningful.
 pub(crate) fn joined(
     old: &[PlotSeries],
     new: Vec<PlotSeries>,

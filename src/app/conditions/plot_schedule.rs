@@ -1,4 +1,4 @@
-//! Which conditions of which incidents are to be drawn, or drawn anew.
+//! Schedule of plots: selects the conditions of incidents whose plot is missing or out of date.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,19 +12,22 @@ use crate::model::time::Time;
 use crate::store::database::Store;
 use crate::store::error::StoreError;
 
-/// A drawing is made anew after a minute at the earliest, and after so many parts of what it shows: an incident of hours is not drawn each minute.
+/// Minimum interval between redraws. Longer plots are redrawn after 1/[`PARTS`] of their range,
+/// so that long incidents cost less.
 const EARLIEST: TimeDelta = TimeDelta::seconds(60);
 const PARTS: i32 = 20;
-/// What is shown before and after, at the least, and as a part of what it shows.
+/// Margin before and after the signals: at least this long, and at least one part in
+/// [`AROUND_PARTS`] of the range.
 const AROUND: TimeDelta = TimeDelta::minutes(5);
 const AROUND_PARTS: i32 = 4;
-/// How long after it changed last a closed incident is looked at.
+/// Time after its last change for which a closed incident is still checked.
 const LOOKED_AT: TimeDelta = TimeDelta::days(1);
 
-/// Incidents that need no look yet: at which revision, and until when. `None`: until they change.
+/// Incidents with no plot due, by the revision seen and the time of the next check. `None`: not
+/// until they change.
 pub(crate) type Rests = BTreeMap<IncidentId, (u64, Option<Time>)>;
 
-/// Incidents with a condition of these names that is to be drawn, each with those conditions.
+/// Lists incidents that have a due plot among these conditions, each with those conditions.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -90,7 +93,7 @@ fn measured(incident: &Incident) -> impl Iterator<Item = &str> {
         .map(|signal| &*signal.name)
 }
 
-/// What is shown: from some time before the first signal until some time after the last.
+/// Time range of an incident's plots: from its first to its last signal, with a margin.
 pub(crate) fn stretch(incident: &Incident, now: Time) -> (Time, Time) {
     let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
     let first = spans().map(|span| span.start).min();
@@ -186,7 +189,7 @@ mod tests {
         }
     }
 
-    /// A store, and what rests.
+    /// Store with the schedule under test.
     struct Desk {
         store: Store,
         rests: Rests,

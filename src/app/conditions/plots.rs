@@ -1,4 +1,5 @@
-//! Draws the conditions of incidents: what the queries said around them, for the page and beside the draft.
+//! Plots of an incident's conditions, for its page and beside the draft: the values of their
+//! queries around the incident.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -30,22 +31,23 @@ use crate::rules::rule_set::{Comparison, ConditionRule, Threshold};
 use crate::store::error::StoreError;
 use crate::store::plot::{PlotHeader, StoredPlot};
 
-/// Between two looks at what is to be drawn.
+/// Interval between checks for due plots.
 const EVERY: Duration = Duration::from_secs(10);
-/// A pause after a fault is longer than that from the second on.
+/// Offset added to the number of attempts, so that the backoff exceeds [`EVERY`] from the second
+/// fault on.
 const DOUBLED: u32 = 3;
-/// Values of a line at the most.
+/// Maximum number of points per series.
 const POINTS: i64 = 400;
-/// Series drawn at the most.
+/// Maximum number of series per plot.
 const LINES: usize = 20;
-/// Postmortems whose pictures are found by their files.
+/// Number of recent postmortems searched for a plot by file name.
 const LOOKED_AT: usize = 200;
 
-/// Where values of the past are from.
+/// Source of past values.
 pub(crate) enum PlotHistory {
-    /// A server that remembers.
+    /// Prometheus server, queried over its API.
     Server(Box<Settings>, Box<ConditionServer>),
-    /// Samples that are kept here.
+    /// Samples in the local store.
     Samples,
 }
 
@@ -91,7 +93,7 @@ pub(crate) async fn draw_loop(entry: Entry, mut past: PlotHistory) {
     }
 }
 
-/// Draws all that is due, as far as its source answers. `false`: another process is the judge by now.
+/// Draws all due plots, as far as the source responds. `false`: this process has lost leadership.
 async fn turn(
     entry: &Entry,
     past: &mut PlotHistory,
@@ -116,7 +118,8 @@ async fn turn(
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(fault) => {
-                    // What is refused of one condition may be answered of another; whoever is in trouble is left alone.
+                    // A rejected query says nothing about the next condition; an overloaded or
+                    // unreachable server is left alone.
                     let is_alone = matches!(
                         fault,
                         ClientError::Refused { .. }
@@ -154,7 +157,7 @@ async fn turn(
     Err(fault)
 }
 
-/// Draws one condition of one incident. `false`: another process is the judge by now.
+/// Draws one condition of one incident. `false`: this process has lost leadership.
 async fn draw(
     entry: &Entry,
     source: &mut Source<'_>,
@@ -206,7 +209,7 @@ async fn draw(
         .is_some())
 }
 
-/// The plot with its lines: those that are known now, and what the last plot knew.
+/// Adds the series to a plot: the new ones, merged with those of the last plot.
 fn filled(
     mut plot: Plot,
     last: Option<Plot>,
@@ -214,7 +217,7 @@ fn filled(
     step: TimeDelta,
     rule: &ConditionRule,
 ) -> Plot {
-    // What another query said is something else.
+    // Results of a different query are not comparable.
     let last = last.filter(|last| last.query == plot.query);
     let (old, left_out) = last.map_or((Vec::new(), 0), |last| (last.lines, last.left_out));
     let (lines, beyond) = worst_first(joined(&old, new, (plot.from, plot.to), step), rule);
@@ -223,7 +226,7 @@ fn filled(
     plot
 }
 
-/// All of a plot but its lines.
+/// Plot of a condition without its series.
 fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
     let (from, to) = stretch(incident, now);
     let turns = &incident.milestones;
@@ -263,7 +266,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
     }
 }
 
-/// The thresholds of a condition.
+/// Threshold lines of a condition.
 pub(crate) fn bounds(rule: &ConditionRule) -> Vec<ThresholdLine> {
     let bounds = [
         ("degraded", Some(rule.degraded)),
@@ -292,7 +295,7 @@ fn told(name: &str, Threshold { comparison, value }: Threshold) -> ThresholdLine
     }
 }
 
-/// What all series together were when: at each instant the worst that any of them was.
+/// Combined state of all series: at each instant the worst state of any of them.
 fn together(spans: &[Span], to: Time) -> Vec<Span> {
     let end = |span: &Span| span.end.unwrap_or(to.max(span.start));
     let mut edges: Vec<Time> = spans
@@ -303,7 +306,7 @@ fn together(spans: &[Span], to: Time) -> Vec<Span> {
     edges.dedup();
     let mut whole: Vec<Span> = Vec::new();
     for pair in edges.windows(2) {
-        // The states are in order of how bad they are, the worst first.
+        // States are ordered by severity, the worst first.
         let worst: Option<SpanState> = spans
             .iter()
             .filter(|span| span.start <= pair[0] && pair[1] <= end(span))
@@ -324,7 +327,7 @@ fn together(spans: &[Span], to: Time) -> Vec<Span> {
     whole
 }
 
-/// The lines that went furthest beyond the threshold, and how many others there are.
+/// Selects the [`LINES`] series furthest beyond the threshold. Returns also the number left out.
 fn worst_first(mut lines: Vec<PlotSeries>, rule: &ConditionRule) -> (Vec<PlotSeries>, usize) {
     let low = matches!(
         rule.degraded.comparison,
@@ -350,14 +353,14 @@ fn worst_first(mut lines: Vec<PlotSeries>, rule: &ConditionRule) -> (Vec<PlotSer
     (lines, left_out)
 }
 
-/// Where the values of one turn are from.
+/// Source of values for one round of plotting.
 enum Source<'a> {
     Server(&'a ConditionServer),
     Samples(Box<History>),
 }
 
 impl<'a> Source<'a> {
-    /// `None`: another process is the judge by now.
+    /// Prepares the source. `None`: this process has lost leadership.
     async fn of(entry: &Entry, past: &'a mut PlotHistory) -> Option<Result<Self, ClientError>> {
         match past {
             PlotHistory::Server(_, server) => Some(
@@ -370,7 +373,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The values of all series, as far as they are known.
+    /// Queries the values of all series, as far as they are available.
     async fn lines(
         &mut self,
         rule: &ConditionRule,
@@ -381,7 +384,8 @@ impl<'a> Source<'a> {
     ) -> Result<Vec<PlotSeries>, ClientError> {
         let values = match self {
             Self::Server(server) => server.values(rule, from, to, step).await?,
-            // Older ones are being forgotten, and of what looks back at half of them something else would be said.
+            // Older samples are being deleted; evaluating with half of the look-back window would
+            // give wrong values.
             Self::Samples(history) => history.values(rule, from.max(now - DRAWN_BACK), to, step),
         };
         let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = BTreeMap::new();
@@ -400,21 +404,21 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A drawing as a page shows it.
+/// Plot as shown on a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// The condition.
+    /// Name of the condition.
     pub condition: String,
-    /// What it shows, in words.
+    /// Text description of the plot.
     pub words: String,
-    /// The same as a table: the names of its columns.
+    /// Column headings of the plot as a table.
     pub head: Vec<String>,
-    /// Its rows.
+    /// Rows of the table.
     pub rows: Vec<Vec<String>>,
 }
 
 impl App {
-    /// The drawings of an incident, for its page. Blocks.
+    /// Plots of an incident, for its page. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -436,7 +440,7 @@ impl App {
             .collect())
     }
 
-    /// The drawing that stands in `file` beside a draft. Blocks.
+    /// Finds the SVG of a plot by its file name beside a draft. Blocks.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -458,7 +462,7 @@ impl App {
         Ok(None)
     }
 
-    /// Keeps a drawing, and brings the draft that shows it up to date. Blocks.
+    /// Stores a plot and updates the draft that shows it. Blocks.
     fn drew(&self, incident: &IncidentId, drawn: &StoredPlot) -> Result<(), StoreError> {
         self.store
             .save_plots(incident, std::slice::from_ref(drawn))?;
@@ -489,7 +493,7 @@ mod tests {
             .remove(0)
     }
 
-    /// A plot of an hour with a point in each of these minutes.
+    /// Plot of one hour with a point in each of these minutes.
     fn plot(query: &str, minutes: std::ops::Range<i64>) -> Plot {
         let points = minutes.map(|minute| (at(minute * 60), Some(1.0))).collect();
         Plot {

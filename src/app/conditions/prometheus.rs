@@ -1,8 +1,9 @@
-//! Conditions whose queries a Prometheus evaluates.
+//! Evaluation of conditions by queries to a Prometheus server.
 //!
-//! Where an answer is missing (it was away, or we were) the past is asked once it answers again. And since it answers from what it has, a
-//! Prometheus that was away itself would tell old values for five minutes: whether it had looked at anything shortly before an instant is asked
-//! with every instant, by its own `up`.
+//! Instants missed during an outage of the server or of this process are queried later (backfill).
+//! Since a Prometheus server that was itself down returns values up to five minutes old, each query
+//! is paired with one on `up`: without a scrape shortly before an instant, the result there is
+//! unknown.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,27 +26,30 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
 
-/// How far a condition that is evaluated for the first time looks back, so that what began before us begins when it did.
+/// Look-back of the first evaluation of a condition, so that an ongoing degradation gets its true
+/// start.
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
-/// What was not asked for longer than this stays unknown.
+/// Maximum age of backfill; older instants stay unknown.
 const FURTHEST: TimeDelta = TimeDelta::hours(24);
-/// How often it is found out how often the Prometheus looks.
+/// Interval between measurements of the server's scrape interval and clock skew.
 const PREPARED_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// From when on what a server looked at is late, and from when on it does not come.
+/// Ingestion delay from which evaluation is delayed, and from which the server counts as down
+/// instead.
 const SLOW: TimeDelta = TimeDelta::seconds(1);
 const AWAY: TimeDelta = TimeDelta::minutes(2);
 
-/// The newest time at which it looked at any target.
+/// Query for the time of the newest scrape of any target.
 const NEWEST_LOOK: &str = "max(timestamp(up))";
-/// The target that it looks at most often.
+/// Query for the most frequently scraped target.
 pub(crate) const BUSIEST: &str = "topk(1, count_over_time(up[10m]))";
 const BUSIEST_DAY: &str = "topk(1, count_over_time(up[24h]))";
 
-/// How much of the past is asked for at once, and how often in a round: a server that is back has much to do.
+/// Range of one backfill query, and the maximum number of queries per round, to limit the load on a
+/// recovering server.
 const PIECE: TimeDelta = TimeDelta::minutes(15);
 const PIECES: usize = 8;
 
-/// Between two attempts to ask a server that does not answer, in evaluations: what was not asked meanwhile is asked later.
+/// Maximum backoff from a failing server, in evaluation intervals; missed instants are backfilled.
 const WAITS: i32 = 4;
 
 pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<PrometheusClient>) {
@@ -71,7 +75,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
             .collect();
         if !due.is_empty() {
             let events = if pause.lasts(now) {
-                // Known to be in trouble: it is left alone, and this is asked later.
+                // Backoff: these instants are backfilled later.
                 failed(&mut book.watches, &due)
             } else {
                 let (events, fault) = round(&entry, &mut server, &mut book.watches, &due).await;
@@ -110,7 +114,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
     }
 }
 
-/// Evaluations that nobody answers.
+/// Records a failed query for each due evaluation.
 fn failed(
     watches: &mut BTreeMap<String, ConditionEvaluator>,
     due: &[(&ConditionRule, Time)],
@@ -126,7 +130,7 @@ fn failed(
     events
 }
 
-/// Asks for all that is due, at once as far as the client allows.
+/// Queries all due conditions, concurrently up to the client's limit.
 async fn round(
     entry: &Entry,
     server: &mut ConditionServer,
@@ -151,7 +155,7 @@ async fn round(
         let watches = watches.entry(rule.name.clone()).or_default();
         match answer {
             Ok(Look { skew, .. }) if skew.differs(server.skew) => {
-                // One of the clocks was set. What was asked for was another time than was meant.
+                // A clock was adjusted, so the query was for the wrong time.
                 server.prepared_at = None;
                 events.extend(watches.evaluate(rule, *at, &QueryResult::Failed));
             }
@@ -171,7 +175,7 @@ async fn round(
             }
             Err(fault) => {
                 heard = Err(format!("condition `{}`: {fault}", rule.name));
-                // One query that it refuses says nothing about the others.
+                // A rejected query says nothing about the others.
                 trouble = Some(fault)
                     .filter(|fault| !matches!(fault, ClientError::Refused { .. }))
                     .or(trouble);
@@ -183,7 +187,7 @@ async fn round(
     (events, trouble)
 }
 
-/// How long a server that does not answer is left alone.
+/// Backoff from a failing server.
 #[derive(Default)]
 struct Pause {
     attempts: u32,
@@ -195,7 +199,7 @@ impl Pause {
         self.until.is_some_and(|until| now < until)
     }
 
-    /// How the last attempt went, and how long it waits at the most.
+    /// Records the result of the last attempt; `most` is the maximum backoff.
     fn note(&mut self, fault: Option<&ClientError>, whom: &str, now: Time, most: TimeDelta) {
         self.attempts = if fault.is_some() {
             self.attempts + 1
@@ -204,7 +208,7 @@ impl Pause {
         };
         self.until = fault.map(|fault| {
             let wait = fault.retry_delay(self.attempts, whom);
-            // Who asks to be left alone for longer is.
+            // A `Retry-After` header may exceed the maximum.
             now + if matches!(
                 fault,
                 ClientError::Busy {
@@ -220,7 +224,8 @@ impl Pause {
     }
 }
 
-/// The first instant to ask for: the first that nobody answered, the first after the last, or some hours ago where there was none.
+/// First instant to query: the first unanswered one, else the one after the last evaluation, else
+/// [`FIRST_LOOK`] ago.
 fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: Time) -> Time {
     let every = TimeDelta::seconds(rule.every);
     let first = match watches.and_then(|watches| {
@@ -231,28 +236,28 @@ fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: T
         Some(first) => first.max(at - FURTHEST),
         None => at - FIRST_LOOK,
     };
-    // An `every` that was changed has other instants.
+    // A changed `every` has other instants.
     (instant(first - TimeDelta::microseconds(1), rule.every) + every).min(at)
 }
 
-/// A Prometheus and what was found out about it.
+/// Prometheus server with its measured properties.
 pub(crate) struct ConditionServer {
     client: Arc<PrometheusClient>,
     skew: Skew,
-    /// How often it looks at the target it looks at most often. `None`: nobody can say.
+    /// Scrape interval of the most frequently scraped target. `None`: unknown.
     pace: Option<TimeDelta>,
-    /// How long it takes until what it looked at can be asked for, beyond a moment.
+    /// Ingestion delay until scraped samples can be queried; zero if below [`SLOW`].
     lag: TimeDelta,
     prepared_at: Option<Time>,
 }
 
-/// What was asked for, and how the server's clock was when it answered.
+/// Results of the queries for one condition, with the clock skew at that time.
 struct Look {
-    /// The first instant that was not answered before.
+    /// First instant without an earlier result.
     from: Time,
-    /// The answer at the instant that is due, where it is not among the others.
+    /// Result at the due instant, unless included in `past`.
     present: Option<QueryResult>,
-    /// Answers from `from` on.
+    /// Results from `from` on.
     past: Vec<(Time, QueryResult)>,
     skew: Skew,
 }
@@ -268,7 +273,7 @@ impl ConditionServer {
         }
     }
 
-    /// Finds out how often it looks and how its clock is.
+    /// Measures scrape interval, ingestion delay and clock skew, at most every [`PREPARED_EVERY`].
     pub(crate) async fn prepare(&mut self, app: &App) -> Result<(), ClientError> {
         let now = app.now();
         if self
@@ -285,7 +290,7 @@ impl ConditionServer {
         }
         let mut window = "10m";
         if answer.series.is_empty() {
-            // It may only just be back.
+            // The server may have just restarted.
             window = "24h";
             answer = self.client.query(BUSIEST_DAY, theirs).await?;
         }
@@ -307,11 +312,11 @@ impl ConditionServer {
                 .map(|pair| pair[1].0 - pair[0].0)
                 .collect();
             apart.sort_unstable();
-            // What lies between most of them: a stretch in which it was away does not count.
+            // Median interval, so that gaps during downtime do not count.
             self.pace = apart.get(apart.len() / 2).copied().or(self.pace);
             if let (Some(pace), Some((newest, _))) = (self.pace, points.last()) {
                 let behind = theirs - *newest - pace;
-                // Later than that it is not slow but away.
+                // A longer delay means that the server was down.
                 self.lag = if (SLOW..AWAY).contains(&behind) {
                     behind + SLOW
                 } else {
@@ -319,13 +324,13 @@ impl ConditionServer {
                 };
             }
         }
-        // While nothing is known of it, it may only just have begun.
+        // Without a result the server may have just started: measure again next time.
         self.prepared_at = self.pace.map(|_| now);
         Ok(())
     }
 
-    /// The answers from `from` on until `to`, which is due now: all at once where that is little; else the one that is due, and as many
-    /// of the others as a round asks for.
+    /// Queries the instants from `from` until `to`, which is due now. A short range takes one
+    /// query; a longer one is queried at `to` first, then backfilled up to the limit per round.
     async fn look(
         &self,
         app: &App,
@@ -343,7 +348,7 @@ impl ConditionServer {
                         skew,
                     });
                 }
-                // One instant of the past may be what it refuses.
+                // The server may reject a single past instant.
                 Err(ClientError::Refused { .. }) if from < to => {}
                 Err(fault) => return Err(fault),
             }
@@ -351,7 +356,7 @@ impl ConditionServer {
         let (present, skew) = self.ask(app, rule, to, to).await?;
         let (mut past, mut next, begun) = (Vec::new(), from, tokio::time::Instant::now());
         for _ in 0..PIECES {
-            // The next evaluation is not to wait for what is long past.
+            // Backfill must not delay the next evaluation.
             if next > to || begun.elapsed() > Duration::from_secs(rule.every.unsigned_abs()) / 2 {
                 break;
             }
@@ -370,7 +375,8 @@ impl ConditionServer {
         })
     }
 
-    /// A piece of the past. Instants at which the query is refused have no answer, and do not keep the others from having one.
+    /// Queries one range of backfill. On rejection the range is split, so that only the rejected
+    /// instants have no result.
     async fn piece(
         &self,
         app: &App,
@@ -400,7 +406,7 @@ impl ConditionServer {
         Ok(answers)
     }
 
-    /// The answers at `from` and every `every` seconds until `to`.
+    /// Queries the results at `from` and every `every` seconds until `to`.
     async fn ask(
         &self,
         app: &App,
@@ -408,9 +414,9 @@ impl ConditionServer {
         from: Time,
         to: Time,
     ) -> Result<(Vec<(Time, QueryResult)>, Skew), ClientError> {
-        // What some of those know who were asked is no answer: a sum of it is wrong and looks like any other.
+        // A partial response is a fault: an aggregation over it looks valid but is wrong.
         let asked = self.range(&rule.query, from, to, rule.every).await?;
-        // Of those that were asked, the ones that told when they looked have looked.
+        // For `up` a partial response is enough: a reported scrape has happened.
         let (_, looks) = unless_partial(self.range(NEWEST_LOOK, from, to, rule.every).await)?;
         let skew = Skew::of(&asked.heard, app.now());
         let looks: BTreeMap<Time, f64> = looks
@@ -437,7 +443,8 @@ impl ConditionServer {
         Ok((answers, skew))
     }
 
-    /// What a condition's query gives at `from` and every `step` seconds until `to`, by time; as much of it as there is.
+    /// Queries a condition at `from` and every `step` seconds until `to`; results by time, partial
+    /// responses included.
     pub(crate) async fn values(
         &self,
         rule: &ConditionRule,
@@ -463,7 +470,7 @@ impl ConditionServer {
         values
     }
 
-    /// A range in our time.
+    /// Queries a range given in our time.
     async fn range(
         &self,
         query: &str,
@@ -481,18 +488,20 @@ impl ConditionServer {
         }
     }
 
-    /// Whether it had looked at something shortly before `at`. Without any `up` nobody can say, and it is believed.
+    /// Returns whether any target was scraped shortly before `at`. Without `up` series this is
+    /// unknown and assumed.
     fn had_looked(&self, newest: Option<&f64>, at: Time) -> bool {
         let Some(pace) = self.pace else { return true };
         newest.is_some_and(|seconds| {
             let ago = at.timestamp_micros() as f64 / 1e6 - seconds;
-            // A scrape that takes longer than half the pause to the next is not there yet; it is when the past is asked.
+            // A scrape that takes longer than half the interval is not ingested yet; backfill finds
+            // it.
             ago <= 1.5 * pace.as_seconds_f64()
         })
     }
 }
 
-/// An answer, and whether it is whole.
+/// Accepts partial responses. Returns also whether the response is complete.
 fn unless_partial(
     answer: Result<QueryResponse, ClientError>,
 ) -> Result<(bool, QueryResponse), ClientError> {
@@ -505,7 +514,7 @@ fn unless_partial(
     }
 }
 
-/// Labels as a selector.
+/// Formats labels as a PromQL selector.
 pub(crate) fn selector(labels: &Labels) -> String {
     let named = labels.iter().filter(|(name, _)| *name != "__name__");
     let parts: Vec<String> = named

@@ -1,4 +1,4 @@
-//! What the conditions on one entry of `metrics:` ask of the samples that come from it. All others are dropped where they come in.
+//! Sample filter of an entry of `metrics:`: only series that its conditions select are stored.
 
 use crate::config::metrics::{MetricsKind, MetricsSource};
 use crate::engine::conditions::promql_subset::sample_buffer::UP;
@@ -8,16 +8,16 @@ use crate::model::sample::Sample;
 use crate::rules::promql::Selector;
 use crate::rules::rule_set::ConditionRule;
 
-/// The series that are asked for.
+/// Series selected by a set of conditions.
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
-    /// By the names of their metrics.
+    /// Filter by metric name, applied while parsing.
     pub wanted: MetricFilter,
     selectors: Vec<Selector>,
 }
 
 impl Asked {
-    /// What these conditions ask for.
+    /// Collects the selectors of these conditions.
     #[must_use]
     pub fn by<'a>(conditions: impl Iterator<Item = &'a ConditionRule>) -> Self {
         let queries = conditions.filter_map(|rule| rule.understood.of_samples.as_ref().ok());
@@ -35,7 +35,7 @@ impl Asked {
         }
     }
 
-    /// Whether any condition asks for the series of a sample.
+    /// Returns whether any condition selects the series of this sample.
     #[must_use]
     pub fn takes(&self, sample: &Sample) -> bool {
         self.selectors
@@ -43,7 +43,8 @@ impl Asked {
             .any(|selector| selector.name == sample.name && selector.takes(&sample.labels))
     }
 
-    /// Of pushed samples those that are asked for, and each [`UP`] of a target that may be asked about: that somebody looked at it.
+    /// Filters pushed samples: keeps the selected ones, and every [`UP`] series of a target that a
+    /// selector may match, as proof that the target was scraped.
     #[must_use]
     pub fn of_pushed(&self, mut samples: Vec<Sample>) -> Vec<Sample> {
         let looked = |sample: &Sample| {
@@ -58,7 +59,8 @@ impl Asked {
     }
 }
 
-/// Conditions that cannot be evaluated with these settings, and those of whose query it is doubtful.
+/// Validates conditions against the settings. Returns faults (unknown entry, unsupported query) and
+/// warnings (query of doubtful syntax).
 pub(crate) fn faults(
     conditions: &[ConditionRule],
     metrics: &[MetricsSource],

@@ -1,4 +1,5 @@
-//! Conditions on samples that are scraped or pushed: evaluated here, a little after each instant, so that what belongs to it has come.
+//! Evaluation of conditions over scraped or pushed samples. Each instant is evaluated with a small
+//! lag, so that its samples have arrived.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +15,22 @@ use crate::model::time::Time;
 use crate::rules::promql::PromqlQuery;
 use crate::rules::rule_set::ConditionRule;
 
-/// Instants evaluated before what they make known is stored.
+/// Maximum number of instants evaluated per batch, before the resulting events are stored.
 const TOGETHER: usize = 1000;
 
-/// How samples of an entry come.
+/// Arrival timing of the samples of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
-    /// How long after an instant its samples have come.
+    /// Delay after an instant until its samples have arrived.
     lag: TimeDelta,
-    /// How long after our own last look nobody can say. `None`: others look, each at its own pace.
+    /// Maximum age of the last scrape; beyond it the state is unknown. `None`: samples are pushed,
+    /// each sender at its own interval.
     looked: Option<TimeDelta>,
 }
 
 impl Pace {
     pub(crate) fn scraped(settings: &ScrapeConfig) -> Self {
-        // Whoever takes longer is behind by one scrape, as in a Prometheus.
+        // A slower target lags by one scrape, as in Prometheus.
         let interval = TimeDelta::seconds(settings.interval);
         Self {
             lag: TimeDelta::seconds(1),
@@ -37,14 +39,14 @@ impl Pace {
     }
 
     pub(crate) fn pushed() -> Self {
-        // A Prometheus sends every five seconds what it has, and less than that later when it is busy.
+        // Prometheus flushes remote write every five seconds, and soon after that under load.
         Self {
             lag: TimeDelta::seconds(10),
             looked: None,
         }
     }
 
-    /// What samples say at an instant, as far as somebody looked.
+    /// Query result at an instant; [`QueryResult::Failed`] when the last scrape is too old.
     fn answer(self, samples: &SampleBuffer, query: &PromqlQuery, at: Time) -> QueryResult {
         match self.looked {
             None => samples.answer_of_pushed(query, at),
@@ -93,7 +95,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
         if !entry.save(&mut book, events).await {
             return;
         }
-        // What is still to be caught up with looks back from there.
+        // Pending instants still need their look-back window.
         let evaluated = book
             .watches
             .values()
@@ -117,7 +119,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
     }
 }
 
-/// Evaluates the instants of one condition that are due; whether there are more.
+/// Evaluates the due instants of one condition. Returns whether more are due.
 fn evaluate(
     rule: &ConditionRule,
     query: Option<&PromqlQuery>,
@@ -128,7 +130,7 @@ fn evaluate(
     events: &mut Vec<Event>,
 ) -> bool {
     let (last, every) = (instant(now, rule.every), TimeDelta::seconds(rule.every));
-    // Of what is older there are no samples.
+    // Older samples have been deleted.
     let first = watches
         .last()
         .map_or(last, |last| instant(last, rule.every) + every)
@@ -145,7 +147,7 @@ fn evaluate(
     at <= last
 }
 
-/// All samples kept of an entry, for drawing the past.
+/// Stored samples of an entry, as the source of plots.
 pub(crate) struct History(SampleBuffer);
 
 impl History {
@@ -155,7 +157,8 @@ impl History {
         Some(Self(samples))
     }
 
-    /// What a condition's query gives at `from` and every `step` seconds until `to`, by time.
+    /// Evaluates a condition's query at `from` and every `step` seconds until `to`; results by
+    /// time.
     pub(crate) fn values(
         &self,
         rule: &ConditionRule,

@@ -1,4 +1,5 @@
-//! Scrapes one target: what conditions ask of it is kept, and of what is gone it is kept that it ended, as Prometheus does.
+//! Scrape loop of one target: keeps the selected series, and writes staleness markers for series
+//! that disappear, as Prometheus does.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,10 +26,10 @@ use crate::model::time::Time;
 use crate::rules::promql::Selector;
 use crate::rules::rule_set::ConditionRule;
 
-/// A series, by its name and labels.
+/// Series, identified by metric name and labels.
 type Series = (String, Labels);
 
-/// The series of an entry that were there before this process, read once for all its targets.
+/// Live series of an entry from before this process started, read once for all its targets.
 pub(crate) type Live = Arc<OnceCell<BTreeSet<Series>>>;
 
 pub(crate) async fn scrape_loop(
@@ -83,7 +84,7 @@ pub(crate) async fn scrape_loop(
             .into_iter()
             .map(|sample| labelled(sample, &ours, settings.honor_labels));
         let came = entry.app.now();
-        // First that somebody looked: it is kept whatever else is left out.
+        // `up` comes first: it is kept even if the limits drop other samples.
         let up = Sample {
             name: UP.to_owned(),
             labels: ours.clone(),
@@ -128,7 +129,7 @@ pub(crate) async fn scrape_loop(
     }
 }
 
-/// The next scrape: targets have their own beat, so that not all are scraped at once.
+/// Time of the next scrape. Targets have different offsets within the interval, to spread the load.
 fn next(now: Time, interval: i64, url: &str) -> Time {
     let spread = i64::from_str_radix(&hex(url, 4), 16)
         .unwrap_or_default()
@@ -138,7 +139,7 @@ fn next(now: Time, interval: i64, url: &str) -> Time {
     now + TimeDelta::milliseconds(millis - past)
 }
 
-/// The labels that all samples of a target get.
+/// Target labels, added to all its samples.
 fn ours(name: &str, settings: &ScrapeConfig, target: &Target) -> Labels {
     let mut labels = Labels::from([
         ("job".to_owned(), name.to_owned()),
@@ -148,7 +149,8 @@ fn ours(name: &str, settings: &ScrapeConfig, target: &Target) -> Labels {
     labels
 }
 
-/// A sample with our labels; of two that are called alike the target's is kept as `exported_…`, or wins where it is to be honored.
+/// Adds the target labels to a sample. On conflict the exposed label is renamed to `exported_…`, or
+/// kept with `honor_labels`.
 fn labelled(mut sample: Sample, ours: &Labels, honor: bool) -> Sample {
     for (name, value) in ours {
         match sample.labels.get(name).cloned() {
@@ -162,7 +164,7 @@ fn labelled(mut sample: Sample, ours: &Labels, honor: bool) -> Sample {
             }
         }
     }
-    // As in Prometheus, a label without a value is none.
+    // As in Prometheus, an empty label is the same as an absent one.
     sample.labels.retain(|_, value| !value.is_empty());
     sample
 }
@@ -178,13 +180,14 @@ fn read(
     let mut samples = exposition::parse(&page.bytes, format, wanted, at, settings.honor_timestamps)
         .map_err(|fault| fault.to_string())?;
     for sample in samples.iter_mut().filter(|sample| sample.at != at) {
-        // A time that the target states is by its own clock.
+        // Exposed timestamps are by the target's clock.
         sample.at = skew.ours(sample.at);
     }
     Ok(samples)
 }
 
-/// The series of a target that were there at its last scrape before this process: those that are gone by the first have ended.
+/// Series of a target that were live at its last scrape before this process started; those missing
+/// from the first scrape are marked stale.
 async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Series>> {
     let read = async || {
         let (mut samples, mut position) = (SampleBuffer::default(), 0);
@@ -210,7 +213,8 @@ async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Ser
     )
 }
 
-/// Compares what conditions ask for with what a target offers when it is first seen. `true`: nothing is in the way.
+/// Compares the metrics that conditions select with those a target exposes, on its first scrape.
+/// `true`: no faults.
 fn compare(entry: &Entry, page: &ScrapedPage, samples: &[Sample]) -> bool {
     let mut fine = true;
     for rule in entry.conditions() {
@@ -228,7 +232,8 @@ fn compare(entry: &Entry, page: &ScrapedPage, samples: &[Sample]) -> bool {
     fine
 }
 
-/// Why a condition cannot be evaluated on what a target offers, if anything is in the way. `read`: samples that its page was found to have.
+/// Finds the reason why a condition cannot be evaluated on a target's exposition, if any. `read`:
+/// the samples parsed from it.
 pub(crate) fn fault(rule: &ConditionRule, page: &ScrapedPage, read: &[Sample]) -> Option<String> {
     let (query, text) = (
         rule.understood.of_samples.as_ref().ok()?,
@@ -243,7 +248,7 @@ pub(crate) fn fault(rule: &ConditionRule, page: &ScrapedPage, read: &[Sample]) -
     )
 }
 
-/// The names of metrics that a target has to offer: whether it could be scraped it does not say itself.
+/// Metric names that a target has to expose; `up` is added by the scrape loop.
 fn names(selectors: Vec<&Selector>) -> Vec<&str> {
     selectors
         .into_iter()

@@ -1,4 +1,4 @@
-//! Which samples are kept of those that come: of times that can be, and of no more series than can be held.
+//! Cardinality and timestamp limits on incoming samples, per entry of `metrics:`.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -9,14 +9,15 @@ use crate::engine::conditions::promql_subset::sample_buffer::MOST_SERIES;
 use crate::model::sample::Sample;
 use crate::model::time::Time;
 
-/// How far ahead of our clock a sample may be, as in a Prometheus.
+/// Tolerance for sample timestamps in the future, as in Prometheus.
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
-/// How long a series counts as left out after its last sample.
+/// Time after its last sample for which a rejected series is still counted.
 const SHOWN: TimeDelta = TimeDelta::minutes(10);
-/// Between two looks at which series came no more.
+/// Interval between evictions of inactive series.
 const TIDIED_EVERY: TimeDelta = TimeDelta::minutes(1);
 
-/// The series of one entry of `metrics:`, each by its hash with when it last came.
+/// Active and rejected series of one entry of `metrics:`, as hash and arrival time of the last
+/// sample.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     hasher: RandomState,
@@ -26,8 +27,9 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Drops samples that are not kept: those more than ten minutes ahead of `now` or older than `back`, and those of series beyond
-    /// [`MOST_SERIES`]. Gives how many were dropped for their time.
+    /// Drops out-of-bounds samples (more than ten minutes ahead of `now`, or older than `back`) and
+    /// samples of new series beyond [`MOST_SERIES`]. Returns the number dropped for their
+    /// timestamps.
     pub(crate) fn keep(&mut self, samples: &mut Vec<Sample>, now: Time, back: TimeDelta) -> usize {
         if self.tidied_at.is_none_or(|at| now - at >= TIDIED_EVERY) {
             self.series.retain(|_, at| now - *at <= back);
@@ -54,7 +56,7 @@ impl Kept {
         out_of_bounds
     }
 
-    /// How many series were left out of late, as far as they are counted: [`MOST_SERIES`] stands for that many or more.
+    /// Number of recently rejected series; the count saturates at [`MOST_SERIES`].
     pub(crate) fn left_out(&self) -> usize {
         self.left_out.len()
     }

@@ -1,4 +1,4 @@
-//! What is known of conditions and of where their samples are from, for the pages and for `/metrics`.
+//! Status of conditions and of the sources of their samples, for pages and `/metrics`.
 
 use std::collections::BTreeMap;
 
@@ -8,49 +8,49 @@ use crate::model::event::ConditionState;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 
-/// What the process that measures knows.
+/// Status recorded by the metrics pipeline.
 #[derive(Debug, Clone, Default)]
 pub struct Measured {
     conditions: BTreeMap<String, ConditionStatus>,
     sources: BTreeMap<String, SourceStatus>,
 }
 
-/// A condition.
+/// Status of a condition.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ConditionStatus {
-    /// Its last evaluation.
+    /// Time of the last evaluation.
     pub last: Option<Time>,
-    /// The state of each series.
+    /// State of each series.
     pub series: Vec<(Labels, ConditionState)>,
-    /// How many series were left out because it has more than `max_series`.
+    /// Number of series left out because the query exceeds `max_series`.
     pub left_out: usize,
-    /// Why it cannot be evaluated as it stands.
+    /// Reason why the condition cannot be evaluated.
     pub fault: Option<String>,
-    /// Whether any target was seen to offer what it asks for.
+    /// Set once any target exposed the metrics that the query selects.
     pub offered: bool,
 }
 
-/// A condition in force with how it is.
+/// Condition in force, with its status.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shown {
-    /// Its name.
+    /// Name of the condition.
     pub name: String,
-    /// The service it watches.
+    /// Service it belongs to.
     pub service: String,
-    /// The entry of `metrics:` it asks.
+    /// Entry of `metrics:` it is evaluated on.
     pub metrics: String,
-    /// Its query.
+    /// PromQL query.
     pub query: String,
-    /// Its thresholds, by name.
+    /// Thresholds, as name and expression.
     pub bounds: Vec<(String, String)>,
-    /// How many series are watched at the most.
+    /// Maximum number of series tracked.
     pub max_series: usize,
-    /// How it is.
+    /// Current status.
     pub status: ConditionStatus,
 }
 
 impl ConditionStatus {
-    /// How many series are in each state, the worst first.
+    /// Number of series in each state, the worst first.
     #[must_use]
     pub fn counts(&self) -> Vec<(ConditionState, usize)> {
         let order = [
@@ -68,21 +68,21 @@ impl ConditionStatus {
     }
 }
 
-/// An entry of `metrics:`, or one target of it.
+/// Status of an entry of `metrics:`, or of one of its targets.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SourceStatus {
-    /// When it last answered.
+    /// Time of the last successful request.
     pub answered: Option<Time>,
-    /// Why it does not answer now.
+    /// Current fault, if requests fail.
     pub fault: Option<String>,
-    /// Samples taken of what it offered.
+    /// Number of samples stored.
     pub samples: u64,
-    /// How many series were left out of late because there are more than are kept of an entry.
+    /// Number of recent series rejected by the cardinality limit of the entry.
     pub left_out: usize,
 }
 
 impl Measured {
-    /// Begins anew with these settings.
+    /// Resets the status for new settings.
     pub(crate) fn begin(&mut self, settings: &Settings) {
         let names = settings
             .policy
@@ -111,7 +111,8 @@ impl Measured {
             .collect();
     }
 
-    /// Whether a target offers what a condition asks for, or why not; whether that is news. One target that does is enough.
+    /// Records whether a target exposes the metrics of a condition; one target is enough. Returns
+    /// whether the fault changed.
     pub(crate) fn offered(&mut self, name: &str, fault: Option<String>) -> bool {
         let status = self.conditions.entry(name.to_owned()).or_default();
         status.offered |= fault.is_none();
@@ -119,7 +120,8 @@ impl Measured {
         std::mem::replace(&mut status.fault, fault.clone()) != fault
     }
 
-    /// That part `whom` of an entry answered, or why not; whether that is news. An entry that is one server has no parts.
+    /// Records the result of a request to part `whom` of an entry; empty for an entry that is a
+    /// single server. Returns whether the fault changed.
     pub(crate) fn heard(
         &mut self,
         name: &str,
@@ -142,20 +144,20 @@ impl Measured {
         }
     }
 
-    /// Counts samples that were taken from an entry, and notes how many of its series were left out of late.
+    /// Adds to the number of stored samples, and sets the number of rejected series.
     pub fn took(&mut self, name: &str, samples: usize, left_out: usize) {
         let status = self.sources.entry(name.to_owned()).or_default();
         status.samples += samples as u64;
         status.left_out = left_out;
     }
 
-    /// Conditions by name.
+    /// Status of conditions, by name.
     #[must_use]
     pub fn conditions(&self) -> &BTreeMap<String, ConditionStatus> {
         &self.conditions
     }
 
-    /// Entries and their targets by name.
+    /// Status of entries and targets, by name.
     #[must_use]
     pub fn sources(&self) -> &BTreeMap<String, SourceStatus> {
         &self.sources

@@ -1,4 +1,5 @@
-//! What targets offer, compared with what conditions ask for before anything is in force: for `afterword check`.
+//! Check of scrape targets for `afterword check`: compares the metrics they expose with those that
+//! conditions select.
 
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use crate::config::metrics::{MetricsKind, ScrapeConfig};
 use crate::model::fault::Fault;
 use crate::rules::rule_set::ConditionRule;
 
-/// Nobody waits longer for a target to be checked against.
+/// Timeout per target.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Asks every target that is scraped; gives what no target offers, and which targets could not be asked.
+/// Scrapes every target. Returns faults (no target exposes a metric) and warnings (no target could
+/// be scraped).
 pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for entry in &settings.config.metrics {
@@ -43,7 +45,7 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
                 .flatten()
                 .map(|page| fault(rule, page, &[]))
                 .collect();
-            // One target that offers it is enough.
+            // One target that exposes it is enough.
             match told.iter().min_by_key(|told| told.is_some()) {
                 Some(Some(why)) => faults.push(at(why.clone())),
                 Some(None) => {}

@@ -1,4 +1,4 @@
-//! What it remembers of alerts, piece by piece.
+//! Alert history of a Prometheus server, read in ranges of adaptive length.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-/// Samples by labels.
+/// Samples of each series, with its labels.
 type Samples = Vec<(Labels, Vec<(Time, f64)>)>;
 
-/// Where reading alerts stands.
+/// Reader of `ALERTS` and `ALERTS_FOR_STATE`.
 #[derive(Debug, Default)]
 pub(crate) struct Alerts {
     recalled: AlertSeriesState,
-    /// The first sign of anything.
+    /// Time of the first sample.
     first: Option<Time>,
     step: Option<TimeDelta>,
     piece: Piece,
@@ -45,12 +45,12 @@ impl Alerts {
         self.first
     }
 
-    /// Up to when all is told; `None`: as far as was read.
+    /// Time up to which all events have been returned; `None`: all that was read.
     pub(crate) fn told_until(&self) -> Option<Time> {
         self.recalled.told_until()
     }
 
-    /// Reads a stretch that follows on the last one; `read_on`: whether another follows on it.
+    /// Reads the range that follows the last one; `read_on`: another range follows.
     pub(crate) async fn read(
         &mut self,
         server: &HistoryServer,
@@ -76,7 +76,8 @@ impl Alerts {
                         read_on,
                     };
                     if self.first.is_none() {
-                        // What was before that nobody knows: an alert may have fired already.
+                        // The state before the first sample is unknown: an alert may have been
+                        // firing already.
                         self.first = memory.first().filter(|first| *first <= to);
                         memory.from = self.first.unwrap_or(to);
                     }
@@ -103,7 +104,7 @@ impl Alerts {
         Ok(events)
     }
 
-    /// The rules as they are seen at every `step`.
+    /// Alerting rules with an evaluation interval of at least `step`.
     fn rules(&self, known: &Known) -> BTreeMap<String, Vec<AlertingRule>> {
         let mut rules = known.rules.clone();
         for rule in rules.values_mut().flatten() {

@@ -1,4 +1,4 @@
-//! How much of the past a query is asked for at once: less after each fault, until a server can answer; more again once it does.
+//! Adaptive range of history queries: halved after each fault, doubled after each success.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::STRETCH;
 use crate::clients::error::ClientError;
 use crate::model::time::Time;
 
-/// What a server that answers at all can answer.
+/// Minimum range of a query.
 pub(crate) const SMALLEST: TimeDelta = TimeDelta::minutes(15);
-/// How often the smallest piece is asked for.
+/// Maximum number of attempts at the minimum range.
 const ATTEMPTS: u32 = 5;
 
-/// How much is asked for next.
+/// Range of the next query.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Piece {
     length: TimeDelta,
@@ -30,12 +30,12 @@ impl Default for Piece {
 }
 
 impl Piece {
-    /// The end of the next piece.
+    /// End of the next range.
     pub(crate) fn end(&self, from: Time, until: Time) -> Time {
         until.min(from + self.length)
     }
 
-    /// The last one was answered.
+    /// Records a success: doubles the range, up to [`STRETCH`].
     pub(crate) fn answered(&mut self) {
         *self = Self {
             length: STRETCH.min(self.length * 2),
@@ -43,7 +43,8 @@ impl Piece {
         };
     }
 
-    /// The last one, which was so long, was not. Waits where that helps; gives the fault back where nothing more can be tried.
+    /// Records a fault of a query of range `asked`. Waits before a retry if that helps; returns the
+    /// fault if there is none.
     pub(crate) async fn failed(
         &mut self,
         asked: TimeDelta,
@@ -59,12 +60,12 @@ impl Piece {
         }
     }
 
-    /// Whether less than this can be asked for.
+    /// Returns whether this range can be made smaller.
     pub(crate) fn can_be_less(asked: TimeDelta) -> bool {
         asked > SMALLEST
     }
 
-    /// How long to wait before the next attempt, which asks for less where that is possible; `None`: there is none.
+    /// Delay before the next attempt, whose range is smaller where possible; `None`: no retry.
     fn again(&mut self, asked: TimeDelta, fault: &ClientError, whom: &str) -> Option<Duration> {
         if matches!(fault, ClientError::Unauthorized(_)) {
             return None;

@@ -1,4 +1,4 @@
-//! What a condition would have found, by the machine that watches live.
+//! Backtest of a condition over Prometheus history, with the evaluator used live.
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
@@ -19,24 +19,24 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
 
-/// How many of the smallest pieces may be without an answer before the query is taken for wrong.
+/// Maximum number of rejected queries of minimal range before the query counts as invalid.
 const MOST_REFUSED: usize = 200;
-/// How much of a query is shown.
+/// Maximum length of a query in messages, in characters.
 const SHOWN: usize = 200;
 
-/// A condition and the rule sets that have it.
+/// Condition with the rule sets that contain it.
 #[derive(Debug)]
 pub(crate) struct Watched {
     rule: ConditionRule,
     of: BTreeSet<usize>,
     watches: ConditionEvaluator,
     piece: Piece,
-    /// The first value that was found.
+    /// Time of the first value.
     first: Option<Time>,
-    /// How many pieces were not answered, and what was said of the last.
+    /// Number of failed queries, and the message of the last.
     refused: usize,
     said: String,
-    /// How many series there were beyond those that are watched, at the most.
+    /// Maximum number of series beyond `max_series`.
     left_out: usize,
 }
 
@@ -54,7 +54,7 @@ impl Watched {
         }
     }
 
-    /// Whether this is the same condition, wherever it stands.
+    /// Returns whether both are the same condition, regardless of place in the file.
     pub(crate) fn is(&self, rule: &ConditionRule) -> bool {
         ConditionRule {
             places: self.rule.places.clone(),
@@ -62,7 +62,7 @@ impl Watched {
         } == self.rule
     }
 
-    /// Another rule set has it.
+    /// Adds a rule set that contains it.
     pub(crate) fn add(&mut self, set: usize) {
         self.of.insert(set);
     }
@@ -89,7 +89,7 @@ impl Watched {
         }
     }
 
-    /// Evaluates it at its instants after `from` until `until`.
+    /// Evaluates the condition at its instants after `from` up to `until`.
     pub(crate) async fn read(
         &mut self,
         server: &HistoryServer,
@@ -113,9 +113,9 @@ impl Watched {
                 .await;
             let series = match answer {
                 Ok(answer) => Some(answer.series),
-                // What some of those know who were asked is no answer.
+                // A partial response counts as none.
                 Err(ClientError::Partial { why, .. }) => self.refuse(why),
-                // One instant may be what it refuses: two series where it wants one, say.
+                // A single instant may be rejected, for example for duplicate series.
                 Err(ClientError::Refused {
                     error_type,
                     message,
@@ -141,14 +141,14 @@ impl Watched {
         Ok(events)
     }
 
-    /// Notes that nobody answered; there are no series.
+    /// Counts a failed query; returns no series.
     fn refuse<T>(&mut self, said: String) -> Option<T> {
         self.refused += 1;
         self.said = said;
         None
     }
 
-    /// Takes the answers of a piece, instant by instant.
+    /// Evaluates the results of a query, instant by instant.
     fn evaluate(
         &mut self,
         rule: &ConditionRule,
@@ -172,7 +172,7 @@ impl Watched {
             if some {
                 self.first.get_or_insert(at);
             }
-            // That there was nothing before it was measured first is not unknown.
+            // No data before the first value is not unknown.
             if some || self.first.is_some() {
                 let answer = values
                     .filter(|_| looks.had_looked(at))
@@ -185,7 +185,7 @@ impl Watched {
     }
 }
 
-/// A series that is read in order of time.
+/// Forward cursor over the points of a series.
 struct Cursor {
     labels: Labels,
     points: Peekable<vec::IntoIter<(Time, f64)>>,
@@ -200,7 +200,7 @@ impl Cursor {
         }
     }
 
-    /// Its value at an instant. Instants only rise.
+    /// Value at an instant. Instants must ascend.
     fn value(&mut self, at: Time) -> Option<(Labels, f64)> {
         while self.points.next_if(|(time, _)| *time < at).is_some() {}
         self.points

@@ -1,24 +1,24 @@
-//! Why the past cannot be read, for people: which query, of when, what the server said, and what to do.
+//! User-facing error of reading history: query, range, response of the server, and advice.
 
 use crate::clients::error::ClientError;
 use crate::model::time::Time;
 
-/// Why the past cannot be read further.
+/// Fault that ends reading of history.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
     "{server} was asked for {query} from {} to {}, and there is no answer: {said}. {}",
     shown(*from), shown(*until), advice(said)
 )]
 pub struct PastFault {
-    /// The server, by its address without what is secret in it.
+    /// Address of the server, without secrets.
     pub server: String,
-    /// What it was asked for.
+    /// Query.
     pub query: String,
-    /// From then on.
+    /// Start of the range.
     pub from: Time,
-    /// Until then.
+    /// End of the range.
     pub until: Time,
-    /// What it said, or why nobody answered.
+    /// Fault of the request.
     pub said: Box<ClientError>,
 }
 

@@ -1,9 +1,11 @@
-//! What a Prometheus remembers, as records of a log: its alerts of months, and what conditions would have found of its metrics, so that criteria
-//! can be tried before anything is connected.
+//! Prometheus history as log records: months of alerts, and the results of evaluating conditions
+//! over stored metrics, so that criteria can be tried before any source is connected.
 //!
-//! Alerts are read as they are while this runs (`ingest::recall`), sample by sample, so that their times are those of the evaluations; conditions
-//! are evaluated at their instants by the machine that watches live. Both go by the server's own clock. When it did not look itself, nobody knows.
-//! The span is read day by day, and less at once where a server finds that too much, so that memory stays flat however long it is.
+//! Alerts are read sample by sample, as in live operation (`ingest::prometheus_alert_series`), so
+//! that their times are those of rule evaluation; conditions are evaluated at their instants by the
+//! live evaluator. Both use the server's clock. During gaps in scraping the state is unknown. The
+//! span is read day by day, and in smaller ranges where the server cannot answer that much, so that
+//! memory stays constant.
 
 mod alerts;
 mod chunking;
@@ -32,42 +34,43 @@ use retention_start::Beginning;
 use scrape_coverage::Looks;
 use server::HistoryServer;
 
-/// How much is read between two answers to who asks.
+/// Range read per call of [`Past::next`].
 const STRETCH: TimeDelta = TimeDelta::days(1);
 
-/// What is read of the past.
+/// Range and resolution of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistorySpan {
-    /// From then on; cut to seconds.
+    /// Start of the range; truncated to seconds.
     pub from: Time,
-    /// Until then; cut to seconds.
+    /// End of the range; truncated to seconds.
     pub until: Time,
-    /// `None`: each evaluation of alerts as it was, and conditions as often as they say. Else only what was so at whole multiples of it: a server
-    /// that has much to do answers sooner, and nothing is known more precisely than that.
+    /// Resolution. `None`: every alert evaluation, and conditions at their own interval. Otherwise
+    /// only the state at whole multiples of it, which is faster on a loaded server but less
+    /// precise.
     pub step: Option<TimeDelta>,
 }
 
-/// What became known at one instant.
+/// Events of one instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// When.
+    /// Time of logging.
     pub logged_at: Time,
-    /// What.
+    /// Events.
     pub events: Vec<crate::model::event::Event>,
-    /// The rule sets that have the condition it tells of; `None`: it is of no condition.
+    /// Rule sets that contain the condition of the events; `None`: the events are of no condition.
     of: Option<BTreeSet<usize>>,
 }
 
 impl Record {
-    /// Whether it is in the log of the rule set at this place among those that were given. A condition that only one of them has, or that they
-    /// define differently, tells nothing to the others.
+    /// Returns whether the record is in the log of the rule set at this index. Records of a
+    /// condition are visible only to rule sets that contain that same condition.
     #[must_use]
     pub fn is_for(&self, rules: usize) -> bool {
         self.of.as_ref().is_none_or(|of| of.contains(&rules))
     }
 }
 
-/// What a Prometheus remembers of alerts, and of the conditions of some rules, as records of a log in order of time.
+/// Reader of alert and condition history, as log records ordered by time.
 #[derive(Debug)]
 pub struct PrometheusHistory {
     server: HistoryServer,
@@ -77,16 +80,17 @@ pub struct PrometheusHistory {
     looks: Looks,
     alerts: Alerts,
     watched: Vec<Watched>,
-    /// Conditions that ask somebody else.
+    /// Names of conditions evaluated on other servers.
     others: BTreeSet<String>,
     order: Order,
-    /// Up to when it was read; `None`: not begun.
+    /// End of the range read so far; `None`: not started.
     at: Option<Time>,
     flushed: bool,
 }
 
 impl PrometheusHistory {
-    /// Begins to read. Conditions are those of all of `rules` that ask this server; `names`: which labels of alerts give what.
+    /// Prepares a read, with the conditions of all of `rules` that are evaluated on this server;
+    /// `names` maps alert labels to fields.
     #[must_use]
     pub fn of(
         server: HistoryServer,
@@ -134,11 +138,12 @@ impl PrometheusHistory {
         }
     }
 
-    /// Reads on, and gives what became known in the next stretch, in order of time over all stretches; `None` at the end. Waits where the server
-    /// asks for it, so it needs a runtime with time.
+    /// Reads the next range. Returns its records, ordered by time across calls; `None` at the end.
+    /// May sleep between retries, so it needs a Tokio runtime with time enabled.
     ///
     /// # Errors
-    /// When the server does not answer even for a short while. What was read up to then stays true; reading on is not possible.
+    /// When the server cannot answer even the minimum range. Records returned before remain valid;
+    /// reading cannot continue.
     pub async fn next(&mut self) -> Result<Option<Vec<Record>>, PastFault> {
         let from = match self.at {
             Some(at) => at,
@@ -181,7 +186,7 @@ impl PrometheusHistory {
         Ok(Some(self.order.take(Some(told))))
     }
 
-    /// How much of the span has been read, from 0 to 1.
+    /// Fraction of the span read so far, from 0 to 1.
     #[must_use]
     pub fn progress(&self) -> f64 {
         let whole = (self.span.until - self.span.from).as_seconds_f64();
@@ -195,8 +200,8 @@ impl PrometheusHistory {
         }
     }
 
-    /// The first that it remembers of the span; `None`: nothing has been found yet. Where that is later than was asked for, it keeps no more, or
-    /// was not there yet.
+    /// Time of the first data found in the span; `None`: none yet. Later than the start of the span
+    /// if the server's retention is shorter, or it did not exist yet.
     #[must_use]
     pub fn remembered_from(&self) -> Option<Time> {
         let conditions = self.watched.iter().filter_map(Watched::first);
@@ -206,7 +211,7 @@ impl PrometheusHistory {
             .min()
     }
 
-    /// What who reads the result should know of how it came about, a sentence each.
+    /// Remarks on data quality for readers of the result, one sentence each.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
@@ -229,7 +234,7 @@ impl PrometheusHistory {
         remarks
     }
 
-    /// Finds out what the server is and where what it remembers begins.
+    /// Reads the server's rules and finds the start of its retention.
     async fn begin(&mut self) -> Result<Time, PastFault> {
         let HistorySpan { from, until, .. } = self.span;
         if from >= until {
@@ -261,7 +266,7 @@ impl PrometheusHistory {
 mod tests {
     use super::PrometheusHistory;
 
-    /// Whoever reads may do so in a task of its own.
+    /// Checks at compile time that the future can be spawned.
     fn _is_sent(past: &mut PrometheusHistory) -> impl Send {
         past.next()
     }

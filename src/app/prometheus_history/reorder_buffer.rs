@@ -1,4 +1,4 @@
-//! Events in the order in which they would have been logged, handed on once nothing earlier can come.
+//! Reorder buffer: returns events in log order, once no earlier event can arrive.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,16 @@ use super::Record;
 use crate::model::event::Event;
 use crate::model::time::Time;
 
-/// What waits for what may come before it.
+/// Buffer of records that earlier ones may still precede.
 #[derive(Debug)]
 pub(crate) struct Order {
     waiting: Vec<Record>,
-    /// When the last one that was handed on was logged; nothing is before it.
+    /// Log time of the last record returned; later additions are logged no earlier.
     last: Time,
 }
 
 impl Order {
-    /// Nothing is logged before `from`, however long it had been so by then.
+    /// Creates a buffer; earlier events are logged at `from`.
     pub(crate) fn from(from: Time) -> Self {
         Self {
             waiting: Vec::new(),
@@ -23,7 +23,7 @@ impl Order {
         }
     }
 
-    /// Takes what became known, in any order.
+    /// Adds events, in any order.
     pub(crate) fn add(&mut self, events: Vec<Event>, of: Option<&BTreeSet<usize>>) {
         let record = |event: Event| Record {
             logged_at: event.occurred_at.max(self.last),
@@ -33,9 +33,9 @@ impl Order {
         self.waiting.extend(events.into_iter().map(record));
     }
 
-    /// What was known before `until`, or all of it.
+    /// Removes and returns the records before `until`, or all of them.
     pub(crate) fn take(&mut self, until: Option<Time>) -> Vec<Record> {
-        // Of what came to be at one instant the order is that of identities, as in the engine.
+        // Ties are broken by event id, as in the engine.
         self.waiting.sort_by(|one, other| {
             let key = |record: &Record| {
                 record
@@ -118,7 +118,7 @@ mod tests {
             told(&mut order, Some(50)),
             [(15, 1, true), (20, 1, true), (20, 1, false)]
         );
-        // What comes after all is logged after what was handed on.
+        // Late events are logged after the last record returned.
         order.add(notes(&[5]), None);
         assert_eq!(told(&mut order, None), [(20, 1, true), (50, 1, true)]);
         assert_eq!(told(&mut order, None), []);

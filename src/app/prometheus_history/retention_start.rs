@@ -1,4 +1,5 @@
-//! Where what a server remembers begins: by the names it has for series up to some day, which cost it no sample.
+//! Start of a server's retention, found by a binary search over metric names, which reads no
+//! samples.
 
 use chrono::TimeDelta;
 
@@ -6,27 +7,27 @@ use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
 use crate::model::time::Time;
 
-/// What every Prometheus with targets or alerts has.
+/// Selector that matches on any Prometheus server with targets or alerts.
 const ANYTHING: &str = r#"{__name__=~"up|ALERTS"}"#;
-/// As exact as it is worth to know.
+/// Precision of the search.
 const CLOSE: TimeDelta = TimeDelta::days(1);
 
-/// Where what is remembered begins.
+/// Result of the search.
 pub(crate) enum Beginning {
-    /// Not before `at`.
+    /// Data begins at `at` or later.
     At {
-        /// Nothing is before it.
+        /// Lower bound of the first sample.
         at: Time,
-        /// Whether it has an `up`.
+        /// Set if `up` series exist.
         up: bool,
     },
-    /// It has none of that.
+    /// No matching series in the range.
     Nowhere,
-    /// It does not say.
+    /// Retention is unknown: the query failed.
     Unknown,
 }
 
-/// Finds it; servers tell of whole blocks, so that it may be later.
+/// Finds the start of retention. Servers answer by whole blocks, so the first sample may be later.
 pub(crate) async fn find(
     client: &PrometheusClient,
     from: Time,

@@ -1,4 +1,5 @@
-//! When the server looked at its targets: what it tells of other times is old, or is missing without being over.
+//! Scrape coverage of a Prometheus server: in gaps between scrapes its values are stale, or missing
+//! without having ended.
 
 use chrono::TimeDelta;
 
@@ -9,21 +10,21 @@ use crate::clients::error::ClientError;
 use crate::clients::query_response::QueryResponse;
 use crate::model::time::Time;
 
-/// The newest time at which it had looked at any target.
+/// Query for the time of the newest scrape of any target.
 const NEWEST_LOOK: &str = "max(timestamp(up))";
-/// How often that is asked at the least.
+/// Minimum step of that query.
 const STEP: TimeDelta = TimeDelta::seconds(15);
-/// How much is kept of what is told of.
+/// Retention of scrape times behind the read position.
 const KEPT: TimeDelta = TimeDelta::hours(1);
 
-/// When it looked.
+/// Scrape times of a server.
 #[derive(Debug)]
 pub(crate) struct Looks {
     times: Vec<Time>,
-    /// From one look to the next, most of the time.
+    /// Median interval between scrapes.
     pace: Option<TimeDelta>,
     step: TimeDelta,
-    /// Whether it has an `up` at all.
+    /// Set if the server has `up` series.
     known: bool,
     first: Option<Time>,
     piece: Piece,
@@ -42,12 +43,12 @@ impl Looks {
         }
     }
 
-    /// Notes whether it has an `up` somewhere in the span.
+    /// Records whether `up` exists in the span.
     pub(crate) fn expect(&mut self, up: bool) {
         self.known |= up;
     }
 
-    /// Whether anybody can say when it looked.
+    /// Returns whether scrape times are known.
     pub(crate) fn is_known(&self) -> bool {
         self.known
     }
@@ -56,7 +57,7 @@ impl Looks {
         self.first
     }
 
-    /// Reads a stretch that follows on the last one.
+    /// Reads the range that follows the last one.
     pub(crate) async fn read(
         &mut self,
         server: &HistoryServer,
@@ -72,7 +73,7 @@ impl Looks {
                 .query_range(NEWEST_LOOK, next, last, step)
                 .await
             {
-                // Of those that were asked, the ones that told when they looked have looked.
+                // A partial response is enough: a reported scrape has happened.
                 Err(ClientError::Partial {
                     rest: Some(rest), ..
                 }) => Ok(*rest),
@@ -122,12 +123,12 @@ impl Looks {
         }
     }
 
-    /// When it looked, for who asks what ended while it did not. `None`: nobody can say.
+    /// Scrape times, to tell the end of an alert from a gap. `None`: unknown.
     pub(crate) fn times(&self) -> Option<Vec<Time>> {
         self.known.then(|| self.times.clone())
     }
 
-    /// Whether it had looked at something shortly before `at`; believed where nobody can say.
+    /// Returns whether any target was scraped shortly before `at`; assumed if unknown.
     pub(crate) fn had_looked(&self, at: Time) -> bool {
         if !self.known {
             return true;
@@ -137,22 +138,22 @@ impl Looks {
             .partition_point(|look| *look <= at)
             .checked_sub(1)
             .and_then(|place| self.times.get(place));
-        // One that came between two questions is not known.
+        // Scrapes between two steps of the query are not visible.
         newest.is_some_and(|look| at - *look <= self.pace.unwrap_or(self.step) * 3 / 2 + self.step)
     }
 
-    /// What is before `told` is asked for no more.
+    /// Drops scrape times more than [`KEPT`] before `told`.
     pub(crate) fn forget(&mut self, told: Time) {
         self.times.retain(|look| *look >= told - KEPT);
     }
 }
 
-/// The first whole multiple of `step` after an instant.
+/// First multiple of `step` after an instant.
 pub(crate) fn after(time: Time, step: TimeDelta) -> Time {
     at_or_before(time, step) + step
 }
 
-/// The last whole multiple of `step`, in seconds, that is not after an instant.
+/// Last multiple of `step`, in seconds, that is not after an instant.
 pub(crate) fn at_or_before(time: Time, step: TimeDelta) -> Time {
     let step = step.num_seconds().max(1);
     Time::from_timestamp(time.timestamp().div_euclid(step) * step, 0).unwrap_or(time)

@@ -1,4 +1,4 @@
-//! The server whose past is read, and how it is reached.
+//! Prometheus server whose history is read, and its connection.
 
 use std::fmt;
 
@@ -14,18 +14,19 @@ use crate::config::http_client::{HttpClientConfig, TlsConfig};
 use crate::config::metrics::PrometheusServer;
 use crate::model::time::Time;
 
-/// How long an answer may take, in seconds, whatever the settings say of live queries: Prometheus's own bound for one.
+/// Minimum request timeout, in seconds, regardless of the settings for live queries. Prometheus
+/// limits a query to two minutes by default.
 const PATIENCE: i64 = 120;
-/// The name of a server that the settings do not name.
+/// Source name of a server that is not in the settings.
 const UNNAMED: &str = "prometheus";
 
-/// A server that speaks Prometheus's HTTP API.
+/// Server with the Prometheus HTTP API.
 pub struct HistoryServer {
-    /// The source of its alerts.
+    /// Source name of its alerts.
     name: String,
-    /// Whether every condition asks it, whatever metrics it names.
+    /// Set if every condition is evaluated on it, whatever metrics it names.
     all: bool,
-    /// Its address, without secrets.
+    /// Address, without secrets.
     address: String,
     client: PrometheusClient,
 }
@@ -40,10 +41,12 @@ impl fmt::Debug for HistoryServer {
 }
 
 impl HistoryServer {
-    /// The server of an entry of `metrics:`, which is asked for the conditions that name it; `reach` is what its `door` names, read.
+    /// Creates a client for an entry of `metrics:`, for the conditions that name it; `reach`
+    /// holds the credentials that its `door` names, already read.
     ///
     /// # Errors
-    /// What of `reach` cannot be used, in a sentence; see [`ServerAccess::check`].
+    /// Describes, in one sentence, the part of `reach` that cannot be used; see
+    /// [`ServerAccess::check`].
     pub fn entry(
         name: &str,
         settings: &PrometheusServer,
@@ -62,10 +65,11 @@ impl HistoryServer {
         })
     }
 
-    /// The server at an address, `http://localhost:9090` or `https://user:password@host/prefix`, which is asked for all conditions.
+    /// Creates a client for the server at an address, `http://localhost:9090` or
+    /// `https://user:password@host/prefix`, for all conditions.
     ///
     /// # Errors
-    /// Why the address cannot be used, in a sentence that repeats nothing secret.
+    /// Describes, in one sentence without secrets, the fault of the address.
     pub fn at(address: &str) -> Result<Self, String> {
         let example = "write for example http://localhost:9090";
         let with_scheme = if address.contains("://") {
@@ -102,7 +106,7 @@ impl HistoryServer {
         } else {
             Credentials::Basic { username, password }
         };
-        // Addresses of HTTP can be without either.
+        // HTTP addresses may lack both, so this cannot fail.
         let (_, _) = (url.set_username(""), url.set_password(None));
         let before = url.as_str().split("/api/v1").next().unwrap_or_default();
         let address = before.trim_end_matches('/').to_owned();
@@ -133,13 +137,13 @@ impl HistoryServer {
         })
     }
 
-    /// Its address, without secrets.
+    /// Address, without secrets.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Whether a condition that names these metrics asks it.
+    /// Returns whether conditions on these metrics are evaluated on it.
     pub(crate) fn is_asked(&self, metrics: &str) -> bool {
         self.all || self.name == metrics
     }
