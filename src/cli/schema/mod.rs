@@ -7,6 +7,7 @@ mod key;
 mod mapping;
 mod rules;
 mod scenario;
+mod source;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};

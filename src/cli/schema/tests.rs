@@ -7,7 +7,7 @@ use chrono::TimeZone;
 use serde_json::{Map, Value as Json, json};
 
 use super::key::{SchemaKey, Shape, of_kind};
-use super::{Of, config, event, rules, scenario, schema};
+use super::{Of, config, event, rules, scenario, schema, source};
 use crate::config::parse::parse as read_config;
 use crate::ingest::events;
 use crate::model::settings::LabelNames;
@@ -63,35 +63,35 @@ const MAPS: &[(Of, &str, &[SchemaKey])] = &[
     (Of::Rules, "conditions: [{@}]", rules::CONDITION),
     (Of::Rules, "correlation: {@}", rules::CORRELATION),
     (Of::Config, "@", config::KEYS),
-    (Of::Config, "labels: {@}", config::LABELS),
-    (Of::Config, "sources: [{@}]", config::SOURCE),
-    (Of::Config, "sources: [{labels: {@}}]", config::LABELS),
+    (Of::Config, "labels: {@}", source::LABELS),
+    (Of::Config, "sources: [{@}]", source::SOURCE),
+    (Of::Config, "sources: [{labels: {@}}]", source::LABELS),
     (
         Of::Config,
         "sources: [{limits: {@}}]",
-        config::SOURCE_LIMITS,
+        source::SOURCE_LIMITS,
     ),
-    (Of::Config, "sources: [{auth: {@}}]", config::SOURCE_AUTH),
-    (Of::Config, "sources: [{auth: {query: {@}}}]", config::QUERY),
-    (Of::Config, "sources: [{declares: {@}}]", config::DECLARES),
-    (Of::Config, "sources: [{auth: {basic: {@}}}]", config::BASIC),
+    (Of::Config, "sources: [{auth: {@}}]", source::SOURCE_AUTH),
+    (Of::Config, "sources: [{auth: {query: {@}}}]", source::QUERY),
+    (Of::Config, "sources: [{declares: {@}}]", source::DECLARES),
+    (Of::Config, "sources: [{auth: {basic: {@}}}]", source::BASIC),
     (
         Of::Config,
         "sources: [{auth: {header: {@}}}]",
-        config::HEADER,
+        source::HEADER,
     ),
-    (Of::Config, "sources: [{api: {@}}]", config::API),
-    (Of::Config, "sources: [{api: {auth: {@}}}]", config::AUTH),
-    (Of::Config, "sources: [{api: {tls: {@}}}]", config::TLS),
+    (Of::Config, "sources: [{api: {@}}]", source::API),
+    (Of::Config, "sources: [{api: {auth: {@}}}]", source::AUTH),
+    (Of::Config, "sources: [{api: {tls: {@}}}]", source::TLS),
     (Of::Config, "metrics: [{@}]", config::METRICS),
-    (Of::Config, "metrics: [{auth: {@}}]", config::AUTH),
-    (Of::Config, "metrics: [{auth: {basic: {@}}}]", config::BASIC),
+    (Of::Config, "metrics: [{auth: {@}}]", source::AUTH),
+    (Of::Config, "metrics: [{auth: {basic: {@}}}]", source::BASIC),
     (
         Of::Config,
         "metrics: [{auth: {header: {@}}}]",
-        config::HEADER,
+        source::HEADER,
     ),
-    (Of::Config, "metrics: [{tls: {@}}]", config::TLS),
+    (Of::Config, "metrics: [{tls: {@}}]", source::TLS),
     (Of::Config, "services: [{@}]", config::SERVICE),
     (Of::Config, "people: [{@}]", config::PERSON),
     (Of::Config, "defaults: {@}", config::DEFAULTS),
