@@ -1,13 +1,17 @@
-//! How long a year of a large organisation takes to judge again under fifty criteria: the facts are made first, so that nothing else is
-//! measured; then one rule set on one thread, or two on two as a comparison does. `cargo bench --bench backtest [-- one | two]`
+//! Benchmark of `afterword backtest`: a year of a large organisation, judged again under fifty
+//! criteria. The events are generated first, so that only judging is measured; then one rule set
+//! runs on one thread, or two on two as in a comparison.
+//! `cargo bench --bench backtest [-- one | two]`
 //!
-//! Every quarter it says how far it has come and how much memory it takes beside the facts: where a later quarter takes longer than the first,
-//! something looks at all that is remembered. The digest is of every decision: an optimisation must not change it.
+//! Every quarter prints progress and the memory used beside the events: if a later quarter takes
+//! longer than the first, some step scans the whole history. The digest covers every decision, so
+//! an optimisation must not change it.
 //!
-//! `cargo bench --bench backtest -- write DIRECTORY` measures nothing but writes the year, its rules and its settings, so that the command can
-//! be measured as people call it, which reads a gigabyte meanwhile:
-//! `afterword backtest --config DIRECTORY/afterword.yaml --rules DIRECTORY/rules.yaml --events DIRECTORY/year.jsonl`. At the last look that took
-//! 16 s with one rule set and 18 s with two, on two cores.
+//! `cargo bench --bench backtest -- write DIRECTORY` measures nothing. It writes the year, its
+//! rules and its settings, to measure the command as people call it, which also reads a gigabyte:
+//! `afterword backtest --config DIRECTORY/afterword.yaml` with `--rules DIRECTORY/rules.yaml` and
+//! `--events DIRECTORY/year.jsonl`. The last measurement was 16 s with one rule set and 18 s with
+//! two, on two cores.
 
 mod year;
 

@@ -1,5 +1,5 @@
-//! A year of a large organisation, from a fixed seed: 20,000 incidents with a hundred alert events each, told in groups as Alertmanager
-//! does, and what people did about them.
+//! A year of a large organisation, from a fixed seed: 20,000 incidents with a hundred alert events
+//! each, grouped as Alertmanager groups them, and the actions of people.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
 

@@ -1,16 +1,18 @@
-//! How fast the engine decides, and what it remembers of an incident. `cargo bench --bench engine`
+//! Benchmark of the engine: time to decide, and memory per incident. `cargo bench --bench engine`
 //!
-//! - `memory`, the first line: bytes the state holds for each open incident, its events and verdicts included.
-//! - `rejudge`: everything decided again, as after a change of the rules: 50 criteria of all kinds over as many open incidents as the
-//!   argument says. Its aim is one second for 10,000 on one core. Read the two rows together: where ten times the incidents take much more
-//!   than ten times as long, something looks at all incidents for each one.
-//! - `restore`: the part of `rejudge` that only takes the incidents up again, as at a start.
+//! - `memory`, the first line: bytes of state per open incident, its events and verdicts included.
+//! - `rejudge`: judges everything again, as after a change of the rules: 50 criteria of all kinds
+//!   over as many open incidents as the argument says. The target is one second for 10,000 on one
+//!   core. Compare the two rows: if ten times the incidents take much more than ten times as long,
+//!   some step scans all incidents for each one.
+//! - `restore`: the part of `rejudge` that restores the incidents, as at a start.
 //! - `tick`: time passes and nothing is due.
-//! - `evaluate`: one `where` against one signal, by us and by the interpreter of the `cel` crate, which is given the same facts: its context
-//!   is made for each evaluation, since every signal has others. `facts` is what a signal's facts cost us, once for all criteria.
+//! - `evaluate`: one `where` against one signal, by this engine and by the interpreter of the `cel`
+//!   crate with the same facts: its context is built for each evaluation, since every signal has
+//!   another. `facts` is the cost of preparing a signal's facts, once for all criteria.
 //!
-//! Each row is one thread. `median` is the figure to compare; `fastest` is the machine undisturbed. The events come of a fixed seed.
-//! Divan measures, since it brings a third of the dependencies that criterion does.
+//! Each row is one thread. Compare `median`; `fastest` is the undisturbed machine. The events come
+//! from a fixed seed. Divan is used because it has a third of criterion's dependencies.
 
 use std::alloc::System;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Open incidents of all sorts and criteria of all kinds, from a fixed seed.
+//! Open incidents and criteria of all kinds, from a fixed seed.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
 

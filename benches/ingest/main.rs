@@ -1,26 +1,31 @@
-//! How fast alerts are taken in, beside the Alertmanager of Debian. `cargo bench --bench ingest`
+//! Benchmark of alert ingestion, beside Debian's Alertmanager. `cargo bench --bench ingest`
 //!
-//! Both are real servers on this machine and get the same bodies of 64 alerts over kept connections at `POST /api/v2/alerts`, first all
-//! alerts anew, then the same once more, as Prometheus repeats what fires. An alert has ten labels and two annotations, 460 bytes.
+//! Both are real servers on this machine and receive the same bodies of 64 alerts over persistent
+//! connections at `POST /api/v2/alerts`: first every alert as new, then the same again, as
+//! Prometheus repeats firing alerts. An alert has ten labels and two annotations, 460 bytes.
 //!
-//! - `a CPU second`: alerts taken in for one second of processor time that the server used, user and system together, from
-//!   `/proc/<pid>/stat`. For Afterword the threads called `judge` are left out and told apart (from `/proc/<pid>/task/*/stat`): they
-//!   decide about incidents, which Alertmanager does not. What it counts is everything from the socket to the answer, and for new
-//!   alerts that includes an fsync before the answer. Alertmanager keeps alerts in memory only; the processor time that it goes on
-//!   using to group and notify for three seconds after the last answer is not counted for either.
-//! - `an alert`: the growth of the resident memory, divided by the alerts. Afterword's includes what the judge keeps of incidents.
-//! - `p50`, `p99`: from the moment at which a body was due to its answer, at 20,000 alerts a second, told again. A server that cannot
-//!   keep up shows it here.
+//! - `a CPU second`: alerts ingested per second of the server's processor time, user and system,
+//!   from `/proc/<pid>/stat`. For Afterword the `judge` threads are excluded and reported apart
+//!   (from `/proc/<pid>/task/*/stat`): they decide about incidents, which Alertmanager does not.
+//!   The figure covers everything from the socket to the response, for new alerts including an
+//!   fsync before the response. Alertmanager keeps alerts in memory only. Processor time used in
+//!   the three seconds after the last response, to group and notify, is counted for neither.
+//! - `an alert`: growth of the resident memory per alert. Afterword's includes the judge's state.
+//! - `p50`, `p99`: latency from the scheduled time of a body to its response, at 20,000 repeated
+//!   alerts a second. A server that cannot keep up shows it here.
 //!
-//! The generator shares the machine with the server under load, so that wall-clock rates would say little and are not told.
+//! The generator shares the machine with the server, so wall-clock rates would mean little and are
+//! not reported.
 //!
 //! # Profile
 //!
-//! By `perf record` on two cores in 2026. Told again, an alert costs 1.1 µs: a third goes into moving bytes (the body arrives in pieces, the
-//! borrowed pairs are moved once), a quarter into the JSON, a tenth into finding its sight under the keyed hash, a tenth into the kernel's
-//! network. Told for the first time it costs 11 µs, half on the threads that read and half on `commit`: a quarter in the allocator (labels
-//! and annotations as strings, in the event and in its JSON), a sixth in making the id and the subject (SHA-256, and more than that their
-//! hexadecimal text), a fifth in writing the event as JSON, the rest in SQLite and the kernel's files.
+//! From `perf record` on two cores in 2026. A repeated alert costs 1.1 µs: a third goes into moving
+//! bytes (the body arrives in pieces, the borrowed pairs are moved once), a quarter into JSON, a
+//! tenth into the lookup of its active alert under the keyed hash, a tenth into the kernel's
+//! network stack. A new alert costs 11 µs, half on the reading threads and half in `commit`: a
+//! quarter in the allocator (labels and annotations as strings, in the event and in its JSON), a
+//! sixth in the id and the subject (SHA-256, and even more their hexadecimal text), a fifth in
+//! writing the event as JSON, the rest in SQLite and the kernel's file system.
 
 use std::fmt::Write;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A server as a process of its own, what it uses, and the clock: what the benches of the whole service share.
+//! Shared parts of the service benchmarks: a server process, its resource usage, and the clock.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};

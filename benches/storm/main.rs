@@ -1,16 +1,20 @@
-//! What a storm costs: how long a decision is behind the fact, and what open alerts take in memory. `cargo bench --bench storm`
+//! Benchmark of an alert storm: decision lag, and memory per open alert.
+//! `cargo bench --bench storm`
 //!
-//! The server is the real one, on SQLite, with the rules it ships. It gets alerts that all fire and stay open, each new, 64 a body, at
-//! `POST /api/v2/alerts`. An alert has ten labels, two annotations and a generator's address, 460 bytes; two of its labels and its summary
-//! are its own. Those of one second share `startsAt`, as the alerts of one evaluation of a rule group do.
+//! The server is the real one, on SQLite, with its default rules. It receives alerts that all fire
+//! and stay open, each new, 64 a body, at `POST /api/v2/alerts`. An alert has ten labels, two
+//! annotations and a generator URL, 460 bytes; two of its labels and its summary are unique. Alerts
+//! of one second share `startsAt`, as the alerts of one evaluation of a rule group do.
 //!
-//! - `lag`: alerts at 5,000 a second, spread evenly over so many services. A fact's lag is from the answer to its body until
-//!   `afterword_log_applied` is told to have reached it, looked at every 50 ms. Its aim is one second.
-//! - `memory`: so many alerts as fast as they are taken; then, when the judge has come to the last of them, the resident memory of the whole
-//!   process (`VmRSS`) less what it was before, and its peak (`VmHWM`). Its aim is 1 GiB for a million.
+//! - `lag`: alerts at 5,000 a second, spread evenly over the services. An event's lag is the time
+//!   from the response to its body until the metric `afterword_log_applied` has reached it, polled
+//!   every 50 ms. The target is one second.
+//! - `memory`: alerts as fast as they are accepted; then, once the judge has caught up, the growth
+//!   of the resident memory of the whole process (`VmRSS`), and its peak (`VmHWM`). The target is 1
+//!   GiB for a million.
 //!
-//! `cargo bench --bench storm -- lag 100 30` is one row: services, seconds; `-- memory 10000 1000000`: services, alerts.
-//! The generator shares the machine with the server.
+//! `cargo bench --bench storm -- lag 100 30` is one row: services, seconds;
+//! `-- memory 10000 1000000`: services, alerts. The generator shares the machine with the server.
 
 use std::fmt::Write;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Guard against names that lead to this machine or to a link-local metadata service.
+//! DNS guard against host names that resolve to this machine or to a link-local metadata service.
 //!
 //! A name in the settings may come to resolve to `127.0.0.1` or `169.254.169.254`, by mistake or
 //! by DNS rebinding. Such addresses are used only where the settings write them (IP addresses are
@@ -12,12 +12,12 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 /// DNS resolver that drops local addresses.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct GuardedResolver {
-    /// The host to resolve instead of the one in the address, whose name is that of a certificate.
+    /// Host to resolve instead of the one in the URL, which carries the certificate's name.
     host: Option<String>,
 }
 
 impl GuardedResolver {
-    /// A resolver that finds `host`, whatever name it is asked for.
+    /// Builds a resolver that always resolves `host`, whatever name is requested.
     pub(crate) fn fixed(host: &str) -> Self {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         Self {
@@ -42,7 +42,7 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// The addresses of `host` that may be connected to.
+/// Filters the addresses of `host` that a connection may use.
 fn usable(host: &str, found: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
     if is_local_by_name(host) {
         return Ok(found);
@@ -62,8 +62,8 @@ fn usable(host: &str, found: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// True for hosts that say themselves that they are this machine or an address: `localhost`
-/// (RFC 6761 §6.3) and IP addresses.
+/// True for hosts that are local or literal by their own spelling: `localhost` (RFC 6761 §6.3) and
+/// IP addresses.
 fn is_local_by_name(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok()
@@ -84,7 +84,7 @@ fn is_local(ip: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 address within an IPv4-compatible (RFC 4291 §2.5.5.1) or NAT64 (RFC 6052) address.
+/// IPv4 address embedded in an IPv4-compatible (RFC 4291 §2.5.5.1) or NAT64 (RFC 6052) address.
 fn embedded(ip: Ipv6Addr) -> Option<IpAddr> {
     match ip.segments() {
         [0, 0, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {

@@ -14,14 +14,14 @@ use crate::model::id::hex;
 
 /// Limit on a calendar in bytes.
 pub const LARGEST: usize = 4_000_000;
-/// Time-out of the whole exchange.
+/// Time-out of the whole exchange, redirects and body included.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Client for calendars at any address.
 #[derive(Debug)]
 pub struct CalendarClient(HttpClient);
 
-/// Cache validators of a calendar (RFC 9110 §8.8), by which its server knows that it is unchanged.
+/// Cache validators of a calendar for conditional requests (RFC 9110 §8.8).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheValidators {
     /// `ETag`.
@@ -31,7 +31,7 @@ pub struct CacheValidators {
 }
 
 impl CacheValidators {
-    /// Validators computed from the text, for calendars that come without a server's.
+    /// Computes validators from the text, for calendars served without any.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         Self {
@@ -53,8 +53,7 @@ impl CalendarClient {
 
     /// Fetches the calendar at an address; `None` when it is unchanged since `validators`.
     ///
-    /// # Errors
-    /// Why there is none, without the address: it may be a secret.
+    /// The reason of the failure, without the address, which may be a secret.
     pub async fn fetch(
         &self,
         address: &str,

@@ -1,24 +1,25 @@
-//! What is shown to reach a server: credentials, headers and certificates, read and ready. None of it can be printed.
+//! Outgoing authentication: credentials, headers and TLS material, loaded and ready. Debug output
+//! shows none of it.
 
 use std::fmt;
 
 use super::redaction::Secrets;
 
-/// What is shown to reach a server. Equal ones make equal clients, so that only what changed needs a new one.
+/// Authentication towards one server. Comparable, so that only changed settings need a new client.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct ServerAccess {
-    /// How we prove who we are.
+    /// Credentials of the request.
     pub credentials: Credentials,
-    /// Further headers.
+    /// Additional request headers, as name and value.
     pub headers: Vec<(String, String)>,
-    /// What TLS needs to know.
+    /// CA certificates, client identity and TLS options.
     pub tls: TlsMaterial,
 }
 
-/// How we prove who we are.
+/// HTTP authentication of outgoing requests.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub enum Credentials {
-    /// We do not.
+    /// No authentication.
     #[default]
     None,
     /// `Authorization: Bearer …`
@@ -32,30 +33,30 @@ pub enum Credentials {
     },
     /// A header with a fixed value.
     Header {
-        /// Its name.
+        /// Header name.
         name: String,
-        /// Its value.
+        /// Header value.
         value: String,
     },
 }
 
-/// What TLS needs to know.
+/// TLS settings of outgoing requests.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct TlsMaterial {
-    /// The certificates (PEM) that a server's must descend from; `None`: those of the system.
+    /// Trusted root certificates (PEM); `None`: those of the system.
     pub ca: Option<Vec<u8>>,
-    /// Our own certificate, with those between it and its root, and its key (PEM).
+    /// Client certificate with its intermediates and its private key (PEM), for mutual TLS.
     pub identity: Option<Vec<u8>>,
-    /// The name in the server's certificate, where it is not the host of the address.
+    /// Name expected in the server's certificate, where it differs from the host of the URL.
     pub server_name: Option<String>,
-    /// Whether the server's certificate is not checked at all.
+    /// Disables the verification of the server's certificate.
     pub insecure: bool,
-    /// Refuse plain `http`.
+    /// Refuses plain `http`.
     pub required: bool,
 }
 
 impl fmt::Debug for ServerAccess {
-    // Secrets must not reach a log by way of somebody's `{:?}`; a header may hold one, whatever the settings say.
+    // Secrets must not reach a log through a `{:?}`; any header may hold one, whatever its name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("ServerAccess")
@@ -89,14 +90,14 @@ impl fmt::Debug for TlsMaterial {
 }
 
 impl ServerAccess {
-    /// True when part of it must not go to any other server.
+    /// True when part of it must not be sent to any other server.
     pub(crate) fn has_secrets(&self) -> bool {
         self.credentials != Credentials::None
             || !self.headers.is_empty()
             || self.tls.identity.is_some()
     }
 
-    /// Adds the texts in it that no message may repeat.
+    /// Adds its secrets to the texts that messages must redact.
     pub(crate) fn collect_secrets(&self, secrets: &mut Secrets) {
         match &self.credentials {
             Credentials::None => {}

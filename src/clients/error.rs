@@ -1,4 +1,4 @@
-//! Why there is no answer, or not the whole of it, in the kinds that a caller acts on differently.
+//! Errors of outgoing requests, by the reaction that each needs from the caller.
 
 use std::time::Duration;
 
@@ -7,55 +7,59 @@ use chrono::TimeDelta;
 use super::query_response::QueryResponse;
 use crate::model::backoff::backoff;
 
-/// The longest wait between two attempts, unless a server asks for more.
+/// Maximum back-off between two attempts, unless the server asks for more.
 const LONGEST: TimeDelta = TimeDelta::minutes(1);
-/// The longest wait that a server's `Retry-After` is heard for.
+/// Upper bound on a server's `Retry-After`.
 const HEARD: TimeDelta = TimeDelta::minutes(10);
 
-/// Why there is no answer, or not the whole of it. None of these says that nothing is wrong with what was asked about: it is unknown.
+/// Error of an outgoing request. None of these means that the monitored service is healthy: its
+/// state is unknown.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody answers: no connection, no trust, too slow, cut off in the middle, or a status of 500 and above. A later attempt may succeed.
+    /// No usable response: connection or TLS failure, time-out, truncated body, or a status of 500
+    /// and above. Retryable.
     #[error("{0}")]
     Unreachable(String),
-    /// It answers that it has too much to do, or ran out of time over this query (429, 503). A later attempt may succeed.
+    /// Overload or query time-out reported by the server (429, 503). Retryable.
     #[error("{why}")]
     Busy {
-        /// How long it asks us to wait.
+        /// Delay that the server asks for in `Retry-After`.
         retry_after: Option<Duration>,
-        /// What it says.
+        /// Message of the server.
         why: String,
     },
-    /// It does not accept who we are (401, 403).
+    /// Authentication or authorization failure (401, 403).
     #[error("{0}")]
     Unauthorized(String),
-    /// It answers, and will not do this. Asking the same again gives the same, except where an `execution` depends on data.
+    /// Request refused by the server. Retrying gives the same result, except where an `execution`
+    /// error depends on data.
     #[error("{}", refused(*.status, .error_type, .message))]
     Refused {
-        /// The status of HTTP.
+        /// HTTP status.
         status: u16,
-        /// The API's own word: `bad_data` (the query cannot be read, or asks for too much), `execution` (it failed over the data); empty
-        /// where it is not the API that answers.
+        /// Error type of the API: `bad_data` (invalid or too large a query) or `execution` (failed
+        /// over the data); empty where the response is not from the API.
         error_type: String,
-        /// What it says.
+        /// Message of the server.
         message: String,
     },
-    /// It answers something else than was asked for: no JSON, a page for people, more than we take.
+    /// Response of an unexpected form: not JSON, an HTML page, or larger than the limit.
     #[error("{0}")]
     Unreadable(String),
-    /// It answers in part and says that something is missing. What is absent here may well exist.
+    /// Partial response, marked so by the server. A series absent from it may exist.
     #[error("the answer is not whole: {why}")]
     Partial {
-        /// What it says.
+        /// Message of the server.
         why: String,
-        /// What did come, of a query.
+        /// Partial result, for queries.
         rest: Option<Box<QueryResponse>>,
     },
 }
 
 impl ClientError {
-    /// How long to wait after `attempts` attempts (from 1) of asking `whom`: a second, doubled each time, at most a minute; longer where a
-    /// server asks for it. Up to a quarter less, by `whom`, so that not all come back at once.
+    /// Exponential back-off after `attempts` attempts (from 1) on `whom`: one second, doubled each
+    /// time, at most a minute; longer where the server asks for it. Jitter by `whom` takes off up
+    /// to a quarter, so that retries spread.
     #[must_use]
     pub fn retry_delay(&self, attempts: u32, whom: &str) -> TimeDelta {
         let asked = match self {

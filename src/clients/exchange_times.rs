@@ -4,13 +4,13 @@ use tokio::time::Instant;
 
 use crate::model::time::Time;
 
-/// When an answer came, by our clock and by the server's, so that a caller can tell how far these are apart.
+/// Timestamps of one HTTP exchange by the local and the server's clock, for measuring clock skew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExchangeTimes {
-    /// When the request went out.
+    /// Start of the request.
     pub sent: Instant,
-    /// When the head of the answer was there.
+    /// Arrival of the response head.
     pub received: Instant,
-    /// The server's clock in between, cut to whole seconds: the header `Date`.
+    /// Server time from the `Date` header, in whole seconds; it lies between the other two.
     pub server_time: Option<Time>,
 }

@@ -1,9 +1,10 @@
-//! The one HTTP client for everything outside: metrics servers, Alertmanager, calendars, Amazon SNS.
+//! HTTP client shared by all outgoing requests: metrics servers, Alertmanager, calendars, Amazon
+//! SNS.
 //!
-//! It holds the rules that all of them share: a time-out over the whole exchange, a bound on the
-//! body before and after decompression, credentials that stay with their server and out of error
-//! messages, no proxy and no `Referer`, redirects only within an origin or to another configured
-//! one, and no way from a name to this machine or to its link-local metadata service.
+//! It enforces common rules: a time-out over the whole exchange, a limit on the body before and
+//! after decompression, credentials confined to their server and redacted from error messages, no
+//! proxy and no `Referer`, redirects only within an origin or to another configured one, and no
+//! host names that resolve to this machine or to its link-local metadata service.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -30,18 +31,18 @@ const MAX_REDIRECTS: usize = 5;
 /// Treatment of a redirect (RFC 9110 §15.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RedirectPolicy {
-    /// The redirect is the response: a posted form would be lost on the way.
+    /// Return the redirect as the response: following it would lose a posted form.
     Stop,
     /// Follow within the origin, from `http` to `https` of the same host, and to origins that the
     /// settings name; stop at any other.
     Configured,
 }
 
-/// HTTP client for the servers of one entry of the settings.
+/// HTTP client for the servers of one settings entry.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
     client: reqwest::Client,
-    /// Clients by authority, for servers whose certificate has another name than their host.
+    /// Clients by authority, for servers whose certificate names another host.
     renamed: BTreeMap<String, reqwest::Client>,
     server_name: Option<String>,
     credentials: Credentials,
@@ -49,7 +50,7 @@ pub(crate) struct HttpClient {
     timeout: Duration,
 }
 
-/// Response whose body is not decompressed yet.
+/// Response before decompression of its body.
 #[derive(Debug)]
 pub(crate) struct HttpResponse {
     /// Status and headers.
@@ -67,7 +68,7 @@ pub(crate) struct ResponseHead {
     pub(crate) headers: HeaderMap,
     /// Times of request and response.
     pub(crate) times: ExchangeTimes,
-    /// What no message about this response may repeat.
+    /// Secrets to redact from every message about this response.
     pub(crate) secrets: Secrets,
 }
 
@@ -108,7 +109,7 @@ impl HttpClient {
     }
 
     /// Sends a request and reads at most `limit` bytes of its response. `prepare` adds headers, a
-    /// query or a form; what it adds to the query is not taken for a secret.
+    /// query or a form; query values that it adds do not count as secrets.
     pub(crate) async fn send(
         &self,
         method: Method,
@@ -167,7 +168,7 @@ impl HttpClient {
         response.read(limit, |head, body| Ok((head, body))).await
     }
 
-    /// The client for an address, and the address under the name in its certificate.
+    /// Selects the client for an address, and rewrites the address to the certificate's name.
     fn client_for(&self, mut url: Url) -> (&reqwest::Client, Url) {
         if url.scheme() == "https"
             && let (Some(client), Some(name)) =
@@ -217,8 +218,7 @@ impl HttpClient {
 }
 
 impl HttpResponse {
-    /// Decompresses the body, at most `limit` bytes of it, and parses it, on a thread where this
-    /// may take its time.
+    /// Decompresses the body, at most `limit` bytes of it, and parses it on a blocking thread.
     pub(crate) async fn read<T: Send + 'static>(
         self,
         limit: usize,
@@ -241,13 +241,13 @@ impl HttpResponse {
 }
 
 impl ResponseHead {
-    /// A header as text.
+    /// Value of a header as text.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         header(&self.headers, name)
     }
 
-    /// The error of a response that is not a success: by its status, with the error type of the
-    /// API and the first line of its body.
+    /// Builds the error of an unsuccessful response from its status, the API's error type and the
+    /// first line of its body.
     pub(crate) fn refusal(&self, error_type: &str, body: &str) -> ClientError {
         let status = self.status;
         let detail = self.secrets.redact(&excerpt(body));
@@ -341,7 +341,7 @@ fn default_headers(access: &ServerAccess) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// A header value that is kept out of debug output.
+/// Builds a header value that is marked sensitive, which keeps it out of debug output.
 fn sensitive(value: &str) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
     let mut value = HeaderValue::from_str(value)?;
     value.set_sensitive(true);
@@ -486,7 +486,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The first line of a server's text, at most 300 characters of it.
+/// First line of a server's text, at most 300 characters.
 pub(crate) fn excerpt(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     let mut excerpt: String = line.chars().filter(|c| !c.is_control()).take(300).collect();
@@ -496,14 +496,14 @@ pub(crate) fn excerpt(text: &str) -> String {
     excerpt
 }
 
-/// An HTTP-date (RFC 9110 §5.6.7) in its preferred format.
+/// Parses an HTTP-date (RFC 9110 §5.6.7) in its preferred format.
 fn http_date(text: &str) -> Option<Time> {
     DateTime::parse_from_rfc2822(text)
         .ok()
         .map(|date| date.with_timezone(&Utc))
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date relative to the date of the response.
+/// Parses `Retry-After` (RFC 9110 §10.2.3): seconds, or a date relative to the response's date.
 fn retry_after(text: &str, server_time: Option<Time>) -> Option<Duration> {
     match text.trim().parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

@@ -1,4 +1,5 @@
-//! Fetches samples: asks a Prometheus, scrapes targets; and asks an Alertmanager what it lists. Decides nothing.
+//! Clients for outgoing requests: Prometheus, Alertmanager, scrape targets, calendars and Amazon
+//! SNS. They fetch and parse; decisions are made elsewhere.
 
 mod address_guard;
 pub(crate) mod alertmanager;

@@ -1,4 +1,4 @@
-//! Asks one server that speaks Prometheus's HTTP API: Prometheus itself, Thanos, Mimir, VictoriaMetrics.
+//! Client for the Prometheus HTTP API, as Prometheus, Thanos, Mimir and VictoriaMetrics offer it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -17,32 +17,33 @@ use crate::config::metrics::PrometheusServer;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 
-/// The largest answer that is read, packed and unpacked.
+/// Limit on a response in bytes, compressed and decompressed.
 const MAX_RESPONSE_BYTES: usize = 64 << 20;
-/// The most points a series may have in one answer (`web/api/v1/api.go`); a range with more is asked in pieces.
+/// Maximum points per series in one response (`web/api/v1/api.go`); longer ranges are split.
 const MAX_POINTS: i64 = 11_000;
-/// The most pieces: a million points a series are a slip, and would fill the memory.
+/// Maximum requests per range query: a million points per series are a mistake, and would exhaust
+/// the memory.
 const MAX_REQUESTS: usize = 100;
 
-/// One server. Cheap to share; changed settings make a new one.
+/// Client for one server. Cheap to share; changed settings need a new one.
 #[derive(Debug)]
 pub struct PrometheusClient {
     http: HttpClient,
     api: String,
     timeout: Duration,
     permits: Semaphore,
-    /// It takes no POST: some proxies in front of it do not.
+    /// Set once the server refuses POST, as some reverse proxies do.
     only_get: AtomicBool,
 }
 
-/// Names and values that go with a request.
+/// Form fields of a request.
 type Form = Vec<(&'static str, String)>;
 
 impl PrometheusClient {
-    /// A client for the server of these settings; `reach` is what its `door` names, read.
+    /// Builds the client from its settings and the credentials that they name.
     ///
     /// # Errors
-    /// What of `reach` cannot be used, in a sentence; see [`ServerAccess::check`].
+    /// The unusable part of `reach`, in a sentence without its secrets.
     pub fn new(settings: &PrometheusServer, reach: &ServerAccess) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = HttpClient::new(
@@ -64,10 +65,11 @@ impl PrometheusClient {
         })
     }
 
-    /// The value of `expr` at an instant (cut to milliseconds).
+    /// Evaluates `expr` at an instant (cut to milliseconds).
     ///
     /// # Errors
-    /// See [`ClientError`]. That an answer is not whole is one, because what is absent in it may exist.
+    /// See [`ClientError`]. A partial result is an error, because a series absent from it may
+    /// exist.
     pub async fn query(&self, expr: &str, at: Time) -> Result<QueryResponse, ClientError> {
         let form = [
             ("query", expr.to_owned()),
@@ -78,7 +80,8 @@ impl PrometheusClient {
         self.post("query", form).await
     }
 
-    /// The values of `expr` at `from` and every `step` after it until `to`, both included (all cut to milliseconds).
+    /// Evaluates `expr` at `from` and every `step` after it until `to`, both included (all cut to
+    /// milliseconds).
     ///
     /// # Errors
     /// As [`PrometheusClient::query`].
@@ -119,8 +122,9 @@ impl PrometheusClient {
         whole.map_or_else(|| Err(too_many_points()), JoinedResponse::done)
     }
 
-    /// The samples themselves, with the times they have, of a selector with a range: `ALERTS{alertname="Down"}[5m]`. Up to Prometheus 2 a
-    /// sample exactly at the far end of the range is among them, since 3.0 it is not.
+    /// Fetches the raw samples of a range selector with their own timestamps:
+    /// `ALERTS{alertname="Down"}[5m]`. Up to Prometheus 2 the range includes a sample exactly at
+    /// its far end; since 3.0 it does not.
     ///
     /// # Errors
     /// As [`PrometheusClient::query`]; [`ClientError::Refused`] when `selector` has no range.
@@ -142,7 +146,7 @@ impl PrometheusClient {
         self.query(selector, at).await
     }
 
-    /// Its rules that make alerts.
+    /// Fetches the alerting rules.
     ///
     /// # Errors
     /// As [`PrometheusClient::query`].
@@ -153,16 +157,18 @@ impl PrometheusClient {
         parse(response, prometheus_response::rules).await
     }
 
-    /// The labels that it adds to the alerts it sends: `external_labels` of its settings.
+    /// Fetches the `external_labels` that the server adds to the alerts it sends.
     ///
     /// # Errors
-    /// As [`PrometheusClient::query`]; [`ClientError::Refused`] from servers that do not show their settings.
+    /// As [`PrometheusClient::query`]; [`ClientError::Refused`] from servers that hide their
+    /// configuration.
     pub async fn external_labels(&self) -> Result<Labels, ClientError> {
         let response = self.send("status/config", &[], false).await?;
         parse(response, prometheus_response::external_labels).await
     }
 
-    /// The names of the series that `selector` finds between two instants, or of more: servers may tell of whole blocks of time.
+    /// Fetches the metric names that match `selector` between two instants. Servers may round the
+    /// range up to whole blocks and return more.
     ///
     /// # Errors
     /// As [`PrometheusClient::query`].
@@ -184,7 +190,7 @@ impl PrometheusClient {
         parse(response, prometheus_response::names).await
     }
 
-    /// Has the server stop, too, when we no longer wait.
+    /// The `timeout` parameter, which ends the query on the server when the client gives up.
     fn timeout_parameter(&self) -> (&'static str, String) {
         ("timeout", format!("{}ms", self.timeout.as_millis()))
     }
@@ -239,8 +245,10 @@ async fn parse<T: Send + 'static>(
         .await
 }
 
-/// VictoriaMetrics answers the last half minute with what came before it, and from a cache, unless it is told not to
-/// (<https://docs.victoriametrics.com/#prometheus-querying-api-enhancements>). Others pass over what they do not know.
+/// Parameters that make VictoriaMetrics return exact results: by default it repeats the last value
+/// for the most recent half minute and reads from a cache
+/// (<https://docs.victoriametrics.com/#prometheus-querying-api-enhancements>). Other servers ignore
+/// them.
 fn exact_result_parameters() -> [(&'static str, String); 2] {
     [
         ("latency_offset", "1ms".to_owned()),
@@ -248,7 +256,7 @@ fn exact_result_parameters() -> [(&'static str, String); 2] {
     ]
 }
 
-/// Milliseconds as the seconds of the API.
+/// Formats milliseconds as the seconds of the API.
 fn format_seconds(millis: i64) -> String {
     let sign = if millis < 0 { "-" } else { "" };
     format!(
@@ -258,8 +266,8 @@ fn format_seconds(millis: i64) -> String {
     )
 }
 
-/// The range in pieces of so many points that the server gives them, each one step after the one before, so that the points are those of
-/// the whole. Milliseconds.
+/// Splits a range into requests of at most [`MAX_POINTS`] points, each one step after the one
+/// before, so that together they give the points of the whole. Milliseconds.
 fn split_range(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, ClientError> {
     let mut pieces = Vec::new();
     let mut at = from;
@@ -292,7 +300,7 @@ fn too_many_points() -> ClientError {
     }
 }
 
-/// Answers of one query one after another in time, as one.
+/// Joins responses for consecutive ranges of one query.
 struct JoinedResponse {
     answer: QueryResponse,
     places: HashMap<Labels, usize>,

@@ -1,5 +1,6 @@
-//! What a Prometheus-compatible server answers (<https://prometheus.io/docs/prometheus/latest/querying/api/>): bytes to [`QueryResponse`], alerts
-//! and rules.
+//! Parser for responses of the Prometheus HTTP API
+//! (<https://prometheus.io/docs/prometheus/latest/querying/api/>): query results, alerting rules,
+//! labels.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -16,24 +17,24 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::yaml;
 
-/// A rule that makes alerts, as `/api/v1/rules` lists it.
+/// Alerting rule, as `/api/v1/rules` lists it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertRule {
-    /// The label `alertname` of its alerts.
+    /// Label `alertname` of its alerts.
     pub name: String,
-    /// The name of its group; with the file it is unique.
+    /// Name of its rule group, unique within the file.
     pub group: String,
-    /// The file of its group.
+    /// Rule file of the group.
     pub file: String,
-    /// The query; a series in its answer is an alert.
+    /// PromQL expression; each series in its result is an alert.
     pub query: String,
-    /// How long that must be so before the alert fires: `for`.
+    /// Pending period before the alert fires: `for`.
     pub hold: Duration,
-    /// How long the alert fires on after that is no longer so.
+    /// Time for which the alert keeps firing after the condition clears: `keep_firing_for`.
     pub keep_firing: Duration,
-    /// Labels that it adds; their values may be templates.
+    /// Labels that the rule adds; their values may be templates.
     pub labels: Labels,
-    /// From one evaluation to the next.
+    /// Evaluation interval.
     pub interval: Duration,
 }
 
@@ -43,7 +44,7 @@ struct RawSettings {
     yaml: String,
 }
 
-/// A Prometheus's settings, as far as they are looked at.
+/// Server configuration, as far as it is read.
 #[derive(Deserialize)]
 struct Settings {
     global: Option<Global>,
@@ -54,7 +55,7 @@ struct Global {
     external_labels: Option<Labels>,
 }
 
-/// What every answer of the API is wrapped in. VictoriaMetrics adds `isPartial`.
+/// Response envelope of the API. VictoriaMetrics adds `isPartial`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope<'a> {
@@ -69,7 +70,7 @@ struct Envelope<'a> {
     is_partial: bool,
 }
 
-/// The `data` of an answer, and why something may be missing from it.
+/// The `data` of a response, and the reason why it may be incomplete.
 struct Data<'a> {
     data: &'a RawValue,
     warnings: Vec<String>,
@@ -97,7 +98,7 @@ struct RawSeries<'a> {
     histograms: Vec<IgnoredAny>,
 }
 
-/// Seconds, whole or not, and the value as text.
+/// Sample: a timestamp in (fractional) seconds and the value as text.
 #[derive(Deserialize)]
 struct Point<'a>(f64, #[serde(borrow)] Cow<'a, str>);
 
@@ -130,7 +131,7 @@ struct RawRule {
     labels: Option<Labels>,
 }
 
-/// What a query gave.
+/// Parses the response to a query.
 pub(crate) fn query(head: &ResponseHead, body: &[u8]) -> Result<QueryResponse, ClientError> {
     let Data {
         data,
@@ -208,7 +209,7 @@ pub(crate) fn query(head: &ResponseHead, body: &[u8]) -> Result<QueryResponse, C
     }
 }
 
-/// The rules that make alerts; others are left out.
+/// Parses alerting rules; recording rules are left out.
 pub(crate) fn rules(head: &ResponseHead, body: &[u8]) -> Result<Vec<AlertRule>, ClientError> {
     let RawGroups { groups } = whole(head, body)?;
     let mut rules = Vec::new();
@@ -234,7 +235,7 @@ pub(crate) fn rules(head: &ResponseHead, body: &[u8]) -> Result<Vec<AlertRule>, 
     Ok(rules)
 }
 
-/// The labels that it adds to whatever it sends, by its settings.
+/// Parses the `external_labels` from a server's configuration.
 pub(crate) fn external_labels(head: &ResponseHead, body: &[u8]) -> Result<Labels, ClientError> {
     let RawSettings { yaml } = whole(head, body)?;
     let settings: Settings = yaml::tree::parse("its settings", &yaml)
@@ -249,12 +250,12 @@ pub(crate) fn external_labels(head: &ResponseHead, body: &[u8]) -> Result<Labels
         .unwrap_or_default())
 }
 
-/// The values of a label.
+/// Parses a list of label values.
 pub(crate) fn names(head: &ResponseHead, body: &[u8]) -> Result<Vec<String>, ClientError> {
     whole(head, body)
 }
 
-/// The `data` of what is a list of all there is, or nothing: without a part of it nobody can tell what is over.
+/// Parses a `data` that must be complete: a partial list cannot show that an entry is gone.
 fn whole<T: DeserializeOwned>(head: &ResponseHead, body: &[u8]) -> Result<T, ClientError> {
     let Data { data, missing, .. } = data(head, body)?;
     missing.map_or_else(
@@ -318,7 +319,8 @@ fn data<'a>(head: &ResponseHead, body: &'a [u8]) -> Result<Data<'a>, ClientError
             empty()
         });
     };
-    // Prometheus's own remarks on a query begin so (`util/annotations`). Every other warning is of a store or server that did not answer.
+    // Prometheus's own annotations begin so (`util/annotations`). Any other warning reports a store
+    // or server that did not respond.
     let mut missing: Vec<&str> = warnings
         .iter()
         .map(String::as_str)
@@ -354,7 +356,8 @@ fn empty() -> ClientError {
 }
 
 fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), ClientError> {
-    // Prometheus keeps milliseconds, and a float has the digits for them for longer than anybody measures.
+    // Prometheus keeps milliseconds, which a float represents exactly for longer than anyone
+    // measures.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "what is out of range becomes the last instant, which is none"

@@ -4,24 +4,25 @@ use super::exchange_times::ExchangeTimes;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 
-/// What a query gave.
+/// Result of an instant or range query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryResponse {
-    /// The series; a scalar is one without labels. A series that is absent has no value then: the answer is whole.
+    /// Series; a scalar is one without labels. The result is complete, so an absent series has no
+    /// value.
     pub series: Vec<Series>,
-    /// What the server remarks on the query: `PromQL warning: …`, and what was left out here.
+    /// Annotations of the server (`PromQL warning: …`), and notes on samples left out here.
     pub warnings: Vec<String>,
-    /// Samples that are native histograms. They are left out, and so are series that hold nothing else.
+    /// Count of native histogram samples. They are left out, and so are series of nothing else.
     pub histograms: usize,
-    /// When it was asked and answered; of a query in pieces, the last.
+    /// Timestamps of the exchange; of the last one where a range was split.
     pub heard: ExchangeTimes,
 }
 
-/// One series.
+/// Time series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    /// Its labels, with `__name__` where it has a name.
+    /// Labels, with `__name__` where the series has a name.
     pub labels: Labels,
-    /// Its values, in the order of time. Not-a-numbers and infinities are values.
+    /// Samples in the order of time. NaN and infinities are values.
     pub points: Vec<(Time, f64)>,
 }

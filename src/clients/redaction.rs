@@ -4,10 +4,11 @@ use std::fmt;
 
 use reqwest::Url;
 
-/// Shorter texts are part of ordinary words, and redacting them would garble a message.
+/// Minimum length of a secret in bytes: shorter texts are part of ordinary words, and redacting
+/// them would garble a message.
 const MIN_LENGTH: usize = 4;
 
-/// Texts that no message may repeat.
+/// Secrets to redact from messages.
 #[derive(Clone, Default)]
 pub(crate) struct Secrets(Vec<String>);
 

@@ -21,12 +21,12 @@ pub struct Scraper {
     timeout: Duration,
 }
 
-/// Decompressed page of a target.
+/// Decompressed metrics page of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScrapedPage {
     /// The body.
     pub bytes: Vec<u8>,
-    /// The format, by the header `Content-Type`.
+    /// Header `Content-Type`, which gives the exposition format.
     pub content_type: Option<String>,
     /// Times of request and response.
     pub heard: ExchangeTimes,
@@ -44,7 +44,7 @@ impl Scraper {
         Ok(Self { http, timeout })
     }
 
-    /// Fetches the page of one target by its address.
+    /// Scrapes one target by its address.
     ///
     /// # Errors
     /// See [`ClientError`]; [`ClientError::Unreadable`] also for a page of more than 10 MB.

@@ -1,5 +1,6 @@
-//! Asks Amazon SNS: for the certificates that messages name, and to confirm a subscription. The addresses come checked; here they are only
-//! visited: by `https`, without going where an answer sends us, for a few seconds and a few bytes.
+//! Client for Amazon SNS: fetches signing certificates and confirms subscriptions. The addresses
+//! arrive validated; requests use `https`, follow no redirects, and are limited to a few seconds
+//! and bytes.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,18 +14,18 @@ use super::http::{HttpClient, RedirectPolicy};
 use crate::model::delivery::DeliveryOutcome;
 use crate::model::time::Time;
 
-/// SNS waits fifteen seconds for us, and we answer after this.
+/// Time-out of one request: SNS waits fifteen seconds for a response that comes after this.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// A certificate has about two thousand bytes.
+/// Limit on a response in bytes. A certificate has about two thousand.
 const MAX_RESPONSE_BYTES: usize = 64_000;
-/// How many certificates are kept. There is one for a region, and a new one in years.
+/// Capacity of the certificate cache. A region has one certificate, replaced after years.
 const KEPT: usize = 64;
-/// How many are fetched at once: whoever sends us messages that name many of them keeps nobody else waiting.
+/// Maximum concurrent fetches, so that a sender of many certificate addresses delays no other.
 const AT_ONCE: usize = 4;
-/// How long one that could not be had is not asked for again.
+/// Negative cache: time before a failed certificate is fetched again.
 const NOT_AGAIN: TimeDelta = TimeDelta::seconds(30);
 
-/// What is known of certificates, and a way to ask for more.
+/// SNS client with a cache of signing certificates.
 #[derive(Debug)]
 pub(crate) struct SnsClient {
     http: OnceLock<Result<HttpClient, String>>,
@@ -49,10 +50,10 @@ impl Default for SnsClient {
 }
 
 impl SnsClient {
-    /// The certificate at a checked address, in PEM.
+    /// Fetches the certificate at a validated address, in PEM, or from the cache.
     ///
     /// # Errors
-    /// Why it cannot be had now.
+    /// The reason why it is unavailable now.
     pub(crate) async fn certificate(&self, url: &str, now: Time) -> Result<Arc<[u8]>, String> {
         match self.known(url) {
             Some(CachedCertificate::Certificate(pem)) => return Ok(pem),
@@ -85,12 +86,12 @@ impl SnsClient {
         }
     }
 
-    /// Keeps the certificate of an address: it never changes under the same name.
+    /// Caches the certificate of an address, whose content never changes.
     pub(crate) fn cache(&self, url: &str, pem: &Arc<[u8]>) {
         self.note(url, CachedCertificate::Certificate(Arc::clone(pem)));
     }
 
-    /// Visits a checked address that confirms a subscription. To do it again is harmless.
+    /// Requests a validated address that confirms a subscription. Idempotent.
     pub(crate) async fn confirm(&self, url: &str) -> DeliveryOutcome {
         match self.get(url).await {
             Ok((200..=299, _)) => DeliveryOutcome::Delivered,

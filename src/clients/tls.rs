@@ -1,6 +1,6 @@
 //! TLS of outgoing requests: rustls with ring.
 
-/// A client builder whose TLS is backed by ring, the process-wide provider from the first call on.
+/// Builds a client builder with TLS backed by ring, installed process-wide at the first call.
 pub fn client_builder() -> reqwest::ClientBuilder {
     // An error means that it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();

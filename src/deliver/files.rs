@@ -1,4 +1,5 @@
-//! Files: drafts and invites. Whoever looks sees the old text or the new one, whole, whatever crashes in between.
+//! Delivery of drafts and invites to files. Writes are atomic: a reader, or a crash, finds either
+//! the old text or the new one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -6,18 +7,19 @@ use std::path::Path;
 
 use crate::model::delivery::DeliveryOutcome;
 
-/// The longest name written: file systems take 255 bytes, and the temporary name needs a few.
+/// Maximum length of a name in bytes: file systems allow 255, and the temporary name needs a few.
 const LONGEST_NAME: usize = 240;
 
-/// Brings the file to `text`; makes the directory if there is none. A file that already reads so is not touched.
-/// A name with parts of a path in it is refused.
+/// Writes `text` to the file and creates the directory if needed. An unchanged file is left alone;
+/// a name with path components is refused.
 #[must_use]
 pub(crate) fn write(directory: &Path, file: &str, text: &str) -> DeliveryOutcome {
     put(directory, file, text, None)
 }
 
-/// As [`write`], but only while the file still reads as `seen` (`None`: is not there), so that what a person saved since it
-/// was read is not lost. Otherwise [`DeliveryOutcome::Retry`]: read it again.
+/// Replaces the file as [`write`] does, but only while its text is still `seen` (`None`: it does
+/// not exist), so that an edit saved in the meantime is kept. Otherwise [`DeliveryOutcome::Retry`]:
+/// read it again.
 #[must_use]
 pub(crate) fn replace(
     directory: &Path,
@@ -28,11 +30,11 @@ pub(crate) fn replace(
     put(directory, file, text, Some(seen))
 }
 
-/// The text of the file; `None` when there is none.
+/// Reads the file; `None` when it does not exist.
 ///
 /// # Errors
-/// A name with parts of a path in it ([`ErrorKind::InvalidInput`]), text that is not UTF-8 ([`ErrorKind::InvalidData`]),
-/// or why the file cannot be read.
+/// A name with path components ([`ErrorKind::InvalidInput`]), text that is not UTF-8
+/// ([`ErrorKind::InvalidData`]), or the I/O error.
 pub(crate) fn read(directory: &Path, file: &str) -> io::Result<Option<String>> {
     if let Some(fault) = misnamed(file) {
         return Err(io::Error::new(ErrorKind::InvalidInput, fault));
@@ -64,7 +66,7 @@ fn put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> 
     }
 }
 
-/// What is wrong with a file's name, if anything.
+/// Describes the fault of an invalid file name.
 fn misnamed(file: &str) -> Option<String> {
     let fault = if file.is_empty() || file == "." || file == ".." {
         "is no name for a file"
@@ -78,7 +80,7 @@ fn misnamed(file: &str) -> Option<String> {
     Some(format!("{file:?} {fault}"))
 }
 
-/// False when the file no longer reads as `seen`.
+/// Attempts one replacement; false when the text of the file is no longer `seen`.
 fn try_put(
     directory: &Path,
     file: &str,
@@ -102,7 +104,7 @@ fn try_put(
         Ok(true)
     });
     if !matches!(result, Ok(true)) {
-        // What hinders the write may hinder this too; the next attempt clears it away.
+        // The fault that prevents the write may prevent this too; the next attempt removes it.
         drop(fs::remove_file(&temporary));
         return result;
     }
@@ -110,7 +112,7 @@ fn try_put(
     Ok(true)
 }
 
-/// Writes `text` durably under the temporary name, with the permissions that people gave the file itself.
+/// Writes `text` durably to the temporary file, with the permissions of the existing one.
 fn fill(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
     match fs::remove_file(temporary) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
@@ -128,7 +130,7 @@ fn fill(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes a rename in the directory durable.
+/// Syncs the directory, which makes a rename durable.
 fn sync(directory: &Path) -> io::Result<()> {
     // A relative directory may be the empty path, which cannot be opened.
     let directory = if directory.as_os_str().is_empty() {

@@ -1,5 +1,5 @@
-//! Performs one delivery and says whether trying again makes sense. Deliveries are performed at least once,
-//! so each must be harmless when repeated. And asks the outside what has to be known of it.
+//! Deliveries of drafts and invites, and the decision whether a failure is worth a retry. Delivery
+//! is at least once, so each must be idempotent.
 
 pub(crate) mod files;
 
@@ -7,11 +7,12 @@ use chrono::Duration;
 
 use crate::model;
 
-/// The longest wait between two attempts.
+/// Maximum back-off between two attempts.
 const LONGEST: Duration = Duration::minutes(10);
 
-/// How long to wait after `attempts` attempts (from 1): a second, doubled each time, at most ten minutes. Up to a quarter
-/// less, by the key, so that deliveries held up together do not all come back at once.
+/// Exponential back-off after `attempts` attempts (from 1): one second, doubled each time, at most
+/// ten minutes. Jitter by `key` takes off up to a quarter, so that deliveries delayed together
+/// spread.
 #[must_use]
 pub(crate) fn backoff(attempts: u32, key: &str) -> Duration {
     model::backoff::backoff(attempts, key, LONGEST)

@@ -1,29 +1,29 @@
 //! Content lines of iCalendar text (RFC 5545 §3.1): unfolding, names, parameters, and the nesting
 //! of components.
 
-/// Components within components deeper than this are not read.
+/// Maximum nesting of components; deeper ones are skipped.
 const MAX_DEPTH: usize = 8;
 
-/// A `BEGIN:…` to its `END:…`.
+/// Component: a `BEGIN:…` to its `END:…`.
 #[derive(Debug, Default)]
 pub(crate) struct Component {
-    /// In upper case, as all names here.
+    /// Component name in upper case, as all names here.
     pub(crate) name: String,
     pub(crate) properties: Vec<Property>,
     pub(crate) children: Vec<Component>,
 }
 
-/// One content line.
+/// Property: one content line.
 #[derive(Debug)]
 pub(crate) struct Property {
     pub(crate) name: String,
     parameters: Vec<(String, String)>,
-    /// The raw value: text escapes are still in it.
+    /// Raw value, with its text escapes.
     pub(crate) value: String,
 }
 
 impl Component {
-    /// The first property of that name.
+    /// First property of that name.
     pub(crate) fn property(&self, name: &str) -> Option<&Property> {
         self.properties
             .iter()
@@ -40,20 +40,20 @@ impl Component {
             .filter(move |property| property.name == name)
     }
 
-    /// The unescaped text of the first property of that name.
+    /// Unescaped text of the first property of that name.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.property(name).map(Property::text)
     }
 }
 
 impl Property {
-    /// The first value of a parameter.
+    /// First value of a parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.parameters.iter().find(|(known, _)| known == name)?;
         Some(&found.1)
     }
 
-    /// The value with the escapes of TEXT resolved (RFC 5545 §3.3.11).
+    /// Value with the escapes of TEXT resolved (RFC 5545 §3.3.11).
     pub(crate) fn text(&self) -> String {
         let mut text = String::with_capacity(self.value.len());
         let mut escaped = false;
@@ -74,10 +74,10 @@ impl Property {
     }
 }
 
-/// Reads the `VCALENDAR`s of a text. A line that is no content line is skipped.
+/// Parses the `VCALENDAR` components of a text. A malformed content line is skipped.
 ///
 /// # Errors
-/// Why the text is no calendar, or not a whole one.
+/// The reason why the text is no calendar or a truncated one.
 pub(crate) fn read_calendars(text: &str) -> Result<Vec<Component>, String> {
     let text = text.trim_start_matches('\u{feff}').trim();
     let begins = text
@@ -146,7 +146,7 @@ fn unfold(text: &str) -> Vec<String> {
     lines
 }
 
-/// `NAME;PARAMETER=value;…:value`. Quoted parameter values may hold `;`, `:` and `,`.
+/// Parses `NAME;PARAMETER=value;…:value`. Quoted parameter values may hold `;`, `:` and `,`.
 fn read_line(line: &str) -> Option<Property> {
     let mut quoted = false;
     let mut pieces = Vec::new();

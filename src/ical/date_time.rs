@@ -2,19 +2,19 @@
 
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 
-/// A DATE or DATE-TIME as written, before its zone is known.
+/// DATE or DATE-TIME as written, before its time zone is resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DateTimeValue {
-    /// A whole day.
+    /// Whole day.
     Date(NaiveDate),
-    /// Clock time of a zone named beside it, or of no zone.
+    /// Local time of the zone in `TZID`, or floating.
     Local(NaiveDateTime),
-    /// Clock time of UTC: written with a `Z`.
+    /// UTC time, written with a `Z`.
     Utc(NaiveDateTime),
 }
 
 impl DateTimeValue {
-    /// Reads `20261123`, `20261123T090000` or `20261123T090000Z`.
+    /// Parses `20261123`, `20261123T090000` or `20261123T090000Z`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if text.len() == 8 {
@@ -39,7 +39,7 @@ impl DateTimeValue {
         })
     }
 
-    /// Clock time, midnight for a whole day.
+    /// Local time; midnight for a whole day.
     pub(crate) fn clock(self) -> NaiveDateTime {
         match self {
             Self::Date(date) => date.into(),
@@ -61,7 +61,7 @@ fn digits(text: &str, range: std::ops::Range<usize>) -> Option<u32> {
     all.then(|| part.parse().ok())?
 }
 
-/// A DURATION: days and weeks are days of the calendar, the rest is exact (RFC 5545 §3.3.6).
+/// DURATION: days and weeks are calendar days, the rest is exact (RFC 5545 §3.3.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DurationValue {
     pub(crate) days: i64,
@@ -69,7 +69,7 @@ pub(crate) struct DurationValue {
 }
 
 impl DurationValue {
-    /// Reads `P1D`, `PT24H`, `P1W`, `P1DT2H30M`. Negative ones are no length of an event.
+    /// Parses `P1D`, `PT24H`, `P1W`, `P1DT2H30M`. Negative durations are refused.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_uppercase();
         let text = text.strip_prefix('+').unwrap_or(&text).strip_prefix('P')?;

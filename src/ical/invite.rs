@@ -1,6 +1,7 @@
-//! A meeting as iCalendar text (RFC 5545), fit for mail (RFC 5546, RFC 6047), for CalDAV and for a file.
+//! Renders a meeting as iCalendar (RFC 5545), for mail (RFC 5546, RFC 6047), CalDAV and files.
 //!
-//! Names and titles come from outside. No value may end its line, open a parameter or add an attendee.
+//! Names and titles are foreign text: no value may end its line, open a parameter or add an
+//! attendee.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,11 +9,11 @@ use std::fmt::Write as _;
 use crate::model::meeting::{Attendee, Meeting};
 use crate::model::time::Time;
 
-/// RFC 5545 §3.1: a line holds at most this many octets without its line break.
+/// Maximum octets of a content line without its line break (RFC 5545 §3.1).
 const LINE: usize = 75;
 
-/// The method under which a meeting is told to those it concerns: `REQUEST`, `CANCEL` once called off, `PUBLISH` when
-/// nobody is asked to answer. `None` without an organizer, whom each of these requires (RFC 5546 §3.2).
+/// iTIP method of a meeting: `REQUEST`, `CANCEL` after a cancellation, `PUBLISH` without attendees.
+/// `None` without an organizer, which each of these requires (RFC 5546 §3.2).
 #[must_use]
 pub(crate) fn itip_method(meeting: &Meeting) -> Option<&'static str> {
     mailto(&meeting.organizer)?;
@@ -23,11 +24,12 @@ pub(crate) fn itip_method(meeting: &Meeting) -> Option<&'static str> {
     })
 }
 
-/// One VCALENDAR with one VEVENT, times in UTC.
+/// Renders one VCALENDAR with one VEVENT, times in UTC.
 ///
-/// Give [`method`] for a mail or a file that a person opens, and the same word in the mail's header. Give `None` for CalDAV, whose
-/// resources must not carry METHOD (RFC 4791 §4.1). With `PUBLISH` no attendee is written (RFC 5546 §3.2.1).
-/// TRANSP is left out: opaque is the default, and a server was seen to write it twice.
+/// Pass [`itip_method`] for mail and for files opened by a person, with the same value in
+/// the mail's header. Pass `None` for CalDAV, whose resources must not carry METHOD (RFC 4791
+/// §4.1). With `PUBLISH` no attendee is written (RFC 5546 §3.2.1). TRANSP is omitted: opaque is the
+/// default, and some servers write it twice.
 #[must_use]
 pub(crate) fn render_invite(meeting: &Meeting, method: Option<&str>) -> String {
     let mut out = String::with_capacity(1024);
@@ -49,7 +51,8 @@ pub(crate) fn render_invite(meeting: &Meeting, method: Option<&str>) -> String {
     line(&mut out, &format!("SEQUENCE:{}", meeting.sequence));
     line(&mut out, &format!("DTSTAMP:{}", instant(meeting.stamp)));
     line(&mut out, &format!("DTSTART:{}", instant(meeting.starts_at)));
-    // DTEND must be later than DTSTART (RFC 5545 §3.8.2.2); without it the meeting has no length, which clients can read.
+    // DTEND must be later than DTSTART (RFC 5545 §3.8.2.2); without it the meeting has no length,
+    // which clients can read.
     if meeting.ends_at > meeting.starts_at {
         line(&mut out, &format!("DTEND:{}", instant(meeting.ends_at)));
     }
@@ -88,7 +91,7 @@ pub(crate) fn render_invite(meeting: &Meeting, method: Option<&str>) -> String {
     } else {
         attendees(meeting)
     };
-    // An entry that nobody is asked to and that goes to nobody is not group-scheduled and has no organizer (RFC 5545 §3.8.4.3).
+    // An event without attendees is not group-scheduled and has no organizer (RFC 5545 §3.8.4.3).
     if (method.is_some() || !asked.is_empty())
         && let Some(organizer) = mailto(&meeting.organizer)
     {
@@ -113,7 +116,7 @@ pub(crate) fn render_invite(meeting: &Meeting, method: Option<&str>) -> String {
     out
 }
 
-/// The attendees that have an address, one an address.
+/// Attendees with an email address, without duplicates.
 fn attendees(meeting: &Meeting) -> Vec<(&Attendee, String)> {
     let mut seen = BTreeSet::new();
     meeting
@@ -128,7 +131,8 @@ fn instant(at: Time) -> String {
     at.format("%Y%m%dT%H%M%SZ").to_string()
 }
 
-/// A TEXT value (RFC 5545 §3.3.11). Other control characters are dropped; U+2028 and U+2029 end lines for some readers.
+/// Escapes a TEXT value (RFC 5545 §3.3.11). Other control characters are dropped, and U+2028 and
+/// U+2029, which some readers treat as line ends.
 fn text(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for char in value.replace("\r\n", "\n").chars() {
@@ -143,8 +147,8 @@ fn text(value: &str) -> String {
     out
 }
 
-/// `;CN=…`, or nothing for an empty name. A parameter value knows no escapes (RFC 5545 §3.2): `"` cannot be written, and `^` starts
-/// an escape for some readers only (RFC 6868), so neither goes out.
+/// Parameter `;CN=…`, empty for an empty name. Parameter values have no escapes (RFC 5545 §3.2), so
+/// `"` is dropped, and `^`, which begins an escape for some readers only (RFC 6868).
 fn common_name(name: &str) -> String {
     let cleaned: String = name
         .chars()
@@ -165,7 +169,8 @@ fn common_name(name: &str) -> String {
     }
 }
 
-/// A `mailto:` URI of a bare address, or `None` for what is none. A name around it breaks updating in place in some clients.
+/// Builds a `mailto:` URI from a bare address; `None` for anything else. A display name around it
+/// breaks updates in place in some clients.
 fn mailto(email: &str) -> Option<String> {
     let email = email.trim();
     let email = if email
@@ -196,7 +201,7 @@ fn mailto(email: &str) -> Option<String> {
     Some(out)
 }
 
-/// An `http` or `https` address as a URI value; bytes that a URI cannot hold are percent-encoded.
+/// URI value of an `http` or `https` address, percent-encoded where needed.
 fn address(url: &str) -> Option<String> {
     let url = url.trim();
     let scheme = url.split_once("://")?.0;
@@ -218,7 +223,8 @@ fn address(url: &str) -> Option<String> {
     Some(out)
 }
 
-/// Writes one content line, folded at [`LINE`] octets but never within a character; the space of a continuation counts.
+/// Writes one content line, folded at [`LINE`] octets but never within a character; the space of a
+/// continuation line counts.
 fn line(out: &mut String, content: &str) {
     let mut width = 0;
     for char in content.chars() {
@@ -272,7 +278,7 @@ mod tests {
         }
     }
 
-    /// The lines after unfolding; fails on a line that is too long or not ended by CRLF.
+    /// Unfolds the content lines; fails on a line that is too long or does not end in CRLF.
     fn lines(text: &str) -> Vec<String> {
         assert!(text.ends_with("\r\n"));
         for line in text.trim_end_matches("\r\n").split("\r\n") {
@@ -329,7 +335,7 @@ mod tests {
                 && text.contains("STATUS:CANCELLED\r\n")
                 && text.contains("SEQUENCE:3\r\n")
         );
-        // One person taken off the list is told by CANCEL while the meeting stands.
+        // CANCEL also notifies a removed attendee of a meeting that still takes place.
         assert!(render_invite(&meeting(), Some("CANCEL")).contains("STATUS:CANCELLED\r\n"));
     }
 

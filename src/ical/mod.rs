@@ -1,4 +1,4 @@
-//! iCalendar text (RFC 5545): invites written for meetings, on-call calendars read from feeds.
+//! iCalendar (RFC 5545): writes meeting invites and reads on-call feeds.
 
 pub(crate) mod content_line;
 pub(crate) mod date_time;

@@ -1,5 +1,5 @@
-//! On-call shifts from an iCalendar feed (RFC 5545), as PagerDuty, Opsgenie, Grafana and calendar
-//! servers offer it:
+//! Parser for on-call shifts in iCalendar feeds (RFC 5545), as PagerDuty, Opsgenie, Grafana and
+//! calendar servers publish them:
 //!
 //! ```text
 //! BEGIN:VEVENT
@@ -11,9 +11,9 @@
 //! END:VEVENT
 //! ```
 //!
-//! The person is named by `ATTENDEE`, else by `SUMMARY`. An entry that cannot be understood, and any
-//! time before the first shift or after the last, is unknown; "nobody" is an answer only between
-//! known shifts.
+//! `ATTENDEE` names the person, else `SUMMARY`. Unparseable entries, and any time before the first
+//! shift or after the last, give "unknown"; a gap is reported as unstaffed only between known
+//! shifts.
 
 use std::collections::BTreeMap;
 
@@ -28,42 +28,42 @@ use crate::model::on_call::{OnCall, OnCallPerson};
 use crate::model::settings::Person;
 use crate::model::time::Time;
 
-/// Past shifts that are kept when a feed leaves them out.
+/// Maximum past shifts kept after a feed drops them.
 const MAX_PAST: usize = 100_000;
-/// People of one shift at the most.
+/// Maximum people per shift.
 const MAX_PEOPLE: usize = 20;
-/// Characters of what a feed says of a person.
+/// Maximum characters of a person's name or address.
 const MAX_NAME: usize = 120;
-/// Steps for reading a whole feed, and for one question to it: well under a second each.
+/// Step budget for reading a feed and for one lookup: well under a second each.
 const READING: u64 = 3_000_000;
 const LOOKING: u64 = 1_000_000;
 
-/// The shifts of a feed: a few are written out, most follow from rules when somebody asks.
+/// On-call feed. Some shifts are listed; most are expanded from recurrence rules on demand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OnCallFeed {
     series: Vec<EventSeries>,
-    /// Shifts that an earlier version of the feed had, from before this one begins.
+    /// Shifts of an earlier version of the feed, from before this one begins.
     past: Vec<Occurrence>,
-    /// The people of each entry.
+    /// People of each entry.
     entries: Vec<Entry>,
-    /// Entries that could not be understood, and the first of them in a few words.
+    /// Count of unparseable entries, and a short description of the first.
     pub left_out: usize,
     first_left_out: String,
 }
 
-/// The people of one entry of a feed.
+/// People of one feed entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Entry {
-    /// Each with an address or a name.
+    /// Address or name of each attendee.
     attendees: Vec<String>,
     summary: String,
 }
 
-/// Reads a feed. Times without a zone, and whole days, are those of the feed's own zone, else of
-/// `zone`. An entry that cannot be understood costs no other.
+/// Parses a feed. Floating times and whole days use the feed's own zone, else `zone`. An
+/// unparseable entry affects no other.
 ///
 /// # Errors
-/// Why it is no calendar, or not a whole one.
+/// The reason why the text is no calendar or a truncated one.
 pub fn read(text: &str, zone: Tz) -> Result<OnCallFeed, String> {
     let mut feed = OnCallFeed::default();
     let mut budget = Budget(READING);
@@ -103,8 +103,8 @@ impl OnCallFeed {
         self.left_out += 1;
     }
 
-    /// Adds the shifts that an earlier version had before this one begins: feeds leave out what is
-    /// past.
+    /// Keeps the shifts of an earlier version from before this one begins, since feeds drop past
+    /// shifts.
     #[must_use]
     pub(crate) fn with_past_of(mut self, before: &Self) -> Self {
         let Some(begins) = self.begins() else {
@@ -141,14 +141,14 @@ impl OnCallFeed {
         self
     }
 
-    /// The start of the first shift.
+    /// Start of the first shift.
     fn begins(&self) -> Option<Time> {
         let past = self.past.first().map(|shift| shift.start);
         let series = self.series.iter().filter_map(EventSeries::first).min();
         past.into_iter().chain(series).min()
     }
 
-    /// Whether a shift ends, or may end, after an instant.
+    /// True when a shift ends, or may end, after an instant.
     fn goes_on_after(&self, at: Time) -> bool {
         let series = self.series.iter().filter(|series| series.first().is_some());
         series
@@ -156,7 +156,7 @@ impl OnCallFeed {
             .any(|last| last.is_none_or(|last| at < last))
     }
 
-    /// The people who are on call at an instant.
+    /// Looks up the people on call at an instant.
     #[must_use]
     pub fn at(&self, at: Time, who: &Directory) -> OnCall {
         let mut found: Vec<OnCallPerson> = Vec::new();
@@ -215,7 +215,7 @@ fn entry(component: &Component) -> Entry {
     }
 }
 
-/// The address of an attendee, else the name. `None`: the person declined, or it is a room.
+/// Address of an attendee, else the name. `None`: the person declined, or it is a room.
 fn attendee(property: &Property) -> Option<String> {
     let is = |name: &str, values: &[&str]| {
         let value = property.parameter(name);
@@ -230,7 +230,7 @@ fn attendee(property: &Property) -> Option<String> {
     address.or_else(name).filter(|text| !text.is_empty())
 }
 
-/// One line of bounded length.
+/// Cleans text to one line of bounded length.
 fn line(text: &str) -> String {
     text.split_whitespace()
         .collect::<Vec<_>>()
@@ -249,7 +249,7 @@ fn strip<'a>(text: &'a str, scheme: &str) -> &'a str {
 }
 
 impl Entry {
-    /// The people it names. A name that the settings do not know stays as it is written.
+    /// Resolves the people of an entry. A name unknown to the settings is kept as written.
     fn people(&self, who: &Directory) -> Vec<OnCallPerson> {
         if !self.attendees.is_empty() {
             return self
@@ -287,7 +287,7 @@ fn duty(said: &str, person: Option<&Person>) -> OnCallPerson {
     }
 }
 
-/// The person of that address, id, name, or user name in a system that offers on-call feeds.
+/// Finds a person by address, id, name, or user name in a system that offers on-call feeds.
 fn by_name<'a>(said: &str, who: &'a Directory) -> Option<&'a Person> {
     let none = Identities::new();
     let systems = ["people", "pagerduty", "opsgenie", "grafana"].into_iter();
@@ -296,7 +296,8 @@ fn by_name<'a>(said: &str, who: &'a Directory) -> Option<&'a Person> {
         .next()
 }
 
-/// The parts that may be a name in "On Call - Ada Lovelace - Checkout Primary" or "[L1] ada, bo (checkout)".
+/// Candidate names in a summary such as "On Call - Ada Lovelace - Checkout Primary" or "[L1] ada,
+/// bo (checkout)".
 fn parts(summary: &str) -> Vec<&str> {
     let pieces = summary
         .split([
@@ -305,7 +306,7 @@ fn parts(summary: &str) -> Vec<&str> {
         .flat_map(|piece| piece.split(" - "));
     let pieces = pieces.map(|piece| piece.trim().trim_matches('-').trim());
     let mut found: Vec<&str> = pieces.clone().filter(|piece| !piece.is_empty()).collect();
-    // An address stands out among other words.
+    // An address is recognizable among other words.
     found.extend(
         pieces
             .flat_map(str::split_whitespace)
@@ -314,7 +315,7 @@ fn parts(summary: &str) -> Vec<&str> {
     found
 }
 
-/// The only person whose full name, of two words or more, occurs in the text.
+/// Finds the only person whose full name, of two words or more, occurs in the text.
 fn in_text<'a>(text: &str, who: &'a Directory) -> Option<&'a Person> {
     let text = text.to_lowercase();
     let stands = |name: &str| {

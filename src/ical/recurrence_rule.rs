@@ -1,4 +1,4 @@
-//! Recurrence rules (RFC 5545 §3.3.10), expanded in clock time and only where somebody looks.
+//! Recurrence rules (RFC 5545 §3.3.10), expanded lazily in local time.
 //!
 //! A rule is a sequence of periods (years, months, …, seconds), `INTERVAL` apart. Each period gives
 //! its days and times, cut down by the `BY…` parts. Without `COUNT` a period's number follows from
@@ -6,18 +6,18 @@
 
 use chrono::{Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Weekday};
 
-/// Steps that may be spent on rules: one is about a day or a time looked at.
+/// Step budget for expanding rules: one step is about one day or time examined.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget(pub(crate) u64);
 
 impl Budget {
-    /// The part of it that one piece of work may take: at least a little, so that what others have
-    /// spent costs no one else an answer.
+    /// Share of the budget for one piece of work, with a guaranteed minimum, so that an expensive
+    /// rule cannot starve the others.
     pub(crate) fn share(self, most: u64) -> Self {
         Self(self.0.clamp(LEAST_SHARE.min(most), most))
     }
 
-    /// Takes off what was spent of a share.
+    /// Subtracts the spent part of a share.
     pub(crate) fn take(&mut self, share: Self, left: Self) {
         self.0 = self.0.saturating_sub(share.0 - left.0);
     }
@@ -28,17 +28,17 @@ impl Budget {
     }
 }
 
-/// Steps for one piece of work, however much others have spent: enough for a weekly rule.
+/// Guaranteed minimum share in steps: enough for a weekly rule.
 const LEAST_SHARE: u64 = 300;
 
-/// The end of a rule, as written.
+/// `UNTIL` of a rule, as written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Until {
-    /// That day is the last one.
+    /// Last day, included.
     Date(NaiveDate),
-    /// An instant, as clock time of UTC.
+    /// Instant, in UTC.
     Utc(NaiveDateTime),
-    /// Clock time of the event.
+    /// Local time of the event.
     Local(NaiveDateTime),
 }
 
@@ -53,7 +53,7 @@ enum Frequency {
     Secondly,
 }
 
-/// An `RRULE`.
+/// Recurrence rule: an `RRULE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecurrenceRule {
     frequency: Frequency,
@@ -63,7 +63,7 @@ pub(crate) struct RecurrenceRule {
     seconds: Vec<u32>,
     minutes: Vec<u32>,
     hours: Vec<u32>,
-    /// Each with its ordinal within the month or year; 0: every one.
+    /// Weekdays with their ordinal within the month or year; 0: every one.
     weekdays: Vec<(i32, Weekday)>,
     month_days: Vec<i32>,
     year_days: Vec<i32>,
@@ -74,10 +74,10 @@ pub(crate) struct RecurrenceRule {
 }
 
 impl RecurrenceRule {
-    /// Reads `FREQ=WEEKLY;BYDAY=MO,TU;UNTIL=20261231T000000Z`.
+    /// Parses `FREQ=WEEKLY;BYDAY=MO,TU;UNTIL=20261231T000000Z`.
     ///
     /// # Errors
-    /// The part that cannot be understood.
+    /// The part that is invalid or not supported.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut rule = Self {
             frequency: Frequency::Daily,
@@ -131,8 +131,8 @@ impl RecurrenceRule {
         }
     }
 
-    /// The clock times of the rule in `[from, to]`, in order, for an event that starts at `start`.
-    /// `UNTIL` is the caller's, who knows zones. `None`: the budget is spent.
+    /// Expands the rule to local times in `[from, to]`, in order, for an event that starts at
+    /// `start`. The caller applies `UNTIL`, which needs the time zone. `None`: the budget is spent.
     pub(crate) fn between(
         &self,
         start: NaiveDateTime,
@@ -185,7 +185,7 @@ impl RecurrenceRule {
         }
     }
 
-    /// The rule with what its start fills in: the day and time that no `BY…` part says.
+    /// Completes the rule from its start: the day and time that no `BY…` part gives.
     fn filled(&self, start: NaiveDateTime) -> Self {
         let mut rule = self.clone();
         let no_day = rule.weeks.is_empty()
@@ -221,8 +221,7 @@ impl RecurrenceRule {
         rule
     }
 
-    /// The number of a period that begins before `at`, or holds it, and has no other such after it
-    /// but perhaps one.
+    /// Number of a period that begins at or before `at`; at most one later period does too.
     fn period_before(&self, start: NaiveDateTime, at: NaiveDateTime) -> i64 {
         let interval = i64::from(self.interval);
         let apart = match self.frequency {
@@ -237,7 +236,7 @@ impl RecurrenceRule {
         (apart / interval - 1).max(0)
     }
 
-    /// The beginning of a period; `None`: beyond the calendar.
+    /// Beginning of a period; `None`: beyond the calendar.
     fn period_begin(&self, start: NaiveDateTime, number: i64) -> Option<NaiveDateTime> {
         let apart = number.checked_mul(i64::from(self.interval))?;
         let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN);
@@ -316,7 +315,7 @@ impl RecurrenceRule {
         Some(chosen)
     }
 
-    /// The times of day of a period, in order.
+    /// Times of day of a period, in order.
     fn clock_times(&self, begin: NaiveDateTime) -> Vec<NaiveTime> {
         let fixed = |from: Frequency, value: u32, list: &[u32]| -> Vec<u32> {
             if self.frequency < from {
@@ -361,7 +360,7 @@ impl RecurrenceRule {
             && (self.weekdays.is_empty() || self.takes_weekday(day, length_of_year))
     }
 
-    /// Week numbers are those of ISO 8601, with weeks that begin at `WKST`.
+    /// Matches `BYWEEKNO` by ISO 8601 week numbers, with weeks that begin at `WKST`.
     fn takes_week(&self, day: NaiveDate) -> bool {
         let Some(first) = day.week(self.week_start).checked_first_day() else {
             return false;
@@ -412,7 +411,7 @@ fn days_in_month(date: NaiveDate) -> u32 {
     u32::from(date.num_days_in_month())
 }
 
-/// The index of the `position`th of so many, counted from 1, or from -1 backwards.
+/// Index of the `position`th of `length` items, counted from 1, or from -1 backwards.
 fn nth(length: usize, position: i32) -> Option<usize> {
     let away = usize::try_from(position.unsigned_abs()).ok()?;
     if position > 0 {
@@ -484,7 +483,7 @@ fn numbers(text: &str, least: u32, most: u32) -> Option<Vec<u32>> {
         .collect()
 }
 
-/// Numbers from 1 to `most`, or from -1 to -`most`.
+/// Parses numbers from 1 to `most`, or from -1 to -`most`.
 fn signed(text: &str, most: i32) -> Option<Vec<i32>> {
     text.split(',')
         .map(|entry| {

@@ -1,8 +1,8 @@
-//! Recurring events: one `VEVENT` with its rules, added and removed dates, and its changed
+//! Recurring events: one `VEVENT` with its rules, added and excluded dates, and its overridden
 //! occurrences (RFC 5545 §3.8.4.4, §3.8.5).
 //!
-//! The recurrence set is one of clock times in the zone of the first event; `EXDATE` and
-//! `RECURRENCE-ID` name its members by their original times, wherever they were moved since.
+//! The recurrence set consists of local times in the zone of the first event; `EXDATE` and
+//! `RECURRENCE-ID` refer to its members by their original times, even after a move.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,33 +14,33 @@ use super::recurrence_rule::{Budget, RecurrenceRule, Until};
 use super::time_zone::{Zone, Zones};
 use crate::model::time::Time;
 
-/// Steps for reading one event. A rule with `COUNT` is followed from its beginning.
+/// Step budget for reading one event. A rule with `COUNT` is expanded from its beginning.
 const READING: u64 = 50_000;
-/// Steps for finding the occurrences of one event in a window.
+/// Step budget for finding the occurrences of one event in a window.
 const LOOKING: u64 = 20_000;
-/// The years for which a rule with `COUNT` is followed.
+/// Years over which a rule with `COUNT` is expanded.
 const COUNTED_YEARS: u64 = 100;
-/// Dates that one event may list.
+/// Maximum dates listed by one event.
 const MAX_DATES: usize = 5_000;
 
-/// One occurrence.
+/// Occurrence of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Occurrence {
     pub(crate) start: Time,
-    /// Exclusive.
+    /// End, exclusive.
     pub(crate) end: Time,
-    /// The number of the entry that describes it.
+    /// Index of the feed entry that describes it.
     pub(crate) entry: usize,
 }
 
-/// The length of an occurrence.
+/// Duration of an occurrence, by the property that gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Length {
-    /// From `DTEND` in the zone of `DTSTART`: as calendars show it, by the clock on the wall.
+    /// From `DTEND` in the zone of `DTSTART`: a difference of local times.
     Clock(TimeDelta),
-    /// From `DTEND` in another zone: the time that passes.
+    /// From `DTEND` in another zone: elapsed time.
     Exact(TimeDelta),
-    /// From `DURATION`: days by the clock, the rest by the time that passes.
+    /// From `DURATION`: days in local time, the rest as elapsed time.
     Nominal(DurationValue),
 }
 
@@ -64,7 +64,7 @@ impl Length {
     }
 }
 
-/// One `VEVENT`, read.
+/// Parsed `VEVENT`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CalendarEvent {
     start: NaiveDateTime,
@@ -74,7 +74,7 @@ pub(crate) struct CalendarEvent {
     entry: usize,
     sequence: i64,
     stamp: String,
-    /// The member of the series that it changes, and whether all later ones with it.
+    /// `RECURRENCE-ID` of the occurrence that it overrides, and true when it covers all later ones.
     changes: Option<(DateTimeValue, Zone, bool)>,
     rules: Vec<Expansion>,
     added: BTreeMap<NaiveDateTime, Option<Length>>,
@@ -84,17 +84,17 @@ pub(crate) struct CalendarEvent {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Expansion {
-    /// A rule with `COUNT`, and until when it was followed where that was not to its end.
+    /// Expanded rule with `COUNT`, and the end of the expansion where that was cut short.
     Listed(Vec<NaiveDateTime>),
-    /// A rule without, and its last moment by the clock.
+    /// Rule without `COUNT`, and its last local time.
     Endless(Box<RecurrenceRule>, Option<NaiveDateTime>),
 }
 
 impl CalendarEvent {
-    /// Reads a `VEVENT`.
+    /// Parses a `VEVENT`.
     ///
     /// # Errors
-    /// What of it cannot be understood.
+    /// The part that is invalid or not supported.
     pub(crate) fn read(
         component: &Component,
         entry: usize,
@@ -227,7 +227,7 @@ impl CalendarEvent {
         Ok(())
     }
 
-    /// Clock time in the zone of this event.
+    /// Converts to local time in the zone of this event.
     fn clock_of(&self, value: DateTimeValue, zone: &Zone) -> NaiveDateTime {
         match value {
             DateTimeValue::Date(date) => date.into(),
@@ -238,23 +238,23 @@ impl CalendarEvent {
     }
 }
 
-/// The events of one `UID`: the recurring one and its changed occurrences.
+/// Events of one `UID`: the recurring one and its overridden occurrences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EventSeries {
     base: CalendarEvent,
-    /// Changed occurrences by their original clock time.
+    /// Overridden occurrences by their original local time.
     changed: BTreeMap<NaiveDateTime, CalendarEvent>,
-    /// Days whose occurrence was changed, where only the day was named.
+    /// Days of overridden occurrences, where `RECURRENCE-ID` is a date.
     changed_days: BTreeSet<NaiveDate>,
-    /// Changes of an occurrence and all later ones, by original clock time: how far they moved it.
+    /// Overrides of an occurrence and all later ones, by original local time, with their shift.
     moved: BTreeMap<NaiveDateTime, (TimeDelta, CalendarEvent)>,
     first: Option<Time>,
-    /// The end of the last occurrence; `None`: there is always another one.
+    /// End of the last occurrence; `None`: the series is infinite.
     last: Option<Time>,
 }
 
 impl EventSeries {
-    /// Groups the events of one `UID`. Of several versions the latest counts.
+    /// Groups the events of one `UID`; the latest of several versions wins.
     pub(crate) fn group(mut events: Vec<CalendarEvent>, total: &mut Budget) -> Vec<Self> {
         // The later version wins, and of equal ones the one that is written later.
         events.sort_by(|a, b| (a.sequence, &a.stamp).cmp(&(b.sequence, &b.stamp)));
@@ -310,12 +310,12 @@ impl EventSeries {
         self.changed.insert(original, event);
     }
 
-    /// The start of the first occurrence, as far as it is told without looking through all.
+    /// Start of the first occurrence, as far as it is known without a full expansion.
     pub(crate) fn first(&self) -> Option<Time> {
         self.first
     }
 
-    /// The end of the last occurrence; `None`: there is always another one.
+    /// End of the last occurrence; `None`: the series is infinite.
     pub(crate) fn last(&self) -> Option<Time> {
         self.last
     }
@@ -351,7 +351,7 @@ impl EventSeries {
             };
             last = last.max(at.unwrap_or(last));
         }
-        // Where the rule ends, but no occurrence does, the last one is found by looking back.
+        // The last occurrence may end before its rule does, so it is searched for backwards.
         let zone = &self.base.zone;
         let end = zone.instant(last).checked_add_signed(self.reach())?;
         let found = [400, 4_000, 40_000].into_iter().find_map(|days| {
@@ -370,7 +370,7 @@ impl EventSeries {
         std::iter::once(&self.base).chain(self.changed.values())
     }
 
-    /// How far an occurrence can be from its original time, its length included.
+    /// Maximum distance of an occurrence from its original time, its duration included.
     fn reach(&self) -> TimeDelta {
         let lengths = self.events().map(|event| event.length.at_most());
         let added = self
@@ -390,7 +390,7 @@ impl EventSeries {
         longest + moved + TimeDelta::days(1)
     }
 
-    /// All occurrences that touch `[from, to]`, in no order. `None`: there are too many to look at.
+    /// All occurrences that touch `[from, to]`, in no order. `None`: the budget is spent.
     pub(crate) fn between(
         &self,
         from: Time,
@@ -489,7 +489,7 @@ fn zone_of(property: &Property, zones: &Zones) -> Result<Zone, String> {
     }
 }
 
-/// A value with the zone of its clock.
+/// Parses a date or time with its time zone.
 fn read_time(property: &Property, zones: &Zones) -> Result<(DateTimeValue, Zone), String> {
     let value = DateTimeValue::parse(&property.value).ok_or_else(|| {
         format!(

@@ -1,5 +1,5 @@
-//! Time zones of a calendar: UTC, IANA names, and what its own `VTIMEZONE`s define
-//! (RFC 5545 §3.6.5).
+//! Time zones of a calendar: UTC, IANA names, and its own `VTIMEZONE` definitions (RFC 5545
+//! §3.6.5).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,44 +12,45 @@ use super::date_time::DateTimeValue;
 use super::recurrence_rule::{Budget, RecurrenceRule, Until};
 use crate::model::time::Time;
 
-/// Changes of the clocks of one zone at the most.
+/// Maximum transitions of one time zone.
 const MAX_TRANSITIONS: usize = 2_000;
-/// The years for which the changes of a `VTIMEZONE` are worked out.
+/// Years over which the transitions of a `VTIMEZONE` are expanded.
 const YEARS: (i32, i32) = (1970, 2100);
-/// The longest time by which clocks were ever put forward: a whole day, in Samoa in 2011.
+/// Longest gap by which clocks were ever put forward: a whole day, in Samoa in 2011.
 const LONGEST_GAP_MINUTES: i64 = 25 * 60;
 
-/// A zone of one calendar.
+/// Time zone of one calendar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Zone {
     /// UTC.
     Utc,
-    /// A zone of the IANA database.
+    /// Zone of the IANA database.
     Named(Tz),
-    /// A `VTIMEZONE` of the feed.
+    /// `VTIMEZONE` of the feed.
     Defined(Arc<DefinedZone>),
 }
 
-/// The offsets that a `VTIMEZONE` gives.
+/// UTC offsets defined by a `VTIMEZONE`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct DefinedZone {
-    /// Seconds east of UTC before the first transition.
+    /// Offset before the first transition, in seconds east of UTC.
     first: i64,
-    /// When the offset changes, in UTC, and to how many seconds east of UTC; in order of time.
+    /// Transitions in the order of time: the instant in UTC and the new offset in seconds east of
+    /// UTC.
     transitions: Vec<(NaiveDateTime, i64)>,
 }
 
-/// The zones of one calendar by the names that its events use.
+/// Time zones of one calendar by `TZID`.
 #[derive(Debug)]
 pub(crate) struct Zones {
     defined: BTreeMap<String, Option<Zone>>,
-    /// The zone of clock times without a `TZID`, and of whole days.
+    /// Zone of floating times and of whole days.
     pub(crate) floating: Zone,
 }
 
 impl Zones {
-    /// Reads the `VTIMEZONE`s of a calendar. Without `X-WR-TIMEZONE`, which subscribed calendars
-    /// carry, clock times without a zone are those of `default`.
+    /// Parses the `VTIMEZONE` components of a calendar. Without `X-WR-TIMEZONE`, which subscribed
+    /// calendars carry, floating times use `default`.
     pub(crate) fn of_calendar(calendar: &Component, default: Tz, budget: &mut Budget) -> Self {
         let defined = calendar
             .children
@@ -74,8 +75,8 @@ impl Zones {
         zones
     }
 
-    /// The zone of a `TZID`: what the calendar defines under that name, else the IANA zone of
-    /// exactly that name. `None` where neither is known: a zone is never guessed.
+    /// Zone of a `TZID`: the calendar's own definition, else the IANA zone of exactly that name.
+    /// `None` for unknown names: a zone is never guessed.
     pub(crate) fn named(&self, id: &str) -> Option<Zone> {
         let id = id.trim();
         match self.defined.get(id) {
@@ -86,8 +87,8 @@ impl Zones {
 }
 
 impl Zone {
-    /// The instant of a clock time. One that comes twice is the first of them; one that is skipped
-    /// is read with the offset before the gap (RFC 5545 §3.3.5).
+    /// Converts a local time to an instant. An ambiguous time is the first of its two instants; a
+    /// skipped one uses the offset before the gap (RFC 5545 §3.3.5).
     pub(crate) fn instant(&self, clock: NaiveDateTime) -> Time {
         match self {
             Self::Utc => clock.and_utc(),
@@ -96,7 +97,7 @@ impl Zone {
         }
     }
 
-    /// The clock time of an instant.
+    /// Converts an instant to local time.
     pub(crate) fn clock(&self, instant: Time) -> NaiveDateTime {
         match self {
             Self::Utc => instant.naive_utc(),
@@ -127,7 +128,7 @@ fn plus_seconds(at: NaiveDateTime, seconds: i64) -> NaiveDateTime {
 }
 
 impl DefinedZone {
-    /// Reads a `VTIMEZONE`.
+    /// Parses a `VTIMEZONE`.
     fn read(component: &Component, budget: &mut Budget) -> Result<Self, String> {
         let mut transitions = Vec::new();
         let mut earliest: Option<(NaiveDateTime, i64)> = None;
@@ -155,7 +156,7 @@ impl DefinedZone {
         Ok(Self { first, transitions })
     }
 
-    /// The offset in force before the transition of that index.
+    /// Offset in force before the transition of that index.
     fn offset_before(&self, index: usize) -> i64 {
         let before = index
             .checked_sub(1)
@@ -184,7 +185,7 @@ impl DefinedZone {
     }
 }
 
-/// The clock times, by the offset before each, at which an observance comes into force.
+/// Local times at which an observance comes into force, each by the offset before it.
 fn onsets(
     observance: &Component,
     from: i64,

@@ -1,4 +1,4 @@
-//! Who is asked to the meeting, and who leads it.
+//! Attendees and facilitator of the meeting.
 
 use std::collections::BTreeSet;
 
@@ -6,42 +6,42 @@ use crate::model::id::{PostmortemId, hex};
 use crate::model::meeting::Attendee;
 use crate::model::settings::Person;
 
-/// More required people than this and the meeting is an audience; the rest is asked as optional.
+/// Maximum required attendees; beyond it the meeting is an audience, and the rest is optional.
 const REQUIRED: usize = 12;
 
-/// Those whom a postmortem concerns, by the ids of the settings. Ids that name nobody are passed over.
+/// Candidates for the meeting by the ids of the settings. Unknown ids are skipped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Candidates<'a> {
     /// The postmortem.
     pub postmortem: &'a PostmortemId,
-    /// Who worked on it.
+    /// Ids of the responders.
     pub responders: &'a [String],
-    /// Who owns the services.
+    /// Ids of the owners of the services.
     pub owners: &'a [String],
-    /// Who wants to know.
+    /// Ids of the stakeholders.
     pub stakeholders: &'a [String],
-    /// Who may lead a meeting.
+    /// Ids of the pool of facilitators.
     pub facilitators: &'a [String],
-    /// Everybody.
+    /// All people of the settings.
     pub people: &'a [Person],
 }
 
-/// Who is asked.
+/// Invitees of the meeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Invitees {
-    /// Who worked on it, then the owners, then the facilitator; 12 at most.
+    /// Required attendees: the responders, then the owners, then the facilitator; 12 at most.
     pub required: Vec<Attendee>,
-    /// Ids of the required, in the same order: their working hours choose the slot.
+    /// Ids of the required, in the same order: their working hours determine the slot.
     pub required_ids: Vec<String>,
-    /// Those above the twelve, then the stakeholders.
+    /// Optional attendees: those beyond the twelve, then the stakeholders.
     pub optional: Vec<Attendee>,
-    /// Id of who leads it; never somebody who responded. `None`: one is wanted.
+    /// Id of the facilitator, never a responder. `None`: one is still needed.
     pub facilitator: Option<String>,
-    /// How many people can be asked at all. Fewer than two make no meeting.
+    /// Count of people with an address. Fewer than two make no meeting.
     pub reachable: usize,
 }
 
-/// Chooses the guests. The same arguments give the same guests, whatever the order of the pool.
+/// Chooses the attendees. Deterministic, and independent of the order of the pool.
 #[must_use]
 pub(crate) fn choose_attendees(concerned: &Candidates) -> Invitees {
     let facilitator = facilitator(concerned);
@@ -93,8 +93,8 @@ pub(crate) fn choose_attendees(concerned: &Candidates) -> Invitees {
     }
 }
 
-/// One of the pool who did not respond, by a hash of postmortem and person: the turn goes round, and neither the order of the pool nor
-/// a newcomer changes it for the others.
+/// Picks a facilitator from the pool who did not respond, by a hash of postmortem and person. This
+/// rotates the duty, and neither the order of the pool nor a newcomer changes it for the others.
 fn facilitator<'a>(concerned: &Candidates<'a>) -> Option<&'a Person> {
     let person = |id: &String| concerned.people.iter().find(|person| person.id == *id);
     let responded: BTreeSet<_> = concerned

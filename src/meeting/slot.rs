@@ -1,6 +1,7 @@
-//! When the meeting is: the first half hour of a few business days that suits everybody who is needed.
+//! Meeting slot: the first half hour within a few business days that suits all required people.
 //!
-//! Working hours are wall time. Each person's are turned to UTC date by date before they are compared, so a change of clocks moves them.
+//! Working hours are local time. They are converted to UTC date by date before they are compared,
+//! so that changes of the clocks are respected.
 
 use chrono::{
     DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc,
@@ -10,62 +11,63 @@ use chrono_tz::Tz;
 use crate::model::settings::{Hours, Person};
 use crate::model::time::Time;
 
-/// Meetings start on the half hour of UTC.
+/// Grid of start times: half hours of UTC.
 const GRID: TimeDelta = TimeDelta::minutes(30);
-/// The draft needs readers before the meeting.
+/// Minimum time from the end of the incident to the meeting, for reading the draft.
 const PREPARE: TimeDelta = TimeDelta::hours(24);
-/// Nobody is called to a meeting that is about to begin.
+/// Minimum notice before the meeting.
 const LEAD: TimeDelta = TimeDelta::hours(1);
-/// Memory fades: the meeting is at most so many business days after the end.
+/// Maximum business days from the end of the incident to the meeting, before memory fades.
 const BUSINESS_DAYS: usize = 5;
-/// Hours are never extended beyond these minutes of the day, 07:00 and 21:00.
+/// Limits for extended working hours in minutes of the day: 07:00 and 21:00.
 const EARLY: u32 = 7 * 60;
 const LATE: u32 = 21 * 60;
 const DAY: u32 = 24 * 60;
 
-/// What a slot is asked for.
+/// Constraints on the slot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlotRequest<'a> {
-    /// When the incident ended.
+    /// End of the incident.
     pub ended_at: Time,
-    /// Those who are needed.
+    /// Required people.
     pub people: &'a [&'a Person],
-    /// Business hours of the house: they count the business days and serve when nobody is known.
+    /// Default business hours: they count the business days, and apply when no person is known.
     pub default_hours: &'a Hours,
-    /// Their time zone.
+    /// Time zone of the default hours.
     pub default_zone: Tz,
-    /// How long the meeting takes.
+    /// Duration of the meeting in minutes.
     pub minutes: i64,
-    /// The time of asking.
+    /// Current time.
     pub now: Time,
 }
 
-/// A time for the meeting, and how far working hours had to give way for it.
+/// Start of the meeting, and the relaxation of working hours that it needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Slot {
-    /// When it starts.
+    /// Start of the meeting.
     pub starts_at: Time,
-    /// What was relaxed.
+    /// Relaxation of working hours that was needed.
     pub relaxed: Relaxation,
 }
 
-/// The steps by which working hours give way, in order.
+/// Relaxations of working hours, in the order in which they are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Relaxation {
-    /// Nothing: all are in their own working hours.
+    /// None: all are within their own working hours.
     Nothing,
-    /// An hour before or after somebody's working hours, between 07:00 and 21:00 of theirs.
+    /// One hour before or after a person's working hours, between 07:00 and 21:00 local time.
     OneHour,
-    /// Likewise, two hours.
+    /// Two hours, likewise.
     TwoHours,
-    /// There is no common time: the default business hours.
+    /// The default business hours, for lack of a common time.
     DefaultHours,
 }
 
-/// The first slot not before 24 hours after the end, never on the day of the end, at most five business days after it.
+/// Finds the first slot at least 24 hours after the end of the incident, never on the day of the
+/// end, at most five business days later.
 ///
-/// Asked so late that this window has nothing left, it takes the five business days after now.
-/// `None` when even the default hours have no room for so long a meeting.
+/// If that window has passed, the five business days after now are searched. `None` when even the
+/// default hours have no room for so long a meeting.
 #[must_use]
 pub(crate) fn find_slot(ask: &SlotRequest) -> Option<Slot> {
     let earliest = ask
@@ -107,7 +109,8 @@ pub(crate) fn find_slot(ask: &SlotRequest) -> Option<Slot> {
         .or_else(|| search(deadline(ask, ask.now.max(ask.ended_at))?))
 }
 
-/// When work begins on the first working day after the day of `after`; on the next day where `hours` has no working day.
+/// Start of work on the first working day after the day of `after`; on the next day where `hours`
+/// has no working day.
 #[must_use]
 pub(crate) fn next_working_day(after: Time, hours: &Hours, zone: Tz) -> Time {
     let today = after.with_timezone(&zone).date_naive();
@@ -118,14 +121,14 @@ pub(crate) fn next_working_day(after: Time, hours: &Hours, zone: Tz) -> Time {
     instant(date, hours.from, zone, Edge::Begins).unwrap_or(after)
 }
 
-/// Somebody's working time as intervals of UTC, `[start, end)`.
+/// Working time of one person as UTC intervals, `[start, end)`.
 struct Calendar {
     zone: Tz,
     open: Vec<(Time, Time)>,
 }
 
 impl Calendar {
-    /// The intervals of the local dates from the first of `days` to the second.
+    /// Builds the intervals of the local dates from the first of `days` to the second.
     fn new(hours: &Hours, zone: Tz, days: (NaiveDate, NaiveDate)) -> Self {
         let mut open: Vec<(Time, Time)> = Vec::new();
         for date in days
@@ -182,12 +185,13 @@ fn first_free(ask: &SlotRequest, calendars: &[Calendar], first: Time, last: Time
     None
 }
 
-/// The end of the fifth business day after the day of `from`, in the default zone.
+/// End of the fifth business day after the day of `from`, in the default zone.
 fn deadline(ask: &SlotRequest, from: Time) -> Option<Time> {
     end_of_working_day(from, BUSINESS_DAYS, ask.default_hours, ask.default_zone)
 }
 
-/// The end of the `count`th working day after the day of `after`, at midnight; `None` where `hours` has no working day.
+/// End of the `count`th working day after the day of `after`, at midnight; `None` where `hours` has
+/// no working day.
 #[must_use]
 pub(crate) fn end_of_working_day(
     after: Time,
@@ -204,7 +208,8 @@ pub(crate) fn end_of_working_day(
     instant(date, DAY, zone, Edge::Ends)
 }
 
-/// The dates that `first` to `last` can have in any zone, with a day to spare for work that began the day before.
+/// Dates that `first` to `last` can have in any zone, with a day to spare for work that began the
+/// day before.
 fn days(first: Time, last: Time) -> Option<(NaiveDate, NaiveDate)> {
     Some((
         first.date_naive().checked_sub_days(Days::new(2))?,
@@ -216,7 +221,7 @@ fn extended(hours: &Hours, by: u32) -> Hours {
     if hours.to <= hours.from {
         return hours.clone();
     }
-    // Who works outside 07:00 to 21:00 anyway keeps their hours on that side.
+    // People who work outside 07:00 to 21:00 anyway keep their hours on that side.
     let from = hours.from.min(hours.from.saturating_sub(by).max(EARLY));
     let to = hours.to.max((hours.to + by).min(LATE));
     Hours {
@@ -234,15 +239,15 @@ fn works(hours: &Hours, date: NaiveDate) -> bool {
         .unwrap_or(false)
 }
 
-/// Which side of working time a wall time bounds.
+/// Boundary of working time: its start or its end.
 #[derive(Clone, Copy)]
 enum Edge {
     Begins,
     Ends,
 }
 
-/// The instant of a minute of the day, 24:00 and later falling on the next. A wall time that comes twice is taken so that working time
-/// gets shorter, one that is skipped as the instant of the change.
+/// Converts a minute of the day to an instant, 24:00 and later on the next day. An ambiguous local
+/// time resolves to the shorter working time, a skipped one to the instant of the change.
 fn instant(date: NaiveDate, minute: u32, zone: Tz, edge: Edge) -> Option<Time> {
     let midnight = date
         .checked_add_days(Days::new(u64::from(minute / DAY)))?
@@ -266,7 +271,7 @@ fn instant(date: NaiveDate, minute: u32, zone: Tz, edge: Edge) -> Option<Time> {
     None
 }
 
-/// The first point of the grid that is not before `at`.
+/// First point of the grid at or after `at`.
 fn on_grid(at: Time) -> Option<Time> {
     let step = GRID.num_seconds();
     let seconds = at.timestamp() + i64::from(at.timestamp_subsec_nanos() > 0);
@@ -345,7 +350,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The slot asked for right at the end of the incident, for people who work nine to five in these zones; the house is in UTC.
+    /// Slot requested at the end of the incident, for people who work nine to five in these zones;
+    /// the default zone is UTC.
     fn nine_to_five(ended_at: &str, zones: &[&str]) -> Option<Slot> {
         let people: Vec<_> = zones
             .iter()

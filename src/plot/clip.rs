@@ -1,4 +1,5 @@
-//! What is seen of a plot: cut to its window, ordered, only numbers that can be drawn, lines broken where nothing is known.
+//! Clips a plot to its window: sorts the samples, drops values that cannot be drawn, and breaks
+//! lines at gaps.
 
 use std::collections::BTreeSet;
 
@@ -9,72 +10,73 @@ use crate::model::plot::{Plot, PlotSeries, ThresholdLine};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 
-/// So many lines can be told apart.
+/// Maximum number of lines that a reader can distinguish.
 pub(crate) const LINES: usize = 8;
-/// A line is broken where two points are further apart than so many usual steps.
+/// Gap threshold: a line is broken where two points are more than this many usual steps apart.
 const STEPS: i64 = 3;
-/// The shortest window: samples are seconds apart, and a shorter one has no times to write at its axis.
+/// Shortest window in milliseconds: samples are seconds apart, and a shorter axis has no times to
+/// show.
 const SHORTEST: i64 = 10_000;
-/// The largest number that can be drawn; larger ones are drawn there.
+/// Largest magnitude that can be drawn; larger values are clamped to it.
 const LARGEST: f64 = 1e300;
 
-/// Times are milliseconds since 1970.
+/// Plot clipped to its window. Times are Unix milliseconds.
 pub(crate) struct Seen {
     pub(crate) condition: String,
     pub(crate) service: String,
     pub(crate) query: String,
     pub(crate) from: i64,
     pub(crate) to: i64,
-    /// Those with a value in the window, at most [`LINES`].
+    /// Lines with a value in the window, at most [`LINES`].
     pub(crate) traces: Vec<Trace>,
-    /// The one label that differs, if it is one.
+    /// Name of the differing label, where exactly one differs.
     pub(crate) by: Option<String>,
-    /// How many lines are not among them.
+    /// Count of lines that are not drawn.
     pub(crate) left_out: usize,
     pub(crate) thresholds: Vec<ClippedThreshold>,
-    /// In order of time; nothing is seen of the rest.
+    /// Spans of state in the order of time; time without one is unknown.
     pub(crate) stretches: Vec<Stretch>,
-    /// In order of time, each kind once.
+    /// Milestones in the order of time, each kind once.
     pub(crate) milestones: Vec<(MilestoneKind, i64)>,
 }
 
-/// A line.
+/// Line of one series.
 pub(crate) struct Trace {
-    /// Its labels as far as they differ from those of the others; empty where there is only one.
+    /// Labels that differ from those of the other lines; empty for a single line.
     pub(crate) name: String,
-    /// The same without the name of the label where only one differs, which is [`Seen::by`].
+    /// Name without the differing label's own name where only one differs ([`Seen::by`]).
     pub(crate) short: String,
-    /// In order of time, never empty.
+    /// Samples in the order of time, never empty.
     pub(crate) samples: Vec<PlotPoint>,
-    /// After so many milliseconds without a sample the value is no longer known.
+    /// Staleness limit: milliseconds after a sample for which its value holds.
     pub(crate) patience: i64,
 }
 
-/// A value that is known.
+/// Known value at an instant.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PlotPoint {
     pub(crate) at: i64,
     pub(crate) value: f64,
-    /// True when nothing is known of the time right before it.
+    /// True when the value right before it is unknown.
     pub(crate) starts: bool,
 }
 
-/// A line across.
+/// Threshold line.
 pub(crate) struct ClippedThreshold {
-    /// `degraded > 0.02`
+    /// Text of the threshold: `degraded > 0.02`
     pub(crate) words: String,
     pub(crate) value: f64,
-    /// True where to be below is to be beyond.
+    /// True where lower is worse.
     pub(crate) downward: bool,
 }
 
-/// A span within the window.
+/// Span of one state within the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stretch {
     pub(crate) from: i64,
     pub(crate) to: i64,
     pub(crate) state: SpanState,
-    /// True when it lasts.
+    /// True for an ongoing span.
     pub(crate) open: bool,
 }
 
@@ -90,7 +92,7 @@ impl Seen {
             })
             .take(LINES)
             .collect();
-        // What is the same for all lines says nothing of any, drawn or not.
+        // Labels that are equal on all lines do not identify any of them, drawn or not.
         let differing = differing(&plot.lines);
         let by = differing.first().copied().filter(|_| differing.len() == 1);
         let traces: Vec<Trace> = known
@@ -134,7 +136,7 @@ impl Seen {
             .is_some_and(|threshold| threshold.downward)
     }
 
-    /// The worst value: the highest, or the lowest where lower is worse; the first of equals.
+    /// Worst value: the highest, or the lowest where lower is worse; the first of equals.
     pub(crate) fn worst(&self) -> Option<PlotPoint> {
         let samples = self.traces.iter().flat_map(|trace| &trace.samples).copied();
         let sign = if self.downward() { -1.0 } else { 1.0 };
@@ -147,7 +149,7 @@ impl Seen {
         })
     }
 
-    /// The states there were, in the order of their names, each with its time in all and whether it lasts.
+    /// States in the order of their names, each with its total time and true when ongoing.
     pub(crate) fn states(&self) -> Vec<(SpanState, i64, bool)> {
         let all = [
             SpanState::Degraded,
@@ -173,12 +175,12 @@ impl Seen {
     }
 }
 
-/// The instant of these milliseconds.
+/// Converts Unix milliseconds to an instant.
 pub(crate) fn instant(at: i64) -> Time {
     Time::from_timestamp_millis(at).unwrap_or_default()
 }
 
-/// The word for a state.
+/// Name of a state.
 pub(crate) fn state_name(state: SpanState) -> &'static str {
     match state {
         SpanState::Degraded => "degraded",
@@ -188,7 +190,7 @@ pub(crate) fn state_name(state: SpanState) -> &'static str {
     }
 }
 
-/// The word for a milestone.
+/// Name of a milestone.
 pub(crate) fn milestone_name(kind: MilestoneKind) -> &'static str {
     match kind {
         MilestoneKind::Began => "Began",
@@ -213,7 +215,7 @@ fn window(from: i64, to: i64) -> (i64, i64) {
     (from - lacking / 2, to + lacking - lacking / 2)
 }
 
-/// The known values of a line, and how long each of them holds.
+/// Known values of a line, and its staleness limit in milliseconds.
 fn samples(line: &PlotSeries, from: i64, to: i64) -> (Vec<PlotPoint>, i64) {
     let mut points: Vec<(i64, Option<f64>)> = line
         .points
@@ -254,7 +256,7 @@ fn samples(line: &PlotSeries, from: i64, to: i64) -> (Vec<PlotPoint>, i64) {
     (samples, patience)
 }
 
-/// The number itself, unless sums and quotients of such numbers would overflow.
+/// Clamps a number so that sums and quotients do not overflow.
 fn drawable(value: f64) -> f64 {
     if value.abs() < 1.0 / LARGEST {
         0.0
@@ -263,7 +265,7 @@ fn drawable(value: f64) -> f64 {
     }
 }
 
-/// Names of labels whose values are not the same for all lines.
+/// Names of labels whose values differ between lines.
 fn differing(lines: &[PlotSeries]) -> BTreeSet<&String> {
     let Some(first) = lines.first() else {
         return BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What the picture shows, in words.
+//! Text description of a plot.
 
 use chrono::TimeDelta;
 
@@ -6,7 +6,7 @@ use super::clip::{Seen, instant, milestone_name, state_name};
 use super::scale::number;
 use crate::wording::duration;
 
-/// `error-ratio of checkout`
+/// Title: `error-ratio of checkout`
 pub(crate) fn title(seen: &Seen) -> String {
     if seen.service.is_empty() {
         seen.condition.clone()
@@ -15,7 +15,7 @@ pub(crate) fn title(seen: &Seen) -> String {
     }
 }
 
-/// `24m`, or `24m so far` while it lasts.
+/// Duration: `24m`, or `24m so far` while ongoing.
 pub(crate) fn lasted(milliseconds: i64, open: bool) -> String {
     let so_far = if open { " so far" } else { "" };
     format!(
@@ -24,7 +24,8 @@ pub(crate) fn lasted(milliseconds: i64, open: bool) -> String {
     )
 }
 
-/// The worst value and when, against what, how long it was what, and the incident's turns.
+/// Describes the worst value with its time and threshold, the time in each state, and the
+/// milestones.
 pub(crate) fn sentences(seen: &Seen) -> String {
     let one_day = same_day(seen);
     let clock = |at: i64| {

@@ -1,4 +1,4 @@
-//! Where things stand: the same picture lettered for a page and for a phone, in which no two texts overlap.
+//! Layout of a plot, once for a page and once for a phone, without overlapping texts.
 
 use chrono::Datelike;
 
@@ -7,26 +7,26 @@ use super::describe::{lasted, same_day};
 use super::{scale, text};
 use crate::model::spans::SpanState;
 
-/// All pictures are so many units wide.
+/// Width of all plots in user units.
 pub(crate) const WIDTH: f64 = 960.0;
-/// The field of the lines, in its own units; each lettering stretches it to where it leaves room.
+/// Size of the plot area in its own units; each layout stretches it to the space that is left.
 pub(crate) const FIELD: (f64, f64) = (880.0, 200.0);
-/// Below the field, the room for the bars of states, in font sizes.
+/// Height of the state bars below the plot area, in font sizes.
 const BARS: f64 = 0.9;
 
-/// How large the letters are, and how much is said.
+/// Font size and amount of text of a layout.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lettering {
     pub(crate) class: &'static str,
-    /// The font size.
+    /// Font size in user units.
     pub(crate) em: f64,
-    /// Whether there is room for a heading; on a phone the page has one.
+    /// True with room for a heading; on a phone the page has one.
     heading: bool,
-    /// Most rows of the legend.
+    /// Maximum rows of the legend.
     rows: usize,
-    /// From one row to the next, in font sizes.
+    /// Line height in font sizes.
     leading: f64,
-    /// The least height of the field.
+    /// Minimum height of the plot area.
     least: f64,
 }
 
@@ -49,18 +49,18 @@ pub(crate) const LETTERINGS: [Lettering; 2] = [
     },
 ];
 
-/// A piece of text.
+/// Positioned text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Label {
     pub(crate) x: f64,
-    /// The base line.
+    /// Baseline.
     pub(crate) y: f64,
     pub(crate) anchor: Anchor,
     pub(crate) class: &'static str,
     pub(crate) text: String,
 }
 
-/// Which part of a text stands at its `x`.
+/// Horizontal alignment of a text to its `x`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Anchor {
     Start,
@@ -68,35 +68,35 @@ pub(crate) enum Anchor {
     End,
 }
 
-/// What stands before an entry of the legend.
+/// Swatch of a legend entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Swatch {
-    /// Nothing.
+    /// No swatch.
     None,
-    /// The bar of a state.
+    /// Bar of a state.
     State(SpanState),
-    /// The line of a series, by its place.
+    /// Line of a series, by its index.
     Line(usize),
 }
 
-/// One lettering of a picture.
+/// Layout of a plot in one lettering.
 pub(crate) struct Frame {
     pub(crate) lettering: Lettering,
     pub(crate) left: f64,
     pub(crate) top: f64,
     pub(crate) width: f64,
-    /// Of the field, without the bars.
+    /// Height of the plot area, without the bars.
     pub(crate) height: f64,
     pub(crate) labels: Vec<Label>,
-    /// From the label of a milestone to its line: `x` above, `x` below, `y` above.
+    /// Leader lines from a milestone's label to its line: `x` above, `x` below, `y` above.
     pub(crate) leaders: Vec<(f64, f64, f64)>,
-    /// Swatches with the left edge and the middle of the height.
+    /// Swatches with their left edge and vertical centre.
     pub(crate) swatches: Vec<(Swatch, f64, f64)>,
-    /// Where the instants of the axis are.
+    /// Positions of the marks on the time axis.
     pub(crate) marks: Vec<f64>,
 }
 
-/// The letterings and the height they share.
+/// Layouts of a plot and their common height.
 pub(crate) fn frames(seen: &Seen, values: &scale::Values) -> (Vec<Frame>, f64) {
     let needs: Vec<f64> = LETTERINGS
         .iter()
@@ -199,7 +199,7 @@ impl Frame {
         }
     }
 
-    /// A threshold's text stands above its line; those of thresholds close to each other above the upper one.
+    /// Places a threshold's text above its line; texts of close thresholds go above the upper one.
     fn thresholds(&mut self, seen: &Seen, values: &scale::Values) {
         let em = self.lettering.em;
         let mut bounds: Vec<(f64, &str)> = seen
@@ -264,7 +264,8 @@ impl Frame {
         }
     }
 
-    /// True where a text on this base line would hide fewer samples at the first end than at the last.
+    /// True where a text on this baseline would hide fewer samples at the left end than at the
+    /// right.
     fn hides_less_first(&self, words: &str, y: f64, seen: &Seen, values: &scale::Values) -> bool {
         let em = self.lettering.em;
         let (wide, tall) = (text::width(words) * em / self.width, em / self.height);
@@ -286,7 +287,7 @@ impl Frame {
         hidden(0.0) < hidden(1.0 - wide)
     }
 
-    /// Each above its line, moved aside as far as its neighbours need.
+    /// Places each milestone above its line, moved aside as far as its neighbours need.
     fn milestones(&mut self, seen: &Seen) {
         let em = self.lettering.em;
         let gap = em * 0.6;
@@ -367,7 +368,7 @@ impl Frame {
 
 type Entry = (Swatch, String);
 
-/// The rows below the axis: the date, the states there were with their time, the series.
+/// Rows below the axis: the date, the states with their total time, the series.
 fn legend(seen: &Seen, lettering: &Lettering) -> Vec<Vec<Entry>> {
     let room = WIDTH / lettering.em - 1.5;
     let states = |long: bool| {
@@ -441,7 +442,7 @@ fn entry(swatch: Swatch, words: &str) -> f64 {
     indent(swatch) + text::width(words)
 }
 
-/// The room that a swatch takes, in font sizes.
+/// Width of a swatch in font sizes.
 fn indent(swatch: Swatch) -> f64 {
     match swatch {
         Swatch::None => 0.0,
@@ -450,7 +451,7 @@ fn indent(swatch: Swatch) -> f64 {
     }
 }
 
-/// `23 Nov 2026, UTC`
+/// Date range: `23 Nov 2026, UTC`
 fn dates(seen: &Seen) -> String {
     let (from, to) = (instant(seen.from), instant(seen.to));
     let last = to.format("%-d %b %Y, UTC");
@@ -463,7 +464,7 @@ fn dates(seen: &Seen) -> String {
     }
 }
 
-/// How far a number is on the way from `low` to `high`.
+/// Fraction of the way from `low` to `high`.
 pub(crate) fn share(number: f64, low: f64, high: f64) -> f64 {
     ((number - low) / (high - low)).clamp(0.0, 1.0)
 }

@@ -1,6 +1,6 @@
-//! A condition over time as SVG, and the same as a table and in words.
+//! Plot of a condition over time, as SVG, as a table and in words.
 //!
-//! All three are made of one reading of the input, so that whoever hears the words learns what the picture shows.
+//! All three derive from one clipped input, so that the text describes exactly the picture.
 
 mod clip;
 mod describe;
@@ -14,28 +14,31 @@ use crate::model::plot::Plot;
 use clip::Seen;
 use table::Table;
 
-/// The condition as a standalone SVG file of at most 100 kB: no script, nothing to load, light or dark as its reader prefers.
+/// Renders a condition as a standalone SVG file of at most 100 kB: no scripts, no external
+/// resources, light or dark by the reader's preference.
 ///
-/// It is drawn 960 units wide; its height follows from the lines its legend needs. Where it is shown less than 720 px wide, the same
-/// picture is lettered larger and with fewer words, so that it can be read on a phone.
+/// The width is 960 units; the height follows from the rows of the legend. Below a display width of
+/// 720 px, larger and fewer texts keep it readable on a phone.
 #[must_use]
 pub(crate) fn svg(plot: &Plot) -> String {
     svg::draw(&Seen::new(plot))
 }
 
-/// What a sighted person would see, in one or two sentences without markup: the text for `alt`, and the `<desc>` of the picture.
+/// Describes the plot in one or two sentences without markup, for `alt` and for the `<desc>` of the
+/// SVG.
 #[must_use]
 pub(crate) fn describe(plot: &Plot) -> String {
     describe::sentences(&Seen::new(plot))
 }
 
-/// The picture as a table: each turn of state and of the incident, each extreme, and values evenly between.
+/// Tabulates the plot: each change of state, each milestone, each extreme, and evenly spaced values
+/// between.
 #[must_use]
 pub(crate) fn table(plot: &Plot) -> Table {
     table::table(&Seen::new(plot))
 }
 
-/// The table in Markdown, every cell safe to stand in it.
+/// Renders the table in Markdown with every cell escaped.
 #[must_use]
 pub(crate) fn markdown(table: &Table) -> String {
     table::markdown(table)

@@ -1,28 +1,29 @@
-//! Round numbers: where an axis has its marks, and how they are written.
+//! Axis scales: round tick positions and their labels.
 
 use super::clip::instant;
 use super::text;
 
-/// Most intervals on the axis of values.
+/// Maximum intervals on the value axis.
 const INTERVALS: f64 = 5.0;
-/// Zero belongs to the picture unless all there is lies this far from it, in parts of the largest: it would be flattened.
+/// Zero is part of the axis unless all values are this far from it, as a fraction of the largest:
+/// they would be flattened.
 pub(crate) const FAR: f64 = 0.8;
 const PREFIXES: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
-/// Steps of time below a day, in seconds.
+/// Tick intervals below a day, in seconds.
 const STEPS: [i64; 17] = [
     1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
 ];
 const DAY: i64 = 86_400_000;
 
-/// The axis of values.
+/// Value axis.
 pub(crate) struct Values {
     pub(crate) low: f64,
     pub(crate) high: f64,
-    /// From `low` to `high`, both included.
+    /// Ticks from `low` to `high`, both included.
     pub(crate) ticks: Vec<(f64, String)>,
 }
 
-/// An axis on which everything between the two can be drawn.
+/// Builds an axis that covers both values.
 pub(crate) fn values(low: f64, high: f64) -> Values {
     let (mut low, mut high) = (low.min(high), high.max(low));
     if low > 0.0 && (low < FAR * high || low == high) {
@@ -65,7 +66,7 @@ pub(crate) fn values(low: f64, high: f64) -> Values {
     }
 }
 
-/// `number * 10^exponent`, rounded once.
+/// Computes `number * 10^exponent`, rounded once.
 fn scaled(number: f64, exponent: i32) -> f64 {
     if exponent < 0 {
         number / 10f64.powi(-exponent)
@@ -74,7 +75,7 @@ fn scaled(number: f64, exponent: i32) -> f64 {
     }
 }
 
-/// `number * 10^exponent` in the digits that its axis needs, of which `largest` is the largest number.
+/// Formats `number * 10^exponent` with the digits that an axis up to `largest` needs.
 fn label(number: f64, exponent: i32, largest: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
@@ -89,7 +90,7 @@ fn label(number: f64, exponent: i32, largest: f64) -> String {
     format!("{:.digits$}{unit}", scaled(number, exponent - shift))
 }
 
-/// A value in four digits that count; whole numbers are written out.
+/// Formats a value with four significant digits; whole numbers are written out.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
@@ -109,7 +110,8 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// The axis of time between two instants in milliseconds, `length` font sizes long: instants at round steps, and how they are written.
+/// Ticks of the time axis between two instants in milliseconds, `length` font sizes long: round
+/// instants with their labels.
 pub(crate) fn times(from: i64, to: i64, length: f64) -> Vec<(i64, String)> {
     let gap = 2.0;
     let fits = |step: i64, example: &str| {

@@ -1,4 +1,4 @@
-//! The picture itself.
+//! SVG rendering of a plot.
 
 use std::fmt::{self, Write as _};
 
@@ -11,13 +11,14 @@ use super::text::xml;
 use crate::model::spans::SpanState;
 
 const STYLE: &str = include_str!("style.css");
-/// So many columns of points are drawn in all, two points in each: they make up most of a file.
+/// Maximum columns of points in total, two points in each: points make up most of a file.
 const COLUMNS: usize = 2_000;
-/// Stretches of one state that are closer than this are drawn as one, and shorter ones so long.
+/// Minimum distance and width of spans in units: closer spans of one state are merged, shorter ones
+/// are widened.
 const APART: f64 = 2.5;
 const COLOURS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// The whole file.
+/// Renders the whole file.
 pub(crate) fn draw(seen: &Seen) -> String {
     let values = axis(seen);
     let (frames, height) = frames(seen, &values);
@@ -27,7 +28,7 @@ pub(crate) fn draw(seen: &Seen) -> String {
     out
 }
 
-/// The axis of all that is drawn.
+/// Value axis of everything that is drawn.
 pub(crate) fn axis(seen: &Seen) -> Values {
     let samples = seen
         .traces
@@ -45,7 +46,8 @@ pub(crate) fn axis(seen: &Seen) -> Values {
     };
     let high = all().reduce(f64::max).unwrap_or(low);
     let mut values = scale::values(low, high);
-    // The text of the topmost threshold stands above it, and above that, where there are none, that there are no samples.
+    // The topmost threshold's text is above its line, and above that, without samples, the notice
+    // that there are none.
     let most = if seen.traces.is_empty() { 0.5 } else { 0.72 };
     if let Some(bound) = bounds().reduce(f64::max) {
         for _ in 0..8 {
@@ -103,7 +105,7 @@ fn file(
     writeln!(out, "</svg>")
 }
 
-/// Everything but the letters: drawn once, and used by both letterings.
+/// Renders everything but the texts, once for both layouts.
 fn field(out: &mut String, seen: &Seen, values: &Values) -> fmt::Result {
     let (width, height) = FIELD;
     let x = |at: i64| width * share(at as f64, seen.from as f64, seen.to as f64);
@@ -152,14 +154,14 @@ fn field(out: &mut String, seen: &Seen, values: &Values) -> fmt::Result {
     Ok(())
 }
 
-/// One path for each state there was, with the class, top and height that `look` gives it.
+/// Renders one path per state, with the class, top and height from `look`.
 fn states(
     out: &mut String,
     seen: &Seen,
     look: impl Fn(SpanState) -> (String, f64, f64),
 ) -> fmt::Result {
     let x = |at: i64| FIELD.0 * share(at as f64, seen.from as f64, seen.to as f64);
-    // What is worse is drawn later, and so not hidden where stretches are merged or too short to be seen.
+    // Worse states are drawn later, so that they remain visible where spans are merged or widened.
     for state in [
         SpanState::Planned,
         SpanState::Unknown,
@@ -216,10 +218,10 @@ fn line(
     Ok(())
 }
 
-/// Two samples a column at most, the lowest and the highest, in their order; a break between two of them is kept.
+/// Downsamples to at most two samples per column, the lowest and the highest, in their order.
+/// Breaks are kept.
 fn reduced(trace: &Trace, columns: usize, share: impl Fn(i64) -> f64) -> Vec<PlotPoint> {
-    let column =
-        |sample: &PlotPoint| ((share(sample.at) * columns as f64) as usize).min(columns - 1);
+    let column = |sample: &PlotPoint| ((share(sample.at) * columns as f64) as usize).min(columns - 1);
     let mut kept: Vec<PlotPoint> = Vec::new();
     let mut broken = false;
     for group in trace
@@ -247,7 +249,7 @@ fn reduced(trace: &Trace, columns: usize, share: impl Fn(i64) -> f64) -> Vec<Plo
     kept
 }
 
-/// Stretches as they are drawn: none too thin to be seen, none too close to be told apart.
+/// Merges spans that are too close to distinguish, and widens those too thin to see.
 fn merged(stretches: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     let mut drawn: Vec<(f64, f64)> = Vec::new();
     for (from, to) in stretches {
@@ -261,7 +263,8 @@ fn merged(stretches: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     drawn
 }
 
-/// The class of a state's bar, its top and its height in a row ten high: states differ in these too, as they do on the pages.
+/// Class, top and height of a state's bar in a row ten high: states differ in shape too, as on the
+/// pages.
 fn bar(state: SpanState) -> (&'static str, f64, f64) {
     match state {
         SpanState::Degraded => ("degraded", 0.0, 10.0),
@@ -280,7 +283,7 @@ fn line_class(place: usize) -> String {
     format!("line {}{second}", COLOURS[place % COLOURS.len()])
 }
 
-/// The field with one lettering around it.
+/// Renders the plot area with one layout of texts around it.
 fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
     let Frame {
         left,
@@ -366,7 +369,7 @@ fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
     writeln!(out, "</g>")
 }
 
-/// A coordinate to a tenth of a unit.
+/// Coordinate, formatted to a tenth of a unit.
 #[derive(Clone, Copy)]
 struct Short(f64);
 

@@ -1,4 +1,4 @@
-//! The picture as a table.
+//! Tabular form of a plot.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -10,16 +10,16 @@ use crate::wording::markdown;
 
 const ROWS: usize = 30;
 
-/// The condition as a table.
+/// Plot as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
-    /// The names of the columns: the time, one for each series drawn, and what it was; plain text.
+    /// Column names: the time, one per drawn series, and the event; plain text.
     pub head: Vec<String>,
-    /// At most thirty rows in order of time, each with as many cells as the head; plain text.
+    /// At most thirty rows in the order of time, each with as many cells as the head; plain text.
     pub rows: Vec<Vec<String>>,
 }
 
-/// The table of what is seen.
+/// Tabulates a clipped plot.
 pub(crate) fn table(seen: &Seen) -> Table {
     let one_day = same_day(seen);
     let time = if one_day {
@@ -67,7 +67,7 @@ pub(crate) fn table(seen: &Seen) -> Table {
     Table { head, rows }
 }
 
-/// The table in Markdown.
+/// Renders the table in Markdown.
 pub(crate) fn markdown(table: &Table) -> String {
     let mut out = String::new();
     let mut line = |cells: &mut dyn Iterator<Item = String>| {
@@ -82,7 +82,8 @@ pub(crate) fn markdown(table: &Table) -> String {
     out
 }
 
-/// A number or a time begins no list here, and would be harder to read with its point escaped.
+/// Escapes text, but not numbers and times: they begin no list here, and an escaped point is hard
+/// to read.
 fn value_or_text(cell: &str) -> String {
     let plain = cell
         .chars()
@@ -94,7 +95,7 @@ fn value_or_text(cell: &str) -> String {
     }
 }
 
-/// When there is a row: turns and extremes first, then as many as there is room for.
+/// Instants of the rows: changes and extremes first, then as many others as fit.
 fn instants(seen: &Seen) -> BTreeSet<i64> {
     let mut chosen: BTreeSet<i64> = seen.milestones.iter().map(|(_, at)| *at).collect();
     chosen.extend(seen.worst().map(|sample| sample.at));
@@ -135,7 +136,7 @@ fn instants(seen: &Seen) -> BTreeSet<i64> {
     chosen
 }
 
-/// Adds candidates, evenly between if there are too many.
+/// Adds candidates, evenly spaced if there are too many.
 fn fill(chosen: &mut BTreeSet<i64>, candidates: BTreeSet<i64>) {
     let left: Vec<i64> = candidates
         .into_iter()
@@ -145,7 +146,7 @@ fn fill(chosen: &mut BTreeSet<i64>, candidates: BTreeSet<i64>) {
     chosen.extend((0..room).map(|place| left[(2 * place + 1) * left.len() / (2 * room)]));
 }
 
-/// The value that is drawn at an instant: that of the sample there or of the last one before it.
+/// Value of a line at an instant: that of the sample there or of the last one before it.
 fn value(trace: &Trace, at: i64) -> Option<f64> {
     let after = trace.samples.partition_point(|sample| sample.at <= at);
     let last = trace.samples.get(after.checked_sub(1)?)?;

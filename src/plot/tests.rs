@@ -43,7 +43,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
         .collect()
 }
 
-/// A value every fifteen seconds, some noise on it.
+/// Noisy series with a value every fifteen seconds.
 fn line(labels: Labels, from: &str, to: &str, value: impl Fn(f64) -> Option<f64>) -> PlotSeries {
     let (from, to) = (at(from), at(to));
     let points = (0..)
@@ -230,7 +230,7 @@ fn says_what_can_be_seen() {
     );
 }
 
-/// The texts that are shown, without the picture.
+/// Visible texts of the picture.
 fn lettering(plot: &Plot, class: &str) -> String {
     let drawn = svg(plot);
     let document = roxmltree::Document::parse(&drawn).unwrap();
@@ -495,7 +495,7 @@ fn any_plot() -> impl Strategy<Value = Plot> {
         )
 }
 
-/// Left, top, right and bottom of a text, by the estimate of its width.
+/// Left, top, right and bottom of a text, by its estimated width.
 fn area(label: &Label, em: f64) -> [f64; 4] {
     let wide = text::width(&label.text) * em;
     let left = match label.anchor {
@@ -506,7 +506,7 @@ fn area(label: &Label, em: f64) -> [f64; 4] {
     [left, label.y - em * 0.78, left + wide, label.y + em * 0.2]
 }
 
-/// The points of a path in absolute coordinates.
+/// Points of a path in absolute coordinates.
 fn points(path: &str) -> Vec<(f64, f64)> {
     let mut found = Vec::new();
     let (mut x, mut y) = (0.0, 0.0);

@@ -1,8 +1,8 @@
-//! Text in a picture: how wide it may be, how it is cut, how it is written.
+//! Text in a plot: estimated width, truncation and escaping.
 
 use crate::wording::markdown;
 
-/// An upper estimate of a text's width, in units of its font size: nothing here can ask the font that a reader has.
+/// Upper estimate of a text's width in font sizes, since the reader's font is unknown.
 pub(crate) fn width(text: &str) -> f64 {
     text.chars().map(of).sum()
 }
@@ -20,7 +20,7 @@ fn of(char: char) -> f64 {
     }
 }
 
-/// The text, or as much of it as fits into `most` units of its font size, with `…` for the rest.
+/// Truncates text to `most` font sizes, with `…` for the rest.
 pub(crate) fn cut(text: &str, most: f64) -> String {
     if width(text) <= most {
         return text.to_owned();
@@ -36,7 +36,7 @@ pub(crate) fn cut(text: &str, most: f64) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// One line of text from outside, at most `most` characters long.
+/// Cleans foreign text to one line of at most `most` characters.
 pub(crate) fn plain(text: &str, most: usize) -> String {
     // Cut before it is cleaned: a name may be megabytes long.
     let few: String = text.chars().take(most * 4).collect();
@@ -53,7 +53,7 @@ pub(crate) fn plain(text: &str, most: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// Plain text as XML content or as a quoted attribute.
+/// Escapes plain text as XML content or as a quoted attribute.
 pub(crate) fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for char in text.chars() {

@@ -1,4 +1,4 @@
-//! How the people of an incident are called, and who of them worked on it.
+//! Names of people in a draft, and the responders among them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::draft_input::{DraftInput, PersonNaming};
 use crate::model::event::{Actor, ActorKind, Event, Fact};
 use crate::model::settings::Person;
 
-/// The names by which a draft calls people, escaped.
+/// Display names of people in a draft, escaped.
 pub(crate) struct Contributors<'a> {
     draft: &'a DraftInput<'a>,
     roles: BTreeMap<String, String>,
@@ -41,7 +41,7 @@ impl<'a> Contributors<'a> {
         called
     }
 
-    /// Who acted, if anybody did.
+    /// Name of the actor, if the event has one.
     pub(crate) fn actor(&self, event: &Event) -> Option<String> {
         event
             .actor
@@ -49,7 +49,7 @@ impl<'a> Contributors<'a> {
             .map(|actor| self.name(&event.source, &actor.id, self.kind(&event.source, actor)))
     }
 
-    /// What `id`, as `source` gives it, is called.
+    /// Name for the user `id` of `source`.
     pub(crate) fn name(&self, source: &str, id: &str, kind: ActorKind) -> String {
         let person = self.person(source, id);
         let key = person.map_or(id, |person| person.id.as_str());
@@ -62,8 +62,8 @@ impl<'a> Contributors<'a> {
         }
     }
 
-    /// Those who acknowledged, stepped in, declared or took notes, in the order of their first act. Who is not known to be a person is
-    /// left to the timeline.
+    /// Responders: people who acknowledged, intervened, declared or took notes, in the order of
+    /// their first act. Actors not known to be people appear in the timeline only.
     pub(crate) fn responders(&self) -> Vec<String> {
         let mut names = Vec::new();
         for event in self
@@ -92,7 +92,7 @@ impl<'a> Contributors<'a> {
         names
     }
 
-    /// The first owner, who leads until somebody else takes it.
+    /// The first owner, who leads until another person takes over.
     pub(crate) fn lead(&self) -> Option<String> {
         let owner = self.draft.owners.first()?;
         match self.draft.names {
@@ -111,7 +111,7 @@ impl<'a> Contributors<'a> {
         }
     }
 
-    /// Ids of the people whom an event names, and whether it is by asking.
+    /// Ids of the people that an event names, and true where the event is a request.
     fn keys(&self, event: &Event) -> Vec<(String, bool)> {
         let key = |id: &str| {
             self.person(&event.source, id)

@@ -1,4 +1,4 @@
-//! The input of a draft.
+//! Input of a draft.
 
 use crate::model::directory::Directory;
 use crate::model::incident::Incident;
@@ -8,38 +8,40 @@ use crate::model::plot::Plot;
 use crate::model::postmortem::Postmortem;
 use crate::model::settings::Person;
 
-/// What a draft is made of.
+/// Facts from which a draft is generated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DraftInput<'a> {
     /// The incident.
     pub incident: &'a Incident,
-    /// Incidents that began with it, look like one with it, and wait for this postmortem.
+    /// Incidents bundled into this postmortem: they began with it and resemble it or one another.
     pub bundled: &'a [&'a Incident],
     /// Its postmortem.
     pub postmortem: &'a Postmortem,
-    /// Directory is who.
+    /// Directory of people and services.
     pub who: &'a Directory,
-    /// Ids of the owners of the services; the first is named as lead until somebody else takes it.
+    /// Ids of the owners of the services; the first is named as lead until another person takes
+    /// over.
     pub owners: &'a [String],
-    /// Directory leads the meeting; `None`: one is wanted, or there is none.
+    /// Facilitator of the meeting; `None`: one is still needed, or there is no meeting.
     pub facilitator: Option<&'a Person>,
     /// The meeting, once there is one.
     pub meeting: Option<&'a Meeting>,
-    /// How people reach the pages; sources without an address of their own are linked there.
+    /// External URL of the pages, to which sources without an address of their own are linked.
     pub external_url: &'a str,
-    /// How people are called.
+    /// Naming of people.
     pub names: PersonNaming,
-    /// Its conditions as they are drawn, in files beside the draft.
+    /// Plots of its conditions, in files beside the draft.
     pub plots: &'a [&'a Plot],
-    /// Directory was on call for its services when it was detected, where their calendars are named.
+    /// On-call people of its services at detection, for services with a calendar.
     pub on_call: &'a [ServiceOnCall],
 }
 
-/// How people are called in a draft.
+/// Naming of people in a draft.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PersonNaming {
-    /// By name.
+    /// Full names.
     Full,
-    /// By role: `responder 1`, `owner 1`, `stakeholder 1`. The facilitator, who did not respond, is named in either case.
+    /// Roles: `responder 1`, `owner 1`, `stakeholder 1`. The facilitator, who did not respond, is
+    /// named in either case.
     Role,
 }

@@ -1,4 +1,4 @@
-//! Events in the words of `wording::event`, as one line of Markdown with the names of the draft.
+//! Events in the words of `wording::event`, as one line of Markdown with the draft's names.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use crate::wording::{event, markdown, terms};
 /// Suffix of an event whose time was clamped.
 const CLAMPED: &str = " (its source's clock was ahead)";
 
-/// The noun of an event.
+/// Noun of an event.
 pub(crate) fn noun(event: &Event) -> String {
     markdown::escape(&event::noun(event))
 }
 
-/// The sentence of an event.
+/// Sentence of an event.
 pub(crate) fn event_sentence(draft: &DraftInput, names: &Contributors, event: &Event) -> String {
     let actor = names.actor(event);
     let words = sentence(
@@ -34,7 +34,7 @@ pub(crate) fn event_sentence(draft: &DraftInput, names: &Contributors, event: &E
     markdown::escape(&words) + if event.clamped { CLAMPED } else { "" }
 }
 
-/// One row for several alerts of one name; each gets its own line in `merged`.
+/// Text of one row for several alerts of one name; each also gets its own line in `merged`.
 pub(crate) fn merged_alerts(
     events: &[&Event],
     merged: &mut Vec<String>,

@@ -1,14 +1,15 @@
-//! The name of a draft's file.
+//! File names of drafts and their plots.
 
 use crate::model::id::hex;
 use crate::model::time::Time;
 
-/// Longest service and title in a file's name, in letters; with the date well under the 255 bytes that file systems take.
+/// Maximum letters of the service and of the title; with the date well under the 255 bytes that
+/// file systems allow.
 const SERVICE: usize = 40;
 const TITLE: usize = 80;
 
-/// `2026-11-23-checkout-high-error-rate.md`: the date of the beginning, the service, the title. ASCII letters, digits and dashes only,
-/// so that it is one name in one directory everywhere.
+/// File name of a draft: `2026-11-23-checkout-high-error-rate.md`, from the start date, the service
+/// and the title. Only ASCII letters, digits and dashes, for portability.
 #[must_use]
 pub(crate) fn file_name(began: Time, service: Option<&str>, title: &str) -> String {
     let date = began.format("%Y-%m-%d").to_string();
@@ -30,12 +31,13 @@ pub(crate) fn file_name(began: Time, service: Option<&str>, title: &str) -> Stri
     }
 }
 
-/// The name of the picture of a condition beside the draft in `file`: `2026-11-23-checkout-high-error-rate--checkout-errors.svg`. No other
-/// condition's has it, and since no draft's name holds two dashes, no other draft's.
+/// File name of a condition's plot beside the draft in `file`:
+/// `2026-11-23-checkout-high-error-rate--checkout-errors.svg`. It is unique: no draft's name has
+/// two dashes in a row.
 #[must_use]
 pub(crate) fn plot_file_name(file: &str, condition: &str) -> String {
     let (file, slug) = (file.trim_end_matches(".md"), slug(condition, TITLE));
-    // What names lose on their way to words is what may tell two of them apart.
+    // Characters that a slug drops may be the only difference between two names.
     if slug == condition {
         format!("{file}--{slug}.svg")
     } else {
@@ -43,7 +45,7 @@ pub(crate) fn plot_file_name(file: &str, condition: &str) -> String {
     }
 }
 
-/// Lower-case words joined by dashes. `HighErrorRate` is three words, `HTTPErrors` two.
+/// Builds lower-case words joined by dashes. `HighErrorRate` is three words, `HTTPErrors` two.
 fn slug(text: &str, limit: usize) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
@@ -72,7 +74,7 @@ fn slug(text: &str, limit: usize) -> String {
     cut(&out, limit).to_owned()
 }
 
-/// At most `limit` letters, cut between words where there is a word to keep.
+/// Truncates to at most `limit` letters, between words if possible.
 fn cut(slug: &str, limit: usize) -> &str {
     let Some(short) = slug.get(..limit) else {
         return slug.trim_matches('-');

@@ -1,18 +1,19 @@
-//! Keeps a draft's file current without touching what a person wrote.
+//! Merges a regenerated draft into its file without changing what a person wrote.
 //!
-//! A text is its front matter, its head and its `## ` sections. A section that reads as it was generated is generated anew; any other
-//! is a person's. White space at the ends of lines and of sections does not make it a person's: editors change that by themselves.
+//! A draft consists of front matter, a head and `## ` sections. A section equal to its last
+//! generated text is regenerated; any other belongs to a person. Trailing white space on lines and
+//! sections is ignored, since editors change it by themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which part of a text a section is.
+/// Identity of a section within a draft.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    /// YAML between `---`.
+    /// Front matter: YAML between `---`.
     Front,
-    /// All before the first heading of the second level.
+    /// Everything before the first second-level heading.
     Head,
-    /// A heading, and how many of the same text came before it.
+    /// Heading, and the number of equal headings before it.
     Heading(String, usize),
 }
 
@@ -20,14 +21,14 @@ enum Key {
 struct Section {
     key: Key,
     text: String,
-    /// True when it is from the text generated now: its surroundings are ours to space.
+    /// True for newly generated text, whose surrounding blank lines may be adjusted.
     ours: bool,
 }
 
-/// The text to write: `generated`, except where a person changed what was generated `before`.
+/// Merges `generated` into `current`, keeping what a person changed since `before` was generated.
 ///
-/// Sections that a person added stay where they are, those that a person deleted stay deleted. An empty file is written anew. A file with
-/// CRLF keeps it.
+/// Sections that a person added stay in place, those that a person deleted stay deleted. An empty
+/// file is generated anew. CRLF line ends are kept.
 #[must_use]
 pub(crate) fn merge(before: &str, generated: &str, current: &str) -> String {
     if current == before || current == generated || current.trim().is_empty() {
@@ -38,7 +39,8 @@ pub(crate) fn merge(before: &str, generated: &str, current: &str) -> String {
         .map_or(("", current), |rest| ("\u{feff}", rest));
     let before = split(before, false, &BTreeSet::new());
     let now = split(generated, true, &BTreeSet::new());
-    // A code block that a person forgot to close must not swallow what was generated, or it would be added again and again.
+    // A code block that a person forgot to close must not swallow generated sections, or they would
+    // be added again and again.
     let known = before.iter().chain(&now).filter_map(|section| {
         if let Key::Heading(heading, _) = &section.key {
             Some(heading.as_str())
@@ -56,7 +58,8 @@ pub(crate) fn merge(before: &str, generated: &str, current: &str) -> String {
         let untouched = same(then.get(&section.key).copied());
         match fresh.get(&section.key) {
             Some(&anew) if untouched || same(Some(anew)) => out.push(anew.clone()),
-            // No longer generated. One of several with the same heading stays, since the others are told apart by their number.
+            // No longer generated. One of several with the same heading stays, since the others are
+            // numbered.
             None if untouched && alone(&section.key, &theirs) => {}
             _ => out.push(section.clone()),
         }
@@ -97,7 +100,7 @@ pub(crate) fn merge(before: &str, generated: &str, current: &str) -> String {
     marked.to_owned() + &join(&out, current.contains("\r\n"))
 }
 
-/// The sections of a text. A heading within a code block is code, unless it is one of `known`.
+/// Splits a text into sections. A heading within a code block is code, unless it is one of `known`.
 fn split(text: &str, ours: bool, known: &BTreeSet<&str>) -> Vec<Section> {
     let mut sections = Vec::new();
     let front = front_matter(text);
@@ -138,7 +141,7 @@ fn split(text: &str, ours: bool, known: &BTreeSet<&str>) -> Vec<Section> {
     sections
 }
 
-/// The length of the front matter, its closing line included; 0 without one.
+/// Length of the front matter with its closing line; 0 without one.
 fn front_matter(text: &str) -> usize {
     let mut at = 0;
     for (number, line) in text.split_inclusive('\n').enumerate() {
@@ -159,7 +162,7 @@ fn heading(line: &str) -> Option<&str> {
         .then(|| rest.trim().trim_end_matches('#').trim_end())
 }
 
-/// The letter and length of a code fence, and whether nothing follows it (CommonMark §4.5).
+/// Character and length of a code fence, and true when nothing follows it (CommonMark §4.5).
 fn fenced(line: &str) -> Option<(char, usize, bool)> {
     let indent = line.len() - line.trim_start_matches(' ').len();
     let line = line[indent..].trim_end();
@@ -195,7 +198,7 @@ fn alone(key: &Key, sections: &[Section]) -> bool {
         == 1
 }
 
-/// A section as a person reads it: without white space at the ends of lines and at its end.
+/// Normalizes a section for comparison: removes white space at the ends of lines and at its end.
 fn reads(text: &str) -> Vec<&str> {
     text.trim().lines().map(str::trim_end).collect()
 }
@@ -318,14 +321,15 @@ mod tests {
     fn no_file_is_written_anew() {
         assert_eq!(merge(BEFORE, AFTER, ""), AFTER);
         assert_eq!(merge("", AFTER, " \n"), AFTER);
-        // What was there before the first draft is a person's.
+        // Text from before the first draft belongs to a person.
         assert_eq!(
             merge("", "# T\n\n## A\n\none\n", "# Mine\n"),
             "# Mine\n\n## A\n\none\n"
         );
     }
 
-    /// A text of a few sections whose headings may repeat; `wild` as people's may be, with code blocks left open and mixed line ends.
+    /// Text of a few sections whose headings may repeat; `wild` adds open code blocks and mixed
+    /// line ends.
     fn document(wild: bool) -> impl Strategy<Value = String> {
         let text = prop_oneof![
             Just("x"),

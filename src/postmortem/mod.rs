@@ -1,6 +1,6 @@
-//! From an incident to its Markdown postmortem: what is known, each fact with its source, and questions for the rest.
+//! Generates a Markdown postmortem from an incident: facts with their sources, and open questions.
 //!
-//! No cause and no lesson is ever written here; those are for the people who talk it through.
+//! It never states a cause or a lesson; those are left to the people in the meeting.
 
 mod contributors;
 pub(crate) mod draft_input;
@@ -18,14 +18,15 @@ use minijinja::{Environment, UndefinedBehavior};
 
 use self::draft_input::DraftInput;
 
-/// The template used where the settings name none; also the one to start one's own from.
+/// Default template, also the starting point for custom ones.
 const DEFAULT_TEMPLATE: &str = include_str!("default.md.jinja");
 
-/// The draft by the default template.
+/// Renders the draft with the default template.
 #[must_use]
 pub(crate) fn render(draft: &DraftInput) -> String {
     let view = template_context::TemplateContext::new(draft);
-    // The template is part of the program, so this cannot fail on what people send; the title is better than a panic all the same.
+    // The template is part of the program, so this cannot fail on foreign text; the title is better
+    // than a panic all the same.
     fill(&view).unwrap_or_else(|fault| format!("# {}\n\n{fault}\n", view.title))
 }
 

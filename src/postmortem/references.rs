@@ -6,7 +6,7 @@ use crate::model::id::{EventId, IncidentId};
 use crate::model::milestone::Certainty;
 use crate::wording::markdown;
 
-/// The event's source, linked to its own page, or else to the incident's.
+/// Link to the event's source: its own page, or else the incident's.
 pub(crate) fn source(draft: &DraftInput, event: &Event) -> String {
     let own = event
         .links
@@ -19,12 +19,12 @@ pub(crate) fn source(draft: &DraftInput, event: &Event) -> String {
     )
 }
 
-/// The page of the incident.
+/// Page of the incident.
 pub(crate) fn incident_page(draft: &DraftInput) -> String {
     page(draft, &draft.incident.id)
 }
 
-/// The page of any incident.
+/// Page of any incident.
 pub(crate) fn page(draft: &DraftInput, incident: &IncidentId) -> String {
     format!(
         "{}/incidents/{incident}",
@@ -32,7 +32,7 @@ pub(crate) fn page(draft: &DraftInput, incident: &IncidentId) -> String {
     )
 }
 
-/// The event of that id.
+/// Finds an event by id.
 pub(crate) fn event<'a>(draft: &DraftInput<'a>, id: &EventId) -> Option<&'a Event> {
     draft
         .incident
@@ -42,7 +42,7 @@ pub(crate) fn event<'a>(draft: &DraftInput<'a>, id: &EventId) -> Option<&'a Even
         .find(|event| event.id == *id)
 }
 
-/// ` (stated)`, ` (inferred)`, or nothing for what was measured.
+/// Suffix for the certainty of a fact: ` (stated)`, ` (inferred)`, or empty for measured ones.
 pub(crate) fn certainty(certainty: Certainty) -> &'static str {
     match certainty {
         Certainty::Measured => "",

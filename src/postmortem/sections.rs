@@ -1,4 +1,5 @@
-//! The facts of the sections: why, impact, trigger, resolution, detection, supporting information. Each names its source.
+//! Sections of a draft: reason, impact, trigger, resolution, detection, supporting information.
+//! Each fact names its source.
 
 use std::collections::BTreeSet;
 
@@ -21,12 +22,13 @@ use crate::model::time::Time;
 use crate::model::verdict::Outcome;
 use crate::wording::{duration, markdown, terms};
 
-/// So many sources stand in one sentence.
+/// Maximum sources in one sentence.
 const SOURCES: usize = 3;
-/// So many incidents of a bundle are named.
+/// Maximum incidents of a bundle that are named.
 const BUNDLED: usize = 20;
 
-/// Why it is held: the announced sentence, the criteria that are met, and who accepted it.
+/// Reason for the postmortem: the announced sentence, the criteria that matched, and the person who
+/// accepted it.
 pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let incident = draft.incident;
     let met = || {
@@ -36,7 +38,7 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
             .filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow)
     };
     let mut reasons = Vec::new();
-    // A verdict that still stands says it with its evidence, and in the numbers of now.
+    // A verdict that is still valid gives the reason with its evidence and current numbers.
     let unsaid = |announced: &&Announced| {
         !met().any(|verdict| announced.criteria.contains(&verdict.criterion))
     };
@@ -111,7 +113,7 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     reasons
 }
 
-/// `checkout: HighErrorRate`.
+/// Title of an incident: `checkout: HighErrorRate`.
 fn titled(incident: &Incident) -> String {
     incident.services.first().map_or_else(
         || incident.title.clone(),
@@ -119,7 +121,7 @@ fn titled(incident: &Incident) -> String {
     )
 }
 
-/// How long it was degraded, as machines measured it, in all and by service.
+/// Measured duration of degradation, in total and by service.
 pub(crate) fn impact(draft: &DraftInput) -> Vec<String> {
     let felt = |signal: &&Signal| {
         signal.kind != SignalKind::Declaration && signal.role.as_deref() != Some("cause")
@@ -216,7 +218,7 @@ fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<Str
     }
 }
 
-/// Time that has ended, was unknown to somebody and degraded to nobody.
+/// Total ended time that was unknown for some signal and degraded for none.
 fn unknown(signals: &[&Signal]) -> TimeDelta {
     let length = |test: fn(SpanState) -> bool| {
         union(signals, test)
@@ -228,7 +230,7 @@ fn unknown(signals: &[&Signal]) -> TimeDelta {
         - length(|state| state == SpanState::Degraded)
 }
 
-/// The union of the stretches that have ended, in order.
+/// Union of the ended spans, in order.
 fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Time)> {
     let spans = signals
         .iter()
@@ -249,7 +251,7 @@ fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Ti
     united
 }
 
-/// What came first, and the changes before it. Before in time is not a cause, and the text says so.
+/// First events, and the changes before them. The text says that order in time is not causation.
 pub(crate) fn trigger(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let opened = draft
         .incident
@@ -277,7 +279,7 @@ pub(crate) fn trigger(draft: &DraftInput, called: &Contributors) -> Vec<String> 
     facts
 }
 
-/// The changes known from before it was felt or noticed.
+/// Changes known from before the first impact or detection.
 pub(crate) fn changes<'a>(draft: &DraftInput<'a>) -> impl Iterator<Item = &'a Event> {
     let incident = draft.incident;
     let opened = incident
@@ -298,7 +300,7 @@ pub(crate) fn changes<'a>(draft: &DraftInput<'a>) -> impl Iterator<Item = &'a Ev
     })
 }
 
-/// What was done, when it was mitigated and resolved, and who worked on it.
+/// Actions, times of mitigation and resolution, and responders.
 pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let rollbacks = &draft.incident.rollbacks;
@@ -350,7 +352,7 @@ pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<Strin
     facts
 }
 
-/// When it was noticed, by what, how long that took, and who was on call.
+/// Time and means of detection, time to detect, and the people on call.
 pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let mut facts = Vec::new();
@@ -395,12 +397,13 @@ pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String
     facts
 }
 
-/// Who was on call for a service at detection.
+/// On-call people of a service at detection.
 fn on_call(duty: &ServiceOnCall, called: &Contributors) -> String {
     let service = markdown::escape(&duty.service);
     match &duty.who {
         OnCall::These(these) => {
-            // In a calendar, a name with more to it is no other source's: whoever the settings know is named by their id.
+            // Names in calendars carry additions that no other source has, so known people are
+            // named by their id.
             let name = |one: &OnCallPerson| {
                 called.name(
                     "people",
@@ -423,7 +426,7 @@ fn on_call(duty: &ServiceOnCall, called: &Contributors) -> String {
     }
 }
 
-/// Every address that the events bring along, each once.
+/// Links from all events, without duplicates.
 pub(crate) fn supporting(draft: &DraftInput) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut links = Vec::new();
@@ -456,7 +459,7 @@ pub(crate) fn supporting(draft: &DraftInput) -> Vec<String> {
     links
 }
 
-/// `Detected at 2026-11-23 10:00:00 UTC (stated; source)`.
+/// Sentence of a milestone: `Detected at 2026-11-23 10:00:00 UTC (stated; source)`.
 fn reached(draft: &DraftInput, name: &str, turn: &Milestone) -> String {
     let from = turn
         .source
@@ -471,7 +474,7 @@ fn reached(draft: &DraftInput, name: &str, turn: &Milestone) -> String {
     )
 }
 
-/// What happened, with its source.
+/// Sentence of an event, with its source.
 fn told(draft: &DraftInput, called: &Contributors, event: &Event) -> String {
     format!(
         "{} ({})",
@@ -480,7 +483,7 @@ fn told(draft: &DraftInput, called: &Contributors, event: &Event) -> String {
     )
 }
 
-/// `; source, source`, the first few: the timeline has them all.
+/// List of sources, `; source, source`: the first few, since the timeline has them all.
 fn sources(draft: &DraftInput, evidence: &[EventId]) -> String {
     let evidence: BTreeSet<_> = evidence.iter().collect();
     let mut named = Vec::new();

@@ -1,4 +1,4 @@
-//! What a template may name. Every value is escaped already.
+//! Variables available to templates. Every value is escaped already.
 
 use serde::Serialize;
 
@@ -17,55 +17,55 @@ use crate::wording::{markdown, terms};
 
 const BLAMELESS: &str = "We assume that every person made the correct decision at every point, given the information available to them at the time.";
 
-/// The values of a draft.
+/// Template variables of a draft.
 #[derive(Debug, Serialize)]
 pub(crate) struct TemplateContext {
-    /// The lines between the `---`.
+    /// Lines between the `---`.
     pub(crate) front_matter: String,
-    /// The title.
+    /// Title.
     pub(crate) title: String,
-    /// The date of the beginning, or of the first event where that is not known.
+    /// Start date, or the date of the first event where the start is unknown.
     date: String,
-    /// Where the document is in its life.
+    /// Status of the document.
     status: &'static str,
-    /// The sentence to begin with.
+    /// Opening sentence on blamelessness.
     blameless: &'static str,
-    /// Why it is held.
+    /// Reason for the postmortem.
     why: Vec<String>,
-    /// How long it was felt.
+    /// Duration of the impact.
     impact: Vec<String>,
-    /// What came first.
+    /// First events and the changes before them.
     trigger: Vec<String>,
-    /// True when a change before the beginning is known.
+    /// True when a change before the start is known.
     changes_known: bool,
-    /// What was done, and when it was over.
+    /// Actions, mitigation and resolution.
     resolution: Vec<String>,
-    /// How it was noticed.
+    /// Detection.
     detection: Vec<String>,
-    /// Rows with `time`, `what` and `source`.
+    /// Timeline rows with `time`, `what` and `source`.
     pub(crate) timeline: Vec<TimelineRow>,
-    /// Alerts that share a row of the timeline, one by one.
+    /// Alerts that share a timeline row, one by one.
     merged: Vec<String>,
-    /// Links.
+    /// Links to supporting information.
     supporting: Vec<String>,
-    /// Conditions over time, each with `name`, `file`, `words` and `table`.
+    /// Plots of conditions, each with `name`, `file`, `words` and `table`.
     pictures: Vec<Picture>,
 }
 
-/// A condition over time.
+/// Plot of a condition over time.
 #[derive(Debug, Serialize)]
 struct Picture {
-    /// The condition.
+    /// Name of the condition.
     name: String,
-    /// The picture's file, beside the draft.
+    /// File of the plot, beside the draft.
     file: String,
-    /// What it shows, in words.
+    /// Text description of the plot.
     words: String,
-    /// Its values, as a table of Markdown.
+    /// Values as a Markdown table.
     table: String,
 }
 
-/// The pictures that stand beside the draft.
+/// Plots stored beside the draft.
 fn pictures(draft: &DraftInput) -> Vec<Picture> {
     let picture = |plot: &&Plot| Picture {
         name: markdown::escape(&plot.condition),
@@ -77,12 +77,12 @@ fn pictures(draft: &DraftInput) -> Vec<Picture> {
 }
 
 impl TemplateContext {
-    /// Gathers what is known.
+    /// Builds the variables from the input.
     pub(crate) fn new(draft: &DraftInput) -> Self {
         let called = Contributors::new(draft);
         let incident = draft.incident;
         let (timeline, merged) = timeline(draft, &called);
-        // Planned work may have been told of long before.
+        // Planned work may have been announced long before.
         let members = incident
             .members
             .iter()
@@ -127,7 +127,8 @@ fn title<'a>(draft: &DraftInput<'a>) -> &'a str {
         .map_or("Incident", String::as_str)
 }
 
-/// YAML of one line a key; every text is quoted, so none can end the front matter or add a key.
+/// Renders YAML front matter with one line per key. Every text is quoted, so none can end the front
+/// matter or add a key.
 fn front_matter(draft: &DraftInput, called: &Contributors) -> String {
     let incident = draft.incident;
     let list = |names: &[&str]| {

@@ -77,7 +77,7 @@ fn span(start: &str, end: Option<&str>, state: &str) -> Value {
     json!({"start": at(start), "end": end.map(at), "state": state})
 }
 
-/// An incident of these events, the first of which opened it; nothing else is known.
+/// Incident of these events, opened by the first; all else is unknown.
 fn incident(events: &[Event]) -> Incident {
     let member = |(index, event): (usize, &Event)| json!({"event": event, "reason": {"joined": if index == 0 { "opened" } else { "subject" }}});
     serde_json::from_value(json!({
@@ -89,7 +89,7 @@ fn incident(events: &[Event]) -> Incident {
     .unwrap()
 }
 
-/// A morning as it comes: a deploy, two instances alerting, somebody who rolls back.
+/// Typical morning: a deploy, two instances alerting, a manual rollback.
 fn morning() -> Incident {
     let deploy = by(
         "ci",
@@ -239,7 +239,7 @@ fn postmortem(title: &str) -> Postmortem {
     }
 }
 
-/// Hands a draft of `incident` to `see`.
+/// Passes a draft of `incident` to `see`.
 fn drafted<T>(
     incident: &Incident,
     title: &str,
@@ -273,7 +273,7 @@ fn draft(incident: &Incident) -> String {
     )
 }
 
-/// The lines of one section.
+/// Lines of one section.
 fn section<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
     let lines = text
         .lines()
@@ -546,7 +546,8 @@ const HEADINGS: [&str; 15] = [
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Whatever alerts, people and titles say, the document keeps its headings, its table its columns, and no HTML comes in.
+    /// Foreign text in alerts, names and titles changes neither headings nor table columns, and
+    /// adds no HTML.
     #[test]
     fn what_others_say_changes_no_structure(said in "[-#|`<>\\[\\]()!*_~a-z:/.&;\\\\\"' \r\n\t]{0,40}|\\PC{0,20}", url in any::<String>()) {
         let mut fired = alert(&said, &said, AlertStatus::Firing, "10:02:00");

@@ -1,4 +1,4 @@
-//! The timeline: one row an event, in UTC, with the milestones called out where they fall.
+//! Timeline of a draft: one row per event, in UTC, with the milestones highlighted at their time.
 
 use chrono::TimeDelta;
 use serde::Serialize;
@@ -13,21 +13,21 @@ use crate::model::milestone::Milestone;
 use crate::model::time::Time;
 use crate::wording::markdown;
 
-/// Alerts of one name within so long of the first are one row.
+/// Window after the first alert of a name within which further ones share its row.
 const REPEAT: TimeDelta = TimeDelta::minutes(5);
 
-/// A row as templates see it.
+/// Timeline row as templates see it.
 #[derive(Debug, Serialize)]
 pub(crate) struct TimelineRow {
-    /// The time of day, with the date where the timeline spans days.
+    /// Time of day, with the date where the timeline spans days.
     time: String,
-    /// What happened.
+    /// Description of the event.
     what: String,
-    /// Where that is known from.
+    /// Source of the fact.
     source: String,
 }
 
-/// A row being made.
+/// Timeline row under construction.
 struct RowBuilder<'a> {
     at: Time,
     callouts: Vec<String>,
@@ -36,7 +36,7 @@ struct RowBuilder<'a> {
     events: Vec<&'a Event>,
 }
 
-/// The rows, and a line for each alert that shares a row with others.
+/// Builds the rows, and a line for each alert that shares a row with others.
 pub(crate) fn timeline(
     draft: &DraftInput,
     called: &Contributors,
@@ -145,7 +145,7 @@ fn call_out(draft: &DraftInput, rows: &mut Vec<RowBuilder>) {
         };
         let callout = format!("{name}{}", certainty(turn.certainty));
         match place(draft, rows, turn) {
-            // The row says that somebody acknowledged.
+            // The row mentions the acknowledgement.
             Some(_) if name == "Acknowledged" => {}
             Some(row) => rows[row].callouts.push(callout),
             None => {
@@ -173,8 +173,8 @@ fn call_out(draft: &DraftInput, rows: &mut Vec<RowBuilder>) {
     }
 }
 
-/// The row that tells of the milestone: of its instant, and best of its event, else of the same subject, else, where no event is
-/// named, the last one.
+/// Finds the row for a milestone among those of its instant: that of its event, else of the same
+/// subject, else, where no event is named, the last one.
 fn place(draft: &DraftInput, rows: &[RowBuilder], turn: &Milestone) -> Option<usize> {
     let at: Vec<usize> = rows
         .iter()

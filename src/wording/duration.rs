@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-/// A duration in all of its units, cut to seconds: `42m`, `1h 5m`, `36s`.
+/// Formats a duration in all of its units, cut to seconds: `42m`, `1h 5m`, `36s`.
 pub(crate) fn exact(duration: TimeDelta) -> String {
     let mut rest = duration.num_seconds().max(0);
     let mut parts = Vec::new();

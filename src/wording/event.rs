@@ -1,4 +1,4 @@
-//! The one table of words for events: a sentence and a noun for each kind of fact.
+//! Wording of events: a sentence and a noun for each kind of fact.
 
 use super::terms;
 use crate::model::correction::Correction;
@@ -8,9 +8,9 @@ use crate::model::incident::Incident;
 /// Format of the instants in a sentence.
 const INSTANT: &str = "%Y-%m-%d %H:%M:%S UTC";
 
-/// Surroundings of a sentence.
+/// Context of a sentence.
 pub(crate) struct SentenceContext<'a> {
-    /// The incident that the event belongs to.
+    /// Incident that the event belongs to.
     pub(crate) incident: Option<&'a Incident>,
     /// Display name of the actor; `None` where the reader sees it beside the sentence.
     pub(crate) actor: Option<&'a str>,
@@ -20,7 +20,7 @@ pub(crate) struct SentenceContext<'a> {
     pub(crate) person: &'a dyn Fn(&str, &str) -> String,
 }
 
-/// The event in one sentence of plain text, without a full stop.
+/// Describes the event in one sentence of plain text, without a full stop.
 pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
     let by = context
         .actor
@@ -191,7 +191,7 @@ fn edit_sentence(edit: &Correction, by: &str, context: &SentenceContext) -> Stri
     }
 }
 
-/// The event as a noun: `alert HighErrorRate`, `an acknowledgement`.
+/// Noun of the event: `alert HighErrorRate`, `an acknowledgement`.
 pub(crate) fn noun(event: &Event) -> String {
     match &event.fact {
         Fact::Alert(alert) => format!("alert {}", alert.name),
@@ -211,7 +211,7 @@ pub(crate) fn noun(event: &Event) -> String {
     }
 }
 
-/// The change of an alert as a verb: `fired`, `resolved`, `was muted`.
+/// Verb for the change of an alert: `fired`, `resolved`, `was muted`.
 pub(crate) fn alert_change(alert: &Alert) -> &'static str {
     match (alert.status, alert.end_reason) {
         (AlertStatus::Firing, _) => "fired",
@@ -225,7 +225,7 @@ pub(crate) fn alert_change(alert: &Alert) -> &'static str {
     }
 }
 
-/// The text of an alert for people, from the annotations that are customary for it.
+/// Summary of an alert for people, from the customary annotations.
 pub(crate) fn alert_summary(alert: &Alert) -> &str {
     ["summary", "description", "message"]
         .iter()
@@ -233,7 +233,7 @@ pub(crate) fn alert_summary(alert: &Alert) -> &str {
         .unwrap_or_default()
 }
 
-/// ` for name=value, …`, or nothing for no labels.
+/// Formats labels as ` for name=value, …`; empty without labels.
 pub(crate) fn labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let pairs: Vec<String> = labels
         .map(|(name, value)| format!("{name}={value}"))
@@ -245,7 +245,7 @@ pub(crate) fn labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> St
     }
 }
 
-/// `: text`, or nothing for no text.
+/// Formats `: text`; empty for an empty text.
 pub(crate) fn after_colon(text: &str) -> String {
     if text.trim().is_empty() {
         String::new()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// The text on one line, without control characters and bidirectional marks, which can make a
+/// Cleans text to one line, without control characters and bidirectional marks, which can make a
 /// line look like another.
 pub(crate) fn one_line(text: &str) -> String {
     let line: String = text
@@ -18,7 +18,7 @@ fn is_bidi_mark(char: char) -> bool {
     matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Markdown that shows `text` as it is: no markup, no HTML, no second table cell, no heading.
+/// Escapes `text` so that Markdown shows it unchanged: no markup, HTML, table cell or heading.
 pub(crate) fn escape(text: &str) -> String {
     let line = one_line(text);
     let mut out = String::with_capacity(line.len() + 8);
@@ -45,7 +45,7 @@ pub(crate) fn escape(text: &str) -> String {
     out
 }
 
-/// The address as a link destination; `None` for anything but `http` and `https`.
+/// Escapes an address as a link destination; `None` for anything but `http` and `https`.
 pub(crate) fn link_target(url: &str) -> Option<String> {
     let url = url.trim();
     let (scheme, rest) = url.split_once("://")?;
@@ -73,7 +73,7 @@ pub(crate) fn link_target(url: &str) -> Option<String> {
     Some(out)
 }
 
-/// A link; the title alone where the address is not `http` or `https`.
+/// Renders a link; the title alone where the address is not `http` or `https`.
 pub(crate) fn link(title: &str, address: &str) -> String {
     let title = escape(title);
     match link_target(address) {
@@ -83,7 +83,7 @@ pub(crate) fn link(title: &str, address: &str) -> String {
     }
 }
 
-/// A double-quoted YAML scalar (YAML 1.2 §7.3.1).
+/// Renders a double-quoted YAML scalar (YAML 1.2 §7.3.1).
 pub(crate) fn yaml_string(text: &str) -> String {
     let mut out = String::from("\"");
     for char in one_line(text).chars() {

@@ -16,7 +16,7 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
     }
 }
 
-/// A signal with its kind: `alert HighErrorRate`.
+/// Signal with its kind: `alert HighErrorRate`.
 pub(crate) fn signal(kind: SignalKind, name: &str) -> String {
     let kind = match kind {
         SignalKind::Alert => "alert",

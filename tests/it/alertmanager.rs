@@ -1,4 +1,5 @@
-//! What a real Alertmanager tells when it is asked: the end of an alert that a silence hides, who silenced it, and nothing while it is away.
+//! Polling a real Alertmanager: the end of an alert hidden by a silence, the author of the silence,
+//! and no conclusions while it is down.
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `afterword backtest`, its page and its API, over what a real service was told.
+//! `afterword backtest`, its page and its API, over the events of a running service.
 
 use std::io::Read;
 use std::net::TcpListener;

@@ -1,4 +1,5 @@
-//! What is wrong from outside: bodies, rules, a database of another version, a full disk, a port that is taken. Each says what to do.
+//! Invalid input and environment: bodies, rules, a database of another version, a full disk, a port
+//! in use. Each error message says what to do.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};

@@ -1,4 +1,5 @@
-//! Alerts that come by way of other people's services: an incident opens and ends by them, and only by who may send them.
+//! Alerts delivered through third-party services: they open and end an incident, and only
+//! authenticated senders may deliver them.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The commands that a new user types first, and people who tell a running service what they know.
+//! Commands that a new user runs first, and manual input to a running service.
 
 use crate::world::{PATIENCE, World, until};
 

@@ -1,4 +1,5 @@
-//! Nothing lost, nothing twice: killed at random moments under load, on a file and on PostgreSQL, and the server of the database too.
+//! Crash safety: no event lost or duplicated when the service is killed at random under load, on a
+//! file and on PostgreSQL, or the database server is.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! What people and the services that they declare outages in tell: one incident each, whoever tells it, and planned work beside it.
+//! Declared incidents, by people and by incident services: one incident each, whatever the number
+//! of sources, and planned maintenance beside it.
 
 use std::time::Duration;
 

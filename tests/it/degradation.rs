@@ -1,5 +1,6 @@
-//! Degradation measured: a real Prometheus, pages scraped and samples pushed, with all that can go wrong between. What is found is within one
-//! scrape and one evaluation of what the test knows to be true, or unknown, and never wrong.
+//! Measured degradation with a real Prometheus, scraped pages and pushed samples, under failures of
+//! each. Results are within one scrape and one evaluation of the known truth, or unknown, and never
+//! wrong.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,4 +1,4 @@
-//! What `deploy/` offers is accepted by the programs it is for.
+//! Deployment files in `deploy/`, validated by the programs that they are for.
 
 use crate::world::{World, repository};
 

@@ -1,4 +1,4 @@
-//! Random moments.
+//! Random moments for fault injection.
 
 use std::hash::{BuildHasher, RandomState};
 

@@ -1,4 +1,5 @@
-//! Pages of samples, judged by others: the conformance cases of OpenMetrics, promtool, and a real Prometheus that scrapes the same pages.
+//! Exposition parser against independent judges: the OpenMetrics conformance cases, promtool, and a
+//! real Prometheus that scrapes the same pages.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! Episodes that come in several messages of Grafana, which do not say that they are one.
+//! Grafana alert episodes split over several messages that carry no common id.
 
 use serde_json::{Value, json};
 

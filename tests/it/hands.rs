@@ -1,4 +1,5 @@
-//! Humans who step in: what systems tell of it, what people note themselves, and the commands that they run.
+//! Manual intervention: as reported by systems, noted by people, and recorded from the commands
+//! that they run.
 
 use serde_json::{Value, json};
 

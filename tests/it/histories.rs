@@ -1,4 +1,4 @@
-//! The numbers that the documentation gives for the public histories are those that the program finds.
+//! Figures in the documentation for the public incident histories, checked against the program.
 
 use serde_json::Value;
 

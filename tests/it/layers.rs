@@ -1,4 +1,5 @@
-//! The laws of docs/architecture.md that no compiler holds: layers, circles, purity, names, lengths.
+//! Layers of docs/architecture.md: permitted dependencies, constraints on pure modules, and file
+//! lengths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

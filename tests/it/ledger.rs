@@ -1,4 +1,4 @@
-//! What the ledger keeps of closed incidents, and what it says of each criterion, from the running service.
+//! Ledger of closed incidents and its statistics per criterion, from a running service.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! What senders may cost: slow ones, silent ones, huge ones, and many at once. Each has its bound, and none stops the others.
+//! Resource limits against senders that are slow, silent, huge, or many at once. Each is bounded,
+//! and none blocks the others.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,4 +1,5 @@
-//! Tests of the whole, one file a feature. What they need and do not find is a failure that names `tests/run.sh`.
+//! Integration tests, one file per feature. A missing prerequisite is a failure that names
+//! `tests/run.sh`.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod alertmanager;

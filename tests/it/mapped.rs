@@ -1,4 +1,4 @@
-//! Bodies that expressions read, in a running service and from the command line.
+//! Bodies mapped by expressions, in a running service and from the command line.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

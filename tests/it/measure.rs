@@ -1,4 +1,5 @@
-//! What a real Prometheus says when it is asked: values, samples, rules and alerts; and what is told when it does not answer.
+//! Queries to a real Prometheus: values, samples, rules and alerts, and the errors when it does not
+//! respond.
 
 use std::future::Future;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Every payload, broken in every way a machine thinks of: no reader panics, takes long, or makes more of it than is in it.
+//! Mutated payloads: no parser panics, runs long, or reads more out of a body than it holds.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The HTTP client against servers that respond with garbage, slowly, without end, or with redirects.
+//! HTTP client against servers that respond with garbage, slowly, without end, or with redirects.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

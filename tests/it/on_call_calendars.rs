@@ -1,5 +1,5 @@
-//! On-call calendars beside python's recurring-ical-events, which is asked the same of the same
-//! feeds: recurrence rules, zones, nights of a clock change, added, removed and changed shifts.
+//! On-call calendars compared with python's recurring-ical-events over the same feeds: recurrence
+//! rules, time zones, clock changes, added, removed and changed shifts.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! Whatever order messages come in, and however often, what they say ends the same.
+//! Order independence: messages reordered or repeated lead to the same result.
 
 use serde_json::Value;
 use std::collections::BTreeMap;

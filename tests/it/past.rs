@@ -1,4 +1,5 @@
-//! The past of a real Prometheus, filled with known history, read as a log: what is found is what was written, to the millisecond.
+//! Backfill from a real Prometheus with known history: the events found match it to the
+//! millisecond.
 
 use std::fmt::Write as _;
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! Who is it: people by all their names, programs apart, services by what their sources call them, and who was on call.
+//! Identity: people under all their names, programs apart, services by the names of their sources,
+//! and the on-call person.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,4 +1,4 @@
-//! A real PostgreSQL server of a test, and the way to it, which can be cut.
+//! PostgreSQL server for one test, behind a connection that can be cut.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

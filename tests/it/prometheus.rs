@@ -1,4 +1,5 @@
-//! End to end: a real Prometheus sees a service go down and come back; a postmortem opens and an invite is written, whatever is killed meanwhile.
+//! End to end: a real Prometheus sees a service fail and recover; a postmortem opens and an invite
+//! is written, even when processes are killed meanwhile.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Prometheus as the judge: what a condition makes of random series is what promtool finds with the same series, alerts and expressions.
+//! Conditions over random series, compared with promtool's results for the same series, alerts and
+//! expressions.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! What conditions ask of samples, beside a real Prometheus that is asked the same of the same samples.
+//! Condition queries over samples, compared with a real Prometheus over the same samples.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What implementations get wrong about senders, a test each, named after what the sender does.
+//! Sender quirks that implementations often get wrong, one test each, named after the quirk.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! What a Prometheus remembers of its alerts: those whose webhooks never came, true beginnings and ends, and what nearly fired.
+//! Alert history read from Prometheus: alerts with lost webhooks, exact starts and ends, and alerts
+//! that stayed pending.
 
 use std::time::Duration;
 

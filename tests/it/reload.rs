@@ -1,4 +1,4 @@
-//! Settings and rules that change while the service runs.
+//! Reload of settings and rules in a running service.
 
 use crate::world::{PATIENCE, World, until};
 

@@ -1,4 +1,5 @@
-//! A real Prometheus pushes what it scrapes: what is read of it is what Prometheus itself answers, the end of a target included.
+//! Remote write from a real Prometheus: the samples received equal those it returns to queries,
+//! including the end of a target.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};

@@ -1,4 +1,4 @@
-//! Three replicas on one PostgreSQL: killed, stopped and cut off in turn under load.
+//! Three replicas on one PostgreSQL, killed, stopped and disconnected in turn under load.
 
 use std::time::Duration;
 

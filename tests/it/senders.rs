@@ -1,4 +1,5 @@
-//! Who may send: signatures and tokens before the real program, deliveries that come again, and how much a source may send.
+//! Sender authentication and limits in the real program: signatures, tokens, repeated deliveries
+//! and rate limits.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

@@ -1,8 +1,9 @@
-//! What each source's bodies say: every file of `tests/payloads/KIND/` is read by the source of that kind, and what comes out stands
-//! beside it.
+//! Snapshot tests of the sources: every file of `tests/payloads/KIND/` is parsed by the source of
+//! that kind, and the events are compared with the snapshot beside it.
 //!
-//! `NAME.json` (or another ending) is a body, `NAME.headers` what came beside it if that matters, a line a header, and `NAME.snap` what
-//! it says. `source.yaml` holds further keys of the source's entry in the settings, `settings.yaml` further sections. `INSTA_UPDATE=always` writes the snapshots.
+//! `NAME.json` (or another extension) is a body, `NAME.headers` its relevant headers, one per line,
+//! and `NAME.snap` the expected events. `source.yaml` holds further keys of the source's settings
+//! entry, `settings.yaml` further sections. `INSTA_UPDATE=always` writes the snapshots.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

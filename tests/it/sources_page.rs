@@ -1,4 +1,4 @@
-//! Who sends: what is counted, who has fallen silent, and messages that could not be read and are read again.
+//! Sources page: counters, silent sources, and unreadable messages that are parsed again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Storms and what people say of them, through the running service.
+//! Alert storms and people's corrections to them, through a running service.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A target whose metrics a test sets, which knows what was true when, and compares that with what was found.
+//! Scrape target with metrics set by a test, which records the truth over time and compares it with
+//! the findings.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,4 +1,5 @@
-//! The harness: the real binary in a directory of its own, real Prometheus and Alertmanager beside it, and verbs to speak to them.
+//! Test harness: the real binary in a directory of its own, real Prometheus and Alertmanager
+//! processes, and helpers to drive them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -35,7 +35,7 @@ fn answer(text: &str) -> QueryResponse {
     read(query, 200, text).unwrap_or_else(|fault| panic!("{text}: {fault:?}"))
 }
 
-/// The values of each series, with the milliseconds of their times.
+/// Values of each series, with their timestamps in milliseconds.
 fn points(answer: &QueryResponse) -> Vec<Vec<(i64, f64)>> {
     let of = |series: &super::Series| {
         series
@@ -47,7 +47,7 @@ fn points(answer: &QueryResponse) -> Vec<Vec<(i64, f64)>> {
     answer.series.iter().map(of).collect()
 }
 
-/// The result of a query that succeeded.
+/// Result of a successful query.
 fn success(kind: &str, result: &str) -> String {
     format!(r#"{{"status":"success","data":{{"resultType":"{kind}","result":{result}}}}}"#)
 }

@@ -13,7 +13,7 @@ use crate::clients::http::{HttpClient, RedirectPolicy};
 use crate::model::delivery::DeliveryOutcome;
 use crate::model::time::Time;
 
-/// Answers everybody the same, and counts them.
+/// Server that gives every client the same response, and counts requests.
 fn server(answer: String) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/a.pem", listener.local_addr().unwrap());
@@ -37,7 +37,7 @@ fn answer(status: &str, body: &str) -> String {
     )
 }
 
-/// As the real one, but for `https`.
+/// Client as in production, but without the `https` requirement.
 fn plain() -> SnsClient {
     let http = HttpClient::new(&ServerAccess::default(), TIMEOUT, RedirectPolicy::Stop, []);
     SnsClient {

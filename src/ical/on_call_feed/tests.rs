@@ -44,7 +44,7 @@ fn at(time: &str) -> Time {
     time.parse().unwrap()
 }
 
-/// Who is on call at `time`, names joined; `-` for nobody, `?` for unknown.
+/// On-call names at `time`, joined; `-` for an unstaffed time, `?` for unknown.
 fn on(rota: &OnCallFeed, time: &str) -> String {
     match rota.at(at(time), &who()) {
         OnCall::These(duties) => {
@@ -339,7 +339,7 @@ fn a_megabyte_of_hostile_rules_costs_other_entries_nothing() {
     );
 }
 
-/// A feed with shifts long before and long after, so that a time without a shift is known to have none.
+/// Feed with shifts long before and long after, so that a gap between them is known.
 fn between_years(events: &[&str]) -> OnCallFeed {
     let far = [
         "UID:far1\nDTSTART:20250101T000000Z\nDTEND:20250101T010000Z\nSUMMARY:lin",
