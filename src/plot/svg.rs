@@ -221,7 +221,8 @@ fn line(
 /// Downsamples to at most two samples per column, the lowest and the highest, in their order.
 /// Breaks are kept.
 fn reduced(trace: &Trace, columns: usize, share: impl Fn(i64) -> f64) -> Vec<PlotPoint> {
-    let column = |sample: &PlotPoint| ((share(sample.at) * columns as f64) as usize).min(columns - 1);
+    let column =
+        |sample: &PlotPoint| ((share(sample.at) * columns as f64) as usize).min(columns - 1);
     let mut kept: Vec<PlotPoint> = Vec::new();
     let mut broken = false;
     for group in trace

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{Http, PATIENCE, World, free_port, pause, send_signal, stamp, until};
+use crate::harness::{Http, PATIENCE, World, free_port, pause, send_signal, stamp, until};
 
 /// Afterword that asks an Alertmanager every second, and that Alertmanager.
 struct Asked {
@@ -107,11 +107,11 @@ fn resolved(events: &[Value]) -> Option<Value> {
 }
 
 #[test]
-fn an_alert_that_ends_under_a_silence_is_known_to_have_ended_and_who_silenced_it() {
+fn silenced_alert_ends_and_names_who_silenced_it() {
     let asked = Asked::start();
     let (began, ahead) = (
         stamp(Duration::from_secs(1)),
-        (crate::world::wall() + Duration::from_secs(3600)).to_rfc3339(),
+        (crate::harness::wall() + Duration::from_secs(3600)).to_rfc3339(),
     );
     asked.post("CheckoutSlow", &began, &ahead);
     asked.wait("the webhook comes", |events| {
@@ -167,11 +167,11 @@ fn an_alert_that_ends_under_a_silence_is_known_to_have_ended_and_who_silenced_it
 }
 
 #[test]
-fn what_an_alertmanager_that_is_away_or_new_does_not_list_is_not_over() {
+fn alert_missing_from_a_restarted_alertmanager_stays_open() {
     let mut asked = Asked::start();
     let (began, ahead) = (
         stamp(Duration::from_secs(1)),
-        (crate::world::wall() + Duration::from_secs(3600)).to_rfc3339(),
+        (crate::harness::wall() + Duration::from_secs(3600)).to_rfc3339(),
     );
     asked.post("CheckoutSlow", &began, &ahead);
     asked.wait("the webhook comes", |events| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, alert, stamp, until, webhook};
+use crate::harness::{PATIENCE, World, alert, stamp, until, webhook};
 
 const HELD: &str = "criteria:
   - {name: long, on: degradation, longest: 30m, decision: hold}
@@ -91,7 +91,7 @@ fn told(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn rules_are_compared_with_those_that_held_when() {
+fn backtest_compares_with_the_rules_in_force_at_the_time() {
     let mut world = history();
     let report = backtest(&world, &["--rules", "tried"]);
     let expected = told(&[
@@ -178,7 +178,7 @@ fn rules_are_compared_with_those_that_held_when() {
 }
 
 #[test]
-fn faulty_lines_cost_no_good_ones_and_faulty_rules_are_told_where() {
+fn unreadable_event_line_is_skipped_and_rule_fault_has_its_position() {
     let world = World::new();
     let event = |kind: &str, at: &str| {
         format!(
@@ -253,7 +253,7 @@ fn faulty_lines_cost_no_good_ones_and_faulty_rules_are_told_where() {
 }
 
 #[test]
-fn the_page_and_the_api_do_the_same_in_the_background() {
+fn page_and_api_run_the_same_backtest() {
     let world = history();
     let begun = world.post(
         "/api/v1/backtests",
@@ -343,7 +343,7 @@ fn the_page_and_the_api_do_the_same_in_the_background() {
 }
 
 #[test]
-fn one_runs_a_few_wait_and_any_can_be_broken_off() {
+fn backtests_queue_and_can_be_cancelled() {
     // A Prometheus that never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();

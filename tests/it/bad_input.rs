@@ -6,12 +6,12 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use crate::world::{PATIENCE, World, alert, stamp, until, webhook};
+use crate::harness::{PATIENCE, World, alert, stamp, until, webhook};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_body_that_cannot_be_parsed_is_kept_aside_and_acknowledged() {
+fn unreadable_body_is_quarantined_and_answered_200() {
     let world = World::started();
     let good = alert("Good", "checkout", &stamp(MINUTE));
     let cases = [
@@ -35,7 +35,7 @@ fn a_body_that_cannot_be_parsed_is_kept_aside_and_acknowledged() {
 }
 
 #[test]
-fn a_bad_member_does_not_cost_the_good_ones_beside_it() {
+fn bad_alert_of_a_group_costs_no_other() {
     let world = World::started();
     let mut bad = alert("Bad", "checkout", &stamp(MINUTE));
     bad.as_object_mut().unwrap().remove("startsAt");
@@ -53,7 +53,7 @@ fn a_bad_member_does_not_cost_the_good_ones_beside_it() {
 }
 
 #[test]
-fn who_is_unknown_or_not_authentic_is_told_so() {
+fn unknown_source_gets_404_and_wrong_token_401() {
     let world = World::started();
     let body = webhook(&[alert("Guarded", "checkout", &stamp(MINUTE))]);
     let post = |path: &str, headers: &[(&str, &str)]| {
@@ -89,7 +89,7 @@ fn who_is_unknown_or_not_authentic_is_told_so() {
 }
 
 #[test]
-fn a_hundred_megabytes_are_too_large() {
+fn hundred_megabyte_body_gets_413() {
     let world = World::started();
     for path in ["/ingest/alertmanager", "/api/v2/alerts", "/api/v1/events"] {
         assert_eq!(
@@ -107,7 +107,7 @@ fn a_hundred_megabytes_are_too_large() {
 }
 
 #[test]
-fn our_own_api_answers_with_the_place_of_the_fault() {
+fn own_api_answers_400_with_the_position_of_the_fault() {
     let world = World::started();
     let cases = [
         (
@@ -176,7 +176,7 @@ fn check_rules(text: &str, line: usize, expected: &[&str]) {
 }
 
 #[test]
-fn a_misspelt_key_names_the_nearest_one() {
+fn misspelt_rule_key_names_the_nearest_one() {
     check_rules(
         "criteria:\n  - name: a\n    on: outage\n    decison: hold\n",
         4,
@@ -190,7 +190,7 @@ fn a_misspelt_key_names_the_nearest_one() {
 }
 
 #[test]
-fn a_misspelt_name_in_an_expression_names_the_nearest_one() {
+fn misspelt_expression_name_names_the_nearest_one() {
     check_rules(
         "criteria:\n  - name: a\n    on: degradation\n    longest: 5m\n    where: signal.severty == \"critical\"\n    decision: hold\n",
         5,
@@ -204,7 +204,7 @@ fn a_misspelt_name_in_an_expression_names_the_nearest_one() {
 }
 
 #[test]
-fn a_bad_duration_is_a_fault() {
+fn bad_duration_is_a_fault() {
     check_rules(
         "criteria:\n  - name: a\n    on: degradation\n    longest: 30x\n    decision: hold\n",
         4,
@@ -218,7 +218,7 @@ fn a_bad_duration_is_a_fault() {
 }
 
 #[test]
-fn two_criteria_of_one_name_are_a_fault() {
+fn duplicate_criterion_name_is_a_fault() {
     check_rules(
         "criteria:\n  - {name: twice, on: outage, decision: hold}\n  - {name: twice, on: request, decision: hold}\n",
         3,
@@ -227,13 +227,13 @@ fn two_criteria_of_one_name_are_a_fault() {
 }
 
 #[test]
-fn good_rules_are_no_fault() {
+fn correct_rules_pass_check() {
     let ended = World::new().run(&["check", "rules"]);
     assert_eq!(ended.code, Some(0), "{}", ended.said);
 }
 
 #[test]
-fn a_misspelt_key_of_the_settings_stops_the_start() {
+fn misspelt_settings_key_prevents_start() {
     let world = World::new();
     world.write("afterword.yaml", "listen: 127.0.0.1:9099\nservces: []\n");
     let ended = world.run(&["serve", "--config", "afterword.yaml"]);
@@ -244,7 +244,7 @@ fn a_misspelt_key_of_the_settings_stops_the_start() {
 }
 
 #[test]
-fn a_database_from_a_newer_version_is_left_alone() {
+fn newer_database_is_refused_untouched() {
     let mut world = World::started();
     world.kill();
     let database = rusqlite::Connection::open(world.path("data/afterword.db")).unwrap();
@@ -258,7 +258,7 @@ fn a_database_from_a_newer_version_is_left_alone() {
 }
 
 #[test]
-fn a_taken_port_is_named_with_the_key_to_change() {
+fn port_in_use_is_named_with_its_settings_key() {
     let world = World::new();
     let _taken = TcpListener::bind(("127.0.0.1", world.port)).unwrap();
     let ended = world.run(&["serve", "--config", "afterword.yaml"]);
@@ -269,7 +269,7 @@ fn a_taken_port_is_named_with_the_key_to_change() {
 }
 
 #[test]
-fn a_full_disk_acknowledges_nothing_more_and_loses_nothing() {
+fn full_disk_gets_503_and_loses_nothing() {
     let mut world = World::new();
     // The tables are made with room to spare; then the room ends.
     world.start();

@@ -1,9 +1,9 @@
 //! Commands that a new user runs first, and manual input to a running service.
 
-use crate::world::{PATIENCE, World, until};
+use crate::harness::{PATIENCE, World, until};
 
 #[test]
-fn what_init_writes_has_no_faults_and_passes_its_scenarios() {
+fn init_files_pass_check_and_their_scenarios() {
     let world = World::new();
     assert_eq!(world.run(&["init", "mine"]).code, Some(0));
     let again = world.run(&["init", "mine"]);
@@ -21,7 +21,7 @@ fn what_init_writes_has_no_faults_and_passes_its_scenarios() {
 }
 
 #[test]
-fn a_scenario_that_goes_otherwise_shows_expected_and_got() {
+fn failing_scenario_shows_expected_and_got() {
     let world = World::new();
     world.write(
         "rules/r.yaml",
@@ -45,7 +45,7 @@ fn a_scenario_that_goes_otherwise_shows_expected_and_got() {
 }
 
 #[test]
-fn programs_read_what_test_and_check_say() {
+fn test_and_check_have_machine_readable_output() {
     let world = World::new();
     world.write(
         "r.yaml",
@@ -133,7 +133,7 @@ fn programs_read_what_test_and_check_say() {
 }
 
 #[test]
-fn check_looks_into_the_rules_that_scenarios_name() {
+fn check_reads_the_rules_that_scenarios_name() {
     let world = World::new();
     world.write(
         "r.yaml",
@@ -151,7 +151,7 @@ fn check_looks_into_the_rules_that_scenarios_name() {
 }
 
 #[test]
-fn editors_get_a_schema_of_each_file() {
+fn schema_is_printed_for_each_file_kind() {
     let world = World::new();
     for (of, key) in [
         ("rules", "criteria"),
@@ -175,7 +175,7 @@ fn editors_get_a_schema_of_each_file() {
 }
 
 #[test]
-fn the_demo_leaves_a_draft_and_an_invite() {
+fn demo_writes_a_draft_and_an_invite() {
     let world = World::new();
     let ended = world.run(&[
         "demo",
@@ -228,7 +228,7 @@ fn the_demo_leaves_a_draft_and_an_invite() {
 }
 
 #[test]
-fn a_suggestion_is_accepted_once_and_a_stale_answer_gets_the_news() {
+fn stale_answer_gets_409_with_the_current_state() {
     let mut world = World::new();
     world.write(
         "rules/rules.yaml",
@@ -298,7 +298,7 @@ fn a_suggestion_is_accepted_once_and_a_stale_answer_gets_the_news() {
 }
 
 #[test]
-fn a_service_that_is_not_there_is_said_with_exit_code_3() {
+fn unreachable_service_exits_with_3() {
     let world = World::new();
     let ended = world.run(&[
         "request",
@@ -311,7 +311,7 @@ fn a_service_that_is_not_there_is_said_with_exit_code_3() {
 }
 
 #[test]
-fn metrics_are_read_by_others() {
+fn prometheus_parses_our_metrics() {
     let world = World::started();
     world.post(
         "/api/v1/requests",

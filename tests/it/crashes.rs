@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::dice::Dice;
+use super::harness::{Http, PATIENCE, World, alert, pause, stamp, tell, until, webhook};
 use super::postgres::Postgres;
-use super::world::{Http, PATIENCE, World, alert, pause, stamp, tell, until, webhook};
+use super::rng::Rng;
 
 /// How often each process is killed; `AFTERWORD_KILLS` says otherwise.
 const KILLS: usize = 200;
@@ -180,7 +180,7 @@ pub(crate) fn assert_nothing_lost_or_twice(world: &World, told: &Acknowledged, f
 }
 
 fn kill_at_random_moments(world: &mut World) {
-    let (mut dice, files) = (Dice::new(), world.path(""));
+    let (mut dice, files) = (Rng::new(), world.path(""));
     let load = Load::on(vec![world.http.clone()]);
     for _ in 0..kills() {
         let before = load.count();
@@ -298,7 +298,7 @@ pub(crate) fn prepare(world: &World) {
 }
 
 #[test]
-fn killed_at_random_moments_on_a_file() {
+fn kills_at_random_moments_lose_nothing_on_sqlite() {
     let mut world = World::new();
     prepare(&world);
     world.start();
@@ -306,7 +306,7 @@ fn killed_at_random_moments_on_a_file() {
 }
 
 #[test]
-fn killed_at_random_moments_on_postgresql() {
+fn kills_at_random_moments_lose_nothing_on_postgresql() {
     let server = Postgres::start();
     let mut world = World::new();
     world.store_in(&Postgres::url(server.port));
@@ -316,13 +316,13 @@ fn killed_at_random_moments_on_postgresql() {
 }
 
 #[test]
-fn the_database_server_is_killed_and_gone_for_a_while() {
+fn killed_database_server_costs_nothing_acknowledged() {
     let mut server = Postgres::start();
     let mut world = World::new();
     world.store_in(&Postgres::url(server.port));
     prepare(&world);
     world.start();
-    let (mut dice, files) = (Dice::new(), world.path(""));
+    let (mut dice, files) = (Rng::new(), world.path(""));
     let load = Load::on(vec![world.http.clone()]);
     for round in 0..kills() / 10 {
         let before = load.count();
@@ -354,7 +354,7 @@ fn the_database_server_is_killed_and_gone_for_a_while() {
 }
 
 #[test]
-fn a_destination_that_fails_is_tried_until_it_takes_the_draft_once() {
+fn failing_destination_gets_the_draft_once() {
     let mut world = World::new();
     prepare(&world);
     // A file where the directory should be, then a name that leads to itself.

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::target::{Target, seconds, spans, state};
-use crate::world::{Http, PATIENCE, RULES, World, free_port, send_signal, until, wall};
+use crate::harness::{Http, PATIENCE, RULES, World, free_port, send_signal, until, wall};
+use crate::metric_target::{Target, seconds, spans, state};
 
 /// A scrape, an evaluation, and a machine that is busy with other tests.
 pub(crate) const SLACK: TimeDelta = TimeDelta::milliseconds(3500);
@@ -105,7 +105,7 @@ fn watched(more: &str) -> (World, Target, Prometheus) {
 }
 
 #[test]
-fn a_prometheus_is_asked_and_the_postmortem_shows_what_it_said() {
+fn condition_values_from_prometheus_are_in_the_postmortem() {
     let (world, mut target, _prometheus) = watched("");
     seconds(3);
     target.degrade(true);
@@ -141,7 +141,7 @@ fn a_prometheus_is_asked_and_the_postmortem_shows_what_it_said() {
 }
 
 #[test]
-fn a_prometheus_is_killed_and_the_service_recovers_meanwhile() {
+fn recovery_while_prometheus_is_down_is_unknown_until_it_is_back() {
     let (mut world, mut target, prometheus) = watched("");
     seconds(3);
     target.degrade(true);
@@ -161,7 +161,7 @@ fn a_prometheus_is_killed_and_the_service_recovers_meanwhile() {
 }
 
 #[test]
-fn a_prometheus_stands_still_while_the_service_degrades() {
+fn degradation_while_prometheus_is_suspended_is_found() {
     let (world, mut target, prometheus) = watched("");
     seconds(3);
     prometheus.signal("STOP");
@@ -181,7 +181,7 @@ fn a_prometheus_stands_still_while_the_service_degrades() {
 }
 
 #[test]
-fn what_happened_while_we_were_away_is_found_when_we_are_back() {
+fn degradation_during_our_downtime_is_found_after_restart() {
     let (mut world, mut target, _prometheus) = watched("");
     seconds(3);
     world.kill();
@@ -200,7 +200,7 @@ fn what_happened_while_we_were_away_is_found_when_we_are_back() {
 }
 
 #[test]
-fn what_began_before_us_began_when_it_did() {
+fn degradation_before_our_start_gets_its_true_start() {
     let (mut target, port) = (Target::serve(), free_port());
     let mut world = world(&Prometheus::entry(port), &rules("prom", GAUGE, "> 5", ""));
     let _prometheus = Prometheus::start(&mut world, port, &target, "");
@@ -216,7 +216,7 @@ fn what_began_before_us_began_when_it_did() {
 }
 
 #[test]
-fn a_target_vanishes_and_resets_its_counters() {
+fn vanished_target_and_counter_reset_behind_prometheus() {
     let (mut target, port) = (Target::serve(), free_port());
     let mut world = world(&Prometheus::entry(port), &rules("prom", RATIO, "> 0.2", ""));
     let _prometheus = Prometheus::start(&mut world, port, &target, "");
@@ -262,7 +262,7 @@ fn vanish_and_reset(world: &World, target: &mut Target, slack: TimeDelta) {
 }
 
 #[test]
-fn clocks_that_are_three_minutes_apart_tell_the_same_time() {
+fn clock_skew_of_three_minutes_is_corrected() {
     let (mut target, port) = (Target::serve(), free_port());
     let mut world = world(&Prometheus::entry(port), &rules("prom", GAUGE, "> 5", ""));
     let _prometheus = Prometheus::start(&mut world, port, &target, "");
@@ -293,7 +293,7 @@ fn scraping(query: &str, degraded: &str) -> (World, Target) {
 }
 
 #[test]
-fn a_page_is_scraped_without_any_prometheus() {
+fn scraped_target_degrades_and_recovers() {
     let (world, mut target) = scraping(GAUGE, "> 5");
     seconds(3);
     target.degrade(true);
@@ -309,13 +309,13 @@ fn a_page_is_scraped_without_any_prometheus() {
 }
 
 #[test]
-fn a_scraped_target_vanishes_and_resets_its_counters() {
+fn vanished_scraped_target_is_unknown() {
     let (world, mut target) = scraping(RATIO, "> 0.2");
     vanish_and_reset(&world, &mut target, SLACK + TimeDelta::seconds(5));
 }
 
 #[test]
-fn while_nobody_scraped_nobody_knows() {
+fn time_without_scrapes_is_unknown() {
     let (mut world, mut target) = scraping(GAUGE, "> 5");
     seconds(3);
     target.degrade(true);
@@ -338,7 +338,7 @@ fn while_nobody_scraped_nobody_knows() {
 }
 
 #[test]
-fn times_of_a_target_whose_clock_is_off_are_put_right() {
+fn sample_times_of_a_skewed_target_are_corrected() {
     let (world, mut target) = scraping(GAUGE, "> 5");
     target.show(|shown| shown.clock = Some(TimeDelta::minutes(-4)));
     seconds(4);
@@ -355,7 +355,7 @@ fn times_of_a_target_whose_clock_is_off_are_put_right() {
 }
 
 #[test]
-fn a_prometheus_pushes() {
+fn remote_write_degrades_and_recovers() {
     let mut target = Target::serve();
     let entry = "{name: pushed, kind: remote_write, auth: {bearer_token_file: bearer}}";
     let mut world = world(entry, &rules("pushed", GAUGE, "> 5", "no_data: healthy"));
@@ -493,7 +493,7 @@ fn request(stream: &mut TcpStream) -> Option<(String, String)> {
 }
 
 #[test]
-fn a_prometheus_answers_errors_and_then_without_all_of_its_data() {
+fn partial_prometheus_answers_are_unknown() {
     let (mut target, port, between) = (
         Target::serve(),
         free_port(),

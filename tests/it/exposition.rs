@@ -13,7 +13,7 @@ use afterword::model::labels::Labels;
 use afterword::model::time::Time;
 use serde_json::Value;
 
-use crate::world::{PATIENCE, World, stamp, until};
+use crate::harness::{PATIENCE, World, stamp, until};
 
 /// Parses every line of a page.
 fn parse_all(page: &str, format: Format) -> Result<usize, PageFault> {

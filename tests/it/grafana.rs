@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, pause, until};
+use crate::harness::{PATIENCE, World, pause, until};
 use std::time::Duration;
 
 fn started(source: &str) -> World {
@@ -41,7 +41,7 @@ fn alerts(world: &World, count: usize) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_legacy_alert_goes_on_until_it_is_said_to_be_ok() {
+fn grafana_legacy_alert_lasts_until_ok() {
     let world = started("{name: grafana, kind: grafana, auth: none}");
     let body = |state: &str| json!({"ruleId": 7, "ruleName": "CPU", "state": state, "tags": {"service": "checkout"}, "evalMatches": null});
     post(&world, &body("alerting"));
@@ -58,10 +58,10 @@ fn a_legacy_alert_goes_on_until_it_is_said_to_be_ok() {
 }
 
 #[test]
-fn what_replicas_tell_in_messages_of_their_own_is_one_episode() {
+fn replicas_in_separate_messages_make_one_episode() {
     let world = started("{name: grafana, kind: grafana, auth: none, ignore_labels: [replica]}");
-    let began = crate::world::stamp(Duration::from_secs(2));
-    let later = crate::world::stamp(Duration::from_secs(1));
+    let began = crate::harness::stamp(Duration::from_secs(2));
+    let later = crate::harness::stamp(Duration::from_secs(1));
     let body = |replica: &str, starts_at: &str, end: Option<&str>| {
         let status = if end.is_some() { "resolved" } else { "firing" };
         let labels = json!({"alertname": "A", "service": "checkout", "replica": replica});
@@ -72,7 +72,7 @@ fn what_replicas_tell_in_messages_of_their_own_is_one_episode() {
     post(&world, &body("b", &later, None));
     post(
         &world,
-        &body("b", &later, Some(&crate::world::stamp(Duration::ZERO))),
+        &body("b", &later, Some(&crate::harness::stamp(Duration::ZERO))),
     );
     let found = alerts(&world, 2);
     let states: Vec<&str> = found.iter().map(|(state, _)| state.as_str()).collect();

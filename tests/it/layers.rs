@@ -1,5 +1,4 @@
-//! Layers of docs/architecture.md: permitted dependencies, constraints on pure modules, and file
-//! lengths.
+//! Laws of docs/architecture.md that no compiler holds: layers, circles, purity, names, lengths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;

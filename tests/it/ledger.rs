@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, alert, stamp, until, webhook};
+use crate::harness::{PATIENCE, World, alert, stamp, until, webhook};
 
 const RULES: &str = r#"criteria:
   - {name: declared, on: outage, decision: hold}
@@ -130,7 +130,7 @@ fn services(world: &World, query: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_closed_incident_is_told_with_what_came_of_it() {
+fn ledger_lists_closed_incidents_with_outcomes() {
     let mut world = World::new();
     history(&mut world);
     let all = rows(&world, "");
@@ -247,7 +247,7 @@ fn every_closed_incident_is_told_with_what_came_of_it() {
 }
 
 #[test]
-fn the_table_is_the_same_and_nothing_in_it_runs() {
+fn csv_equals_json_and_holds_no_formula() {
     let mut world = World::new();
     history(&mut world);
     let answer = world.get("/api/v1/ledger?format=csv");
@@ -341,7 +341,7 @@ fn the_table_is_the_same_and_nothing_in_it_runs() {
 }
 
 #[test]
-fn each_criterion_is_told_by_what_people_answered() {
+fn criteria_list_their_answers() {
     let mut world = World::new();
     history(&mut world);
     let record = |world: &World, name: &str| -> Value {
@@ -421,7 +421,7 @@ fn each_criterion_is_told_by_what_people_answered() {
 }
 
 #[test]
-fn the_pages_say_so_too() {
+fn ledger_and_criteria_pages_show_the_same() {
     let mut world = World::new();
     history(&mut world);
     let all = rows(&world, "");

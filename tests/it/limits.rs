@@ -9,13 +9,13 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::world::{PATIENCE, RULES, World, alert, now, stamp, until, wall, webhook};
+use crate::harness::{PATIENCE, RULES, World, alert, now, stamp, until, wall, webhook};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MEBIBYTE: usize = 1 << 20;
 
 #[test]
-fn headers_are_bounded() {
+fn oversized_headers_are_refused() {
     let world = World::started();
     for (what, extra) in [
         ("one huge", format!("x: {}\r\n", "y".repeat(200_000))),
@@ -33,7 +33,7 @@ fn headers_are_bounded() {
 }
 
 #[test]
-fn packed_bodies_are_read_and_bounded_by_what_they_unpack_to() {
+fn gzip_bodies_are_bounded_by_unpacked_size() {
     let world = World::started();
     let good = webhook(&[alert("Packed", "checkout", &stamp(MINUTE))]);
     let check = |what: &str, encoding: &str, body: &[u8], expected: u16| {
@@ -85,7 +85,7 @@ fn packed_bodies_are_read_and_bounded_by_what_they_unpack_to() {
 }
 
 #[test]
-fn a_body_that_does_not_end_is_given_up_and_stops_nobody() {
+fn endless_body_times_out_and_blocks_no_other() {
     let world = World::started();
     let begun = now();
     let mut slow: Vec<TcpStream> = (0..100)
@@ -112,7 +112,7 @@ fn a_body_that_does_not_end_is_given_up_and_stops_nobody() {
 }
 
 #[test]
-fn more_connections_than_are_held_stop_nobody() {
+fn excess_connections_block_no_other() {
     let world = World::started();
     // A third say nothing, a third half a header, a third half a body. By another process: they are more files than this one may open.
     let script = r#"ulimit -n 4096 && for i in $(seq 1200); do
@@ -149,7 +149,7 @@ fn more_connections_than_are_held_stop_nobody() {
 }
 
 #[test]
-fn bodies_have_bounded_room_together() {
+fn concurrent_bodies_share_bounded_memory() {
     let world = World::started();
     let whole = 32 * MEBIBYTE;
     // Two that have sent all but their last byte.
@@ -228,7 +228,7 @@ fn bodies_have_bounded_room_together() {
 
 /// A connection with the headers of a POST sent.
 #[test]
-fn what_is_pushed_is_bounded_in_time_and_in_series() {
+fn pushed_samples_are_bounded_in_time_and_series() {
     let mut world = World::new();
     let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
     let entry = "{name: pushed, kind: remote_write, auth: {bearer_token_file: bearer}}";

@@ -9,7 +9,7 @@ use afterword::model::directory::Directory;
 use afterword::model::on_call::OnCall;
 use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
 /// Feeds that are compared; `AFTERWORD_CALENDARS` says how many.
 const FEEDS: usize = 2_000;
@@ -107,7 +107,7 @@ impl Case {
     }
 
     fn generate(seed: u64) -> Self {
-        let mut dice = Dice::seeded(seed);
+        let mut dice = Rng::seeded(seed);
         // The weeks around a change of the clocks, in autumn or spring of the north.
         let (year, month) = [(2026, 10), (2026, 3)][dice.below(2)];
         let window = NaiveDate::from_ymd_opt(year, month, 10).unwrap();
@@ -125,7 +125,7 @@ impl Case {
 }
 
 /// One event, and what was changed of its series.
-fn event(dice: &mut Dice, number: usize, window: NaiveDate) -> String {
+fn event(dice: &mut Rng, number: usize, window: NaiveDate) -> String {
     let zone = ZONES[dice.below(ZONES.len())];
     let whole_days = dice.below(6) == 0;
     let back = [0, 3, 20, 200, 400][dice.below(5)];
@@ -152,7 +152,7 @@ fn event(dice: &mut Dice, number: usize, window: NaiveDate) -> String {
         _ => value("DTEND", start + length),
     };
     let step = [1, 7, 14][dice.below(3)];
-    let member = |dice: &mut Dice| start + TimeDelta::days(step * dice.below(30) as i64);
+    let member = |dice: &mut Rng| start + TimeDelta::days(step * dice.below(30) as i64);
     let mut lines = vec![value("DTSTART", start), end];
     let recurs = dice.below(5) > 0;
     if recurs {
@@ -204,7 +204,7 @@ fn vevent(number: usize, name: &str, lines: &[String]) -> String {
     )
 }
 
-fn rule(dice: &mut Dice, step: i64, start: NaiveDateTime, whole_days: bool) -> String {
+fn rule(dice: &mut Rng, step: i64, start: NaiveDateTime, whole_days: bool) -> String {
     let mut rule = match dice.below(8) {
         0..3 => match step {
             1 => "FREQ=DAILY".to_owned(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use afterword::clients::calendar_feed::{CacheValidators, CalendarClient, LARGEST};
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, alert, free_port, stamp, until, wall, webhook};
+use crate::harness::{PATIENCE, World, alert, free_port, stamp, until, wall, webhook};
 
 const STEPPED_IN: &str = "criteria:
   - {name: fixed-by-hand, on: intervention, where: intervention.should_be_automatic, at_least: 1, decision: hold}
@@ -137,7 +137,7 @@ fn posts_form(world: &World, path: &str, form: &str) -> u16 {
 }
 
 #[test]
-fn somebody_is_known_by_every_name_and_a_program_is_nobody() {
+fn person_is_matched_by_every_alias_and_robots_are_not_people() {
     let mut world = started("rota.ics");
     world.write("rota.ics", &rota("Ada L."));
     let id = fires(&world);
@@ -207,7 +207,7 @@ fn somebody_is_known_by_every_name_and_a_program_is_nobody() {
 }
 
 #[test]
-fn a_rota_that_changes_is_read_again_and_one_that_cannot_be_read_is_not_nobody() {
+fn changed_on_call_file_is_reread_and_unreadable_one_is_unknown() {
     let world = started("rota.ics");
     let id = fires(&world);
     // There is no such file yet.
@@ -257,7 +257,7 @@ fn a_rota_that_changes_is_read_again_and_one_that_cannot_be_read_is_not_nobody()
 }
 
 #[test]
-fn a_server_that_is_dead_makes_unknown() {
+fn unreachable_on_call_server_is_unknown() {
     let world = started(&format!(
         "http://127.0.0.1:{}/private/token.ics",
         free_port()
@@ -276,7 +276,7 @@ fn a_server_that_is_dead_makes_unknown() {
 }
 
 #[test]
-fn a_server_gives_a_calendar_once_while_it_is_the_same() {
+fn unchanged_calendar_is_not_fetched_again() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}/rota.ics", listener.local_addr().unwrap());
     let version = Arc::new(AtomicUsize::new(1));

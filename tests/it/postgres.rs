@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::world::{PATIENCE, free_port, pause, repository, send_signal, until};
+use super::harness::{PATIENCE, free_port, pause, repository, send_signal, until};
 
 /// A server with one empty database.
 pub(crate) struct Postgres {

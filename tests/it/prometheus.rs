@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::dice::Dice;
-use crate::world::{Http, PATIENCE, Page, World, alert, pause, repository, stamp, until, webhook};
+use crate::harness::{
+    Http, PATIENCE, Page, World, alert, pause, repository, stamp, until, webhook,
+};
+use crate::rng::Rng;
 
 /// How alerts come to us.
 #[derive(Clone, Copy)]
@@ -22,7 +24,7 @@ enum Way {
 }
 
 #[test]
-fn through_alertmanager() {
+fn outage_through_alertmanager_opens_a_postmortem() {
     let (mut world, page) = watched(Way::Webhook);
     page.set_up(false);
     until_draft(&world);
@@ -32,7 +34,7 @@ fn through_alertmanager() {
 }
 
 #[test]
-fn straight_from_prometheus() {
+fn outage_straight_from_prometheus_opens_a_postmortem() {
     let (mut world, page) = watched(Way::Straight);
     page.set_up(false);
     until_draft(&world);
@@ -42,18 +44,18 @@ fn straight_from_prometheus() {
 }
 
 #[test]
-fn through_alertmanager_killed_twenty_times() {
+fn outage_through_alertmanager_survives_twenty_kills() {
     killed_twenty_times(Way::Webhook);
 }
 
 #[test]
-fn straight_from_prometheus_killed_twenty_times() {
+fn outage_straight_from_prometheus_survives_twenty_kills() {
     killed_twenty_times(Way::Straight);
 }
 
 /// An outage of ten kills at least, then a recovery of ten more, while somebody posts alerts of other services all along.
 fn killed_twenty_times(way: Way) {
-    let mut dice = Dice::new();
+    let mut dice = Rng::new();
     let (mut world, page) = watched(way);
     let poster = Poster::start(world.http.clone());
     let mut kill = |world: &mut World| {

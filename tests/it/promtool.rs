@@ -13,12 +13,12 @@ use afterword::model::time::Time;
 use afterword::rules::rule_set::{ConditionRule, RuleSet};
 use afterword::rules::{parse, scenario};
 
-use crate::world::World;
+use crate::harness::World;
 
 /// Random numbers that are the same for the same seed.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// A number below `sides`.
     fn roll(&mut self, sides: usize) -> usize {
         // SplitMix64.
@@ -47,7 +47,7 @@ enum Sample {
 
 /// Adds random samples until there are `minutes`; stretches without data last at most `blind`. Never is a value five minutes old, of which
 /// versions of Prometheus think differently.
-fn fill(dice: &mut Dice, series: &mut Vec<Sample>, minutes: usize, blind: usize) {
+fn fill(dice: &mut Rng, series: &mut Vec<Sample>, minutes: usize, blind: usize) {
     while series.len() < minutes {
         match dice.roll(8) {
             0 => {
@@ -162,7 +162,7 @@ struct Batch {
     expected: Vec<Expected>,
 }
 
-fn batch(dice: &mut Dice, cases: usize) -> Batch {
+fn batch(dice: &mut Rng, cases: usize) -> Batch {
     let (mut alerts, mut series) = (
         "groups:\n- name: conditions\n  rules:\n".to_owned(),
         Vec::new(),
@@ -221,7 +221,7 @@ fn boolean(more: &str) -> ConditionRule {
 }
 
 #[test]
-fn alerts_are_pending_and_firing_when_prometheus_says_so() {
+fn condition_states_match_promtool() {
     std::thread::scope(|scope| {
         for thread in 0..2 {
             scope.spawn(move || {
@@ -231,7 +231,7 @@ fn alerts_are_pending_and_firing_when_prometheus_says_so() {
                         rules,
                         series,
                         expected,
-                    } = batch(&mut Dice(seed), 250);
+                    } = batch(&mut Rng(seed), 250);
                     agrees(judge(&rules, &series, &expected), seed);
                 }
             });
@@ -241,13 +241,13 @@ fn alerts_are_pending_and_firing_when_prometheus_says_so() {
 
 /// A judge that never objects would prove nothing.
 #[test]
-fn prometheus_objects_to_one_wrong_prediction() {
+fn promtool_rejects_a_wrong_prediction() {
     let objects = |change: &dyn Fn(&mut Vec<Expected>)| {
         let Batch {
             rules,
             series,
             mut expected,
-        } = batch(&mut Dice(seed()), 25);
+        } = batch(&mut Rng(seed()), 25);
         assert!(
             expected.iter().all(|expected| expected.samples.len() < 25),
             "no case is ever inactive"
@@ -276,9 +276,9 @@ fn prometheus_objects_to_one_wrong_prediction() {
 
 /// The degraded minutes of the worst half hour: those that are certain, and those together with what nobody can say.
 #[test]
-fn degraded_time_is_what_prometheus_counts() {
+fn degraded_time_matches_count_over_time() {
     const END: usize = 120;
-    let mut dice = Dice(seed());
+    let mut dice = Rng(seed());
     let condition = "conditions: [{name: c, service: shop, metrics: prom, query: m, degraded: '== 1', every: 1m}]";
     let text = format!(
         "criteria: [{{name: total, on: degradation, total: 10m, within: 30m, decision: hold}}]\ncorrelation: {{reopen_within: 6h}}\n{condition}"
@@ -341,7 +341,7 @@ fn degraded_time_is_what_prometheus_counts() {
 }
 
 #[test]
-fn the_notation_of_samples_is_read_as_promtool_reads_it() {
+fn sample_notation_matches_promtool() {
     let notations = [
         "-2+4x3",
         "1-2x4",

@@ -1,6 +1,6 @@
 //! Reload of settings and rules in a running service.
 
-use crate::world::{PATIENCE, World, until};
+use crate::harness::{PATIENCE, World, until};
 
 fn criterion(name: &str) -> String {
     format!("criteria: [{{name: {name}, on: request, decision: hold}}]\n")
@@ -36,7 +36,7 @@ fn awaits(world: &World, names: &[&str]) {
 }
 
 #[test]
-fn changed_rules_come_into_force_by_themselves_and_faulty_ones_do_not() {
+fn changed_rules_are_reloaded_and_faulty_ones_are_not() {
     const SUCCESSFUL: &str = "afterword_config_last_reload_successful";
     const SINCE: &str = "afterword_config_last_reload_success_timestamp_seconds";
     let mut world = World::new();

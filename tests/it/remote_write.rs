@@ -12,7 +12,7 @@ use afterword::ingest::remote_write::{read, spoken};
 use afterword::model::labels::Labels;
 use afterword::model::sample::{Sample, is_stale};
 
-use crate::world::{Http, PATIENCE, World, until};
+use crate::harness::{Http, PATIENCE, World, until};
 
 const LIMIT: usize = 1 << 20;
 
@@ -35,7 +35,7 @@ const SERIES: usize = 8;
 type Values = BTreeMap<i64, String>;
 
 #[test]
-fn what_a_real_prometheus_pushes_is_what_it_answers() {
+fn pushed_samples_match_prometheus_answers() {
     let mut world = World::new();
     let (target, is_up) = page();
     let (receiver, bodies) = receiver();

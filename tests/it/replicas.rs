@@ -5,9 +5,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::crashes::{Load, assert_eq_to_a_replay, assert_nothing_lost_or_twice, prepare};
-use super::dice::Dice;
+use super::harness::{PATIENCE, World, alert, now, pause, stamp, tell, until, webhook};
 use super::postgres::{Postgres, Way};
-use super::world::{PATIENCE, World, alert, now, pause, stamp, tell, until, webhook};
+use super::rng::Rng;
 
 /// Longer than the judge's office is lent.
 const PAST_THE_LEASE: Duration = Duration::from_secs(7);
@@ -46,7 +46,7 @@ fn three_replicas_lose_nothing_and_decide_once() {
         prepare(replica);
         replica.start();
     }
-    let mut dice = Dice::new();
+    let mut dice = Rng::new();
     let load = Load::on(
         replicas
             .iter()
@@ -92,7 +92,7 @@ fn three_replicas_lose_nothing_and_decide_once() {
 }
 
 #[test]
-fn what_one_replica_is_told_the_others_show() {
+fn fact_sent_to_one_replica_is_shown_by_all() {
     let (server, files) = (Postgres::start(), TempDir::new().unwrap());
     let mut replicas: Vec<World> = (0..2)
         .map(|_| World::on(&Postgres::url(server.port), files.path()))

@@ -1,6 +1,6 @@
 //! Deployment files in `deploy/`, validated by the programs that they are for.
 
-use crate::world::{World, repository};
+use crate::harness::{World, repository};
 
 /// A program that must accept its arguments.
 fn accepts(world: &World, program: &str, arguments: &[&str]) -> String {
@@ -24,7 +24,7 @@ fn deploy(file: &str) -> String {
 }
 
 #[test]
-fn alertmanager_takes_its_snippet() {
+fn amtool_accepts_the_alertmanager_file() {
     let said = accepts(
         &World::new(),
         "amtool",
@@ -34,7 +34,7 @@ fn alertmanager_takes_its_snippet() {
 }
 
 #[test]
-fn prometheus_takes_its_snippet_and_rules() {
+fn promtool_accepts_the_prometheus_files() {
     let world = World::new();
     let said = accepts(
         &world,
@@ -50,7 +50,7 @@ fn prometheus_takes_its_snippet_and_rules() {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_finds_it_closed() {
+fn systemd_accepts_the_unit_and_rates_it_safe() {
     let world = World::new();
     let unit = std::fs::read_to_string(deploy("afterword.service")).unwrap();
     let installed = "/usr/local/bin/afterword";

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use super::sources::{Payload, payload};
-use super::world::World;
+use super::harness::World;
+use super::source_payloads::{Payload, payload};
 
 /// The beginning and the end of one alert, by payload.
 const PAIRS: &[(&str, &str)] = &[
@@ -87,7 +87,7 @@ fn told(order: &[usize]) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn beginnings_and_ends_may_come_in_any_order_and_again() {
+fn starts_and_ends_in_any_order_give_one_result() {
     let plain = told(&[0, 1]);
     for spans in plain.values() {
         assert!(spans[0]["end"].is_string(), "{plain:#?}");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::world::{World, repository};
+use crate::harness::{World, repository};
 
 const HISTORIES: [(&str, &str); 3] = [
     ("GitHub", "github"),
@@ -11,7 +11,7 @@ const HISTORIES: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn the_documentation_tells_what_the_program_finds() {
+fn documented_numbers_match_the_backtests() {
     let page = std::fs::read_to_string(repository().join("docs/backtest.md")).unwrap();
     let world = World::new();
     let examples = repository().join("examples/histories");

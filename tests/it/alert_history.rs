@@ -6,8 +6,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use crate::degradation::{EXACT, Prometheus, until_closed, world};
-use crate::target::{Target, seconds, spans};
-use crate::world::{PATIENCE, RULES, World, free_port, until, wall};
+use crate::harness::{PATIENCE, RULES, World, free_port, until, wall};
+use crate::metric_target::{Target, seconds, spans};
 
 /// A scrape and an evaluation of the Prometheus's own stand before an alert.
 const ALERTED: TimeDelta = TimeDelta::seconds(5);
@@ -56,7 +56,7 @@ fn alerting_settings(world: &World) -> String {
 }
 
 #[test]
-fn an_alert_whose_webhook_never_came_is_recalled() {
+fn alert_without_webhook_is_read_from_prometheus() {
     let (world, mut target, _prometheus) = alerting("3s", false);
     seconds(3);
     target.degrade(true);
@@ -78,7 +78,7 @@ fn an_alert_whose_webhook_never_came_is_recalled() {
 }
 
 #[test]
-fn an_alert_that_is_sent_and_recalled_is_one_with_its_true_beginning() {
+fn sent_and_remembered_alert_is_one_with_its_true_start() {
     let (world, mut target, _prometheus) = alerting("4s", true);
     seconds(3);
     target.degrade(true);
@@ -94,7 +94,7 @@ fn an_alert_that_is_sent_and_recalled_is_one_with_its_true_beginning() {
 }
 
 #[test]
-fn the_end_of_a_lease_is_no_recovery_where_the_prometheus_was_gone() {
+fn expired_lease_is_no_recovery_while_prometheus_was_down() {
     let (mut world, mut target, prometheus) = alerting("1s", true);
     seconds(3);
     target.degrade(true);
@@ -117,7 +117,7 @@ fn the_end_of_a_lease_is_no_recovery_where_the_prometheus_was_gone() {
 }
 
 #[test]
-fn an_alert_of_a_server_whose_clock_is_off_is_one_in_the_time_that_was_sent() {
+fn skewed_server_alert_is_one_in_sent_time() {
     let (world, mut target, _prometheus) =
         alerting_after("3s", true, |world| world.start_at("+180s"));
     seconds(4);
@@ -143,7 +143,7 @@ fn an_alert_of_a_server_whose_clock_is_off_is_one_in_the_time_that_was_sent() {
 }
 
 #[test]
-fn a_recalled_alert_whose_prometheus_dies_is_unknown_soon() {
+fn remembered_alert_is_unknown_after_prometheus_dies() {
     let (mut world, mut target, prometheus) = alerting("1s", false);
     seconds(3);
     target.degrade(true);
@@ -175,7 +175,7 @@ fn a_recalled_alert_whose_prometheus_dies_is_unknown_soon() {
 }
 
 #[test]
-fn a_recalled_alert_goes_on_when_its_prometheus_stood_still() {
+fn remembered_alert_continues_after_prometheus_was_suspended() {
     let (world, mut target, prometheus) = alerting("1s", false);
     seconds(3);
     target.degrade(true);
@@ -203,7 +203,7 @@ fn a_recalled_alert_goes_on_when_its_prometheus_stood_still() {
 }
 
 #[test]
-fn an_alert_that_nearly_fired_is_a_near_miss() {
+fn long_pending_alert_is_a_near_miss() {
     let (world, mut target, _prometheus) = alerting("8s", false);
     seconds(3);
     target.degrade(true);

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, alert, until, webhook};
+use crate::harness::{PATIENCE, World, alert, until, webhook};
 
 const RULES: &str = "criteria:
   - {name: by-hand, on: intervention, where: intervention.should_be_automatic, decision: suggest}
@@ -62,7 +62,7 @@ fn undo(at: &str, user: &str) -> String {
 }
 
 #[test]
-fn a_rollback_that_two_systems_tell_of_counts_once_and_stands_in_the_draft() {
+fn rollback_reported_twice_counts_once_in_the_draft() {
     let world = watched();
     let minutes = |minutes| ago(&world, minutes);
     for (revision, user, at) in [
@@ -133,7 +133,7 @@ fn a_rollback_that_two_systems_tell_of_counts_once_and_stands_in_the_draft() {
 }
 
 #[test]
-fn what_sources_send_that_is_no_step_opens_and_counts_nothing() {
+fn messages_without_a_manual_step_open_nothing() {
     let world = watched();
     let github = |event: &str, body: &Value| {
         let answer = world
@@ -186,7 +186,7 @@ fn run<'a>(url: &'a str, options: &[&'a str], command: &[&'a str]) -> Vec<&'a st
 }
 
 #[test]
-fn a_command_is_run_as_it_is_and_noted() {
+fn run_records_the_command_unchanged() {
     let world = watched();
     let url = format!("http://127.0.0.1:{}", world.port);
     let ended = world.run(&run(
@@ -238,7 +238,7 @@ fn a_command_is_run_as_it_is_and_noted() {
 }
 
 #[test]
-fn a_command_ends_as_it_would_without_us_when_the_service_is_away() {
+fn run_keeps_the_exit_code_when_the_service_is_away() {
     let world = World::new();
     let url = format!("http://127.0.0.1:{}", world.port);
     let ended = world.run(&run(
@@ -283,7 +283,7 @@ fn a_command_ends_as_it_would_without_us_when_the_service_is_away() {
 }
 
 #[test]
-fn the_line_that_is_printed_makes_the_note() {
+fn printed_line_records_the_step_later() {
     let mut world = World::new();
     world.write("rules/rules.yaml", RULES);
     let url = format!("http://127.0.0.1:{}", world.port);

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::world::World;
+use crate::harness::World;
 
 const SOURCES: &str = "sources:\n- {name: kuma, kind: uptime_kuma, auth: none}\n- {name: bus, kind: cloudevents, auth: none}\n";
 
@@ -26,7 +26,7 @@ fn heartbeat(status: u8, time: &str) -> String {
 }
 
 #[test]
-fn a_sample_shows_what_a_source_makes_of_it() {
+fn check_sample_prints_the_events_of_a_body() {
     let world = World::new();
     world.write("afterword.yaml", SOURCES);
     world.write("down.json", &heartbeat(0, "2026-11-23 10:58:24.371"));
@@ -62,7 +62,10 @@ fn a_sample_shows_what_a_source_makes_of_it() {
 
     let ended = world.run(&["check", "--sample", "down.json"]);
     assert!(
-        ended.code == Some(2) && ended.said.contains("--source; there are: kuma, bus"),
+        ended.code == Some(2)
+            && ended
+                .said
+                .contains("--source; sources in the settings: kuma, bus"),
         "{}",
         ended.said
     );
@@ -104,7 +107,7 @@ fn a_sample_shows_what_a_source_makes_of_it() {
 }
 
 #[test]
-fn cloudevents_come_to_a_source_and_to_the_api() {
+fn cloudevents_are_accepted_by_source_and_api() {
     let world = started();
     let structured = [("Content-Type", "application/cloudevents+json")];
     let event = r#"{"specversion": "1.0", "id": "1", "source": "/a", "type": "com.afterword.near_miss", "subject": "checkout", "data": {"what": "the disk was nearly full"}}"#;
@@ -148,10 +151,10 @@ fn cloudevents_come_to_a_source_and_to_the_api() {
 }
 
 #[test]
-fn a_monitor_that_is_down_again_and_up_is_one_episode() {
+fn repeated_down_and_up_is_one_episode() {
     let world = started();
     let time = |ago: u64| {
-        crate::world::stamp(std::time::Duration::from_secs(ago))
+        crate::harness::stamp(std::time::Duration::from_secs(ago))
             .replace('T', " ")
             .replace('Z', "")
     };
@@ -163,7 +166,7 @@ fn a_monitor_that_is_down_again_and_up_is_one_episode() {
     ] {
         assert_eq!(world.post("/ingest/kuma", &body).status, 200);
     }
-    let incidents = crate::world::until("the incident is seen", crate::world::PATIENCE, || {
+    let incidents = crate::harness::until("the incident is seen", crate::harness::PATIENCE, || {
         Some(world.incidents()).filter(|incidents| !incidents.is_empty())
     });
     assert_eq!(incidents.len(), 1, "{incidents:#?}");
@@ -173,7 +176,7 @@ fn a_monitor_that_is_down_again_and_up_is_one_episode() {
 }
 
 #[test]
-fn whoever_delivers_cloudevents_may_ask_first() {
+fn cloudevents_validation_handshake_is_answered() {
     let world = started();
     let asked = |source: &str, origin: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();

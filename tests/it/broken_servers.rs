@@ -12,8 +12,8 @@ use afterword::clients::query_response::QueryResponse;
 use afterword::clients::scrape::ScrapedPage;
 use chrono::DateTime;
 
-use crate::measure::{client, scraper, wait};
-use crate::world::{World, now, pause};
+use crate::harness::{World, now, pause};
+use crate::prometheus_client::{client, scraper, wait};
 
 /// A server that answers every request as `answer` does, and what it was asked: the head of each request, in lower case.
 struct Server {
@@ -133,7 +133,7 @@ const UNREACHABLE: fn(&ClientError) -> bool = |fault| matches!(fault, ClientErro
 const UNREADABLE: fn(&ClientError) -> bool = |fault| matches!(fault, ClientError::Unreadable(_));
 
 #[test]
-fn garbage_and_half_answers() {
+fn garbage_and_truncated_answers_are_errors() {
     check(&Server::always("SSH-2.0-OpenSSH_9.2\r\n"), UNREACHABLE, "");
     check(&Server::always(""), UNREACHABLE, "");
     check(
@@ -180,7 +180,7 @@ fn garbage_and_half_answers() {
 }
 
 #[test]
-fn slow_servers() {
+fn slow_server_times_out() {
     let late = Server::start(|_, _| {
         pause(Duration::from_secs(60));
         Ok(())
@@ -213,7 +213,7 @@ fn slow_servers() {
 }
 
 #[test]
-fn answers_without_end_are_not_kept() {
+fn endless_answer_is_cut_off() {
     let endless = Server::start(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;
         let block = vec![b'a'; 1 << 20];
@@ -235,7 +235,7 @@ fn answers_without_end_are_not_kept() {
 }
 
 #[test]
-fn a_packed_page_of_nearly_the_largest_size() {
+fn gzip_page_near_the_size_limit_is_read() {
     let page = scrape(&Server::always(http(
         "200 OK",
         "content-encoding: gzip\r\ncontent-type: text/plain\r\n",
@@ -257,7 +257,7 @@ fn a_packed_page_of_nearly_the_largest_size() {
 }
 
 #[test]
-fn busy_servers_say_when() {
+fn retry_after_of_a_busy_server_is_honoured() {
     for status in ["503 Service Unavailable", "429 Too Many Requests"] {
         let busy = Server::always(http(status, "retry-after: 7\r\n", b"later, please"));
         for fault in [ask(&busy).unwrap_err(), scrape(&busy).unwrap_err()] {
@@ -294,7 +294,7 @@ fn busy_servers_say_when() {
 
 /// Some proxies let no POST through.
 #[test]
-fn who_takes_no_post_is_asked_by_get() {
+fn server_without_post_is_queried_by_get() {
     let server = Server::start(|head, stream| {
         let refused = head.starts_with("post");
         stream.write_all(&if refused {
@@ -334,7 +334,7 @@ fn who_takes_no_post_is_asked_by_get() {
 }
 
 #[test]
-fn no_more_queries_at_once_than_wanted() {
+fn concurrent_queries_are_limited() {
     let (active, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (now_active, seen) = (Arc::clone(&active), Arc::clone(&most));
     let server = Server::start(move |_, stream| {
@@ -367,7 +367,7 @@ fn no_more_queries_at_once_than_wanted() {
 }
 
 #[test]
-fn what_is_shown_to_a_page() {
+fn scraper_sends_its_headers() {
     let server = Server::always(http("200 OK", "", b"up 1\n"));
     let page = scrape_with(
         &server,
@@ -396,7 +396,7 @@ fn what_is_shown_to_a_page() {
 }
 
 #[test]
-fn credentials_stay_with_their_server() {
+fn credentials_are_not_sent_to_another_origin() {
     let other = Arc::new(Server::always(http("200 OK", "", b"up 1\n")));
     let moved = format!("location: http://127.0.0.1:{}/metrics\r\n", other.port);
     let server = Server::always(http("302 Found", &moved, b""));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::world::{World, pause, wall};
+use crate::harness::{World, pause, wall};
 
 /// A service with a metric `checkout_errors`, a gauge, and a counter of failures.
 pub(crate) struct Target {

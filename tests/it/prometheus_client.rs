@@ -16,7 +16,7 @@ use afterword::model::time::Time;
 use chrono::{DateTime, TimeDelta};
 use tokio::runtime::Runtime;
 
-use crate::world::{PATIENCE, Page, World, free_port, now, send_signal, until};
+use crate::harness::{PATIENCE, Page, World, free_port, now, send_signal, until};
 
 /// Waits for what is asked.
 pub(crate) fn wait<T>(asked: impl Future<Output = T>) -> T {
@@ -113,7 +113,7 @@ fn one_value(answer: &QueryResponse) -> f64 {
 }
 
 #[test]
-fn values_samples_rules_and_alerts() {
+fn prometheus_values_samples_rules_and_alerts_are_read() {
     let (mut world, page, port) = (World::new(), Page::serve(), free_port());
     let pid = start(&mut world, &page, port, "", &[]);
     let hasty = client(
@@ -394,7 +394,7 @@ fn silence(client: &PrometheusClient, pid: u32) {
 
 /// It has a second store, far away, that does not answer: what it then gives is not all there is.
 #[test]
-fn an_answer_that_is_not_whole() {
+fn partial_answer_is_an_error() {
     let (mut world, page, port) = (World::new(), Page::serve(), free_port());
     let far = format!(
         "remote_read: [{{url: 'http://127.0.0.1:{}/read', read_recent: true}}]\n",
@@ -442,7 +442,7 @@ fn an_answer_that_is_not_whole() {
 
 /// Behind a prefix, in the name of somebody else, to known people with known certificates only.
 #[test]
-fn behind_a_prefix_with_tls_and_a_password() {
+fn prometheus_behind_prefix_tls_and_password_is_reached() {
     let (mut world, page, port) = (World::new(), Page::serve(), free_port());
     certificates(&world);
     world.write("password", "open sesame\n");
@@ -560,7 +560,7 @@ fn certificates(world: &World) {
 }
 
 #[test]
-fn what_settings_name_is_read_and_not_shown() {
+fn credentials_are_used_and_never_shown() {
     let world = World::new();
     world.write("token", "s3cret\nolder\n");
     let prom =

@@ -20,8 +20,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
 
-use super::sources::{payload, payloads, settings_of};
-use super::world::{World, until};
+use super::harness::{World, until};
+use super::source_payloads::{payload, payloads, settings_of};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -125,7 +125,7 @@ fn q01_a_truncated_group_says_resolved_while_an_alert_fires() {
 }
 
 #[test]
-fn q02_what_is_silenced_never_sends_resolved_and_repeats_are_heartbeats() {
+fn q02_silenced_alert_sends_no_resolved() {
     // That its end is asked for is in tests/it/alertmanager.rs; here: that a repeat is known for one, to the byte.
     let body = group(
         r#""status": "firing""#,
@@ -204,7 +204,7 @@ fn q04_a_flap_within_the_group_interval_is_two_episodes() {
 }
 
 #[test]
-fn q05_who_answers_4xx_or_5xx_loses_the_incident() {
+fn q05_sender_drops_the_incident_after_4xx_or_5xx() {
     let world = World::started();
     for poison in [
         "{",
@@ -686,7 +686,7 @@ fn q14_context_is_missing() {
 }
 
 #[test]
-fn q15_identity_does_not_hang_on_what_drifts() {
+fn q15_identity_ignores_annotations_and_values() {
     let told_by = |receiver: &str, key: &str, print: &str| {
         let mut alert = firing("A", "2026-11-23T11:00:00Z");
         alert["fingerprint"] = json!(print);

@@ -2,12 +2,12 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::world::tell;
+use super::harness::tell;
 
 /// Random moments that can be had again: the seed is printed, and `AFTERWORD_SEED` sets it.
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn new() -> Self {
         #[expect(
             clippy::disallowed_methods,

@@ -22,7 +22,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{PATIENCE, World, alert, stamp, until, webhook};
+use crate::harness::{PATIENCE, World, alert, stamp, until, webhook};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -103,7 +103,7 @@ fn counted(world: &World, metric: &str) -> u64 {
 const SIGNED: &str = "  - {name: signed, kind: alertmanager, auth: {hmac_secret_file: secrets, signature_header: X-My-Signature}}\n";
 
 #[test]
-fn only_what_is_signed_is_taken() {
+fn unsigned_body_gets_401() {
     let mut world = world(SIGNED);
     world.start();
     let path = "/ingest/signed";
@@ -200,7 +200,7 @@ fn only_what_is_signed_is_taken() {
 
 /// Where nothing in the signature tells one delivery from another, what it states does: a second time changes nothing.
 #[test]
-fn a_signed_body_that_comes_again_is_one_event() {
+fn repeated_signed_body_is_one_event() {
     let mut world = world(SIGNED);
     world.start();
     let firing = alert("Replayed", "checkout", &stamp(MINUTE));
@@ -229,7 +229,7 @@ fn a_signed_body_that_comes_again_is_one_event() {
 }
 
 #[test]
-fn what_is_authentic_and_cannot_be_read_is_kept_and_answered_200() {
+fn authentic_unreadable_body_is_quarantined() {
     let mut world = world(SIGNED);
     world.start();
     for (count, body) in [
@@ -258,7 +258,7 @@ fn what_is_authentic_and_cannot_be_read_is_kept_and_answered_200() {
 }
 
 #[test]
-fn a_token_in_the_address_is_in_no_log() {
+fn token_in_the_url_is_never_logged() {
     const TOKEN: &str = "correct-horse-battery";
     let mut world = world(
         "  - {name: cloud, kind: alertmanager, auth: {query: {name: auth_token, value_file: token}}}\n",
@@ -300,7 +300,7 @@ fn a_token_in_the_address_is_in_no_log() {
 }
 
 #[test]
-fn a_source_sends_no_more_than_its_limits() {
+fn source_over_its_rate_gets_429() {
     let mut world = world(
         "  - {name: paced, kind: alertmanager, auth: {hmac_secret_file: secrets, signature_header: X-S}, limits: {rate: 2 per 1h}}\n\
          \x20 - {name: open, kind: alertmanager, auth: none, limits: {rate: 1 per 1h, size: 2KiB}}\n",
@@ -389,7 +389,7 @@ fn a_source_sends_no_more_than_its_limits() {
 
 /// Amazon SNS signs in the text itself: a stranger, who does not, leaves those who do their turn.
 #[test]
-fn what_is_signed_in_its_text_takes_from_the_rate_only_where_it_is() {
+fn unverified_sns_message_takes_no_rate() {
     let topic = "arn:aws:sns:eu-west-1:123456789012:alarms";
     let mut world = world(&format!(
         "  - {{name: aws, kind: sns, topics: ['{topic}'], limits: {{rate: 1 per 1h}}}}\n"
@@ -412,7 +412,7 @@ fn what_is_signed_in_its_text_takes_from_the_rate_only_where_it_is() {
 
 /// Whatever settings have a map repeat, it is not what proves who sends; what else it reads is there when a message is read again.
 #[test]
-fn a_map_sees_no_proof_and_keeps_what_it_reads() {
+fn mapping_sees_no_credentials() {
     let mut world = world(
         "  - name: mapped\n    kind: generic\n    auth: {header: {name: X-Afterword-Thing, value_file: secrets}}\n    \
          map: {name: body.title, status: '\"firing\"', annotations: headers, environment: 'headers[\"x-stage\"]'}\n",
@@ -465,7 +465,7 @@ fn a_map_sees_no_proof_and_keeps_what_it_reads() {
 }
 
 #[test]
-fn a_body_may_be_put_and_slack_may_look_by_get() {
+fn put_is_accepted_and_slack_may_get() {
     let mut world = world(
         "  - {name: slack, kind: slack, auth: none}\n  - {name: sns, kind: sns, auth: none, topics: ['arn:aws:sns:eu-west-1:123456789012:a']}\n",
     );
@@ -492,7 +492,7 @@ fn a_body_may_be_put_and_slack_may_look_by_get() {
 }
 
 #[test]
-fn sizes_hold_for_what_comes_and_for_what_comes_out_of_it() {
+fn size_limit_covers_packed_and_unpacked_bodies() {
     let mut world =
         world("  - {name: small, kind: alertmanager, auth: none, limits: {size: 2KiB}}\n");
     world.start();
@@ -652,7 +652,7 @@ impl Drop for Inside {
 }
 
 #[test]
-fn a_signed_delivery_is_taken_once() {
+fn replayed_delivery_is_taken_once() {
     let inside = Inside::start(
         SourceKind::Alertmanager,
         SignatureFormat::StandardWebhooks,
@@ -692,7 +692,7 @@ fn a_signed_delivery_is_taken_once() {
 }
 
 #[test]
-fn a_delivery_that_could_not_be_stored_is_taken_when_it_comes_again() {
+fn unstored_delivery_is_accepted_on_retry() {
     let inside = Inside::start(
         SourceKind::Alertmanager,
         SignatureFormat::StandardWebhooks,
@@ -716,7 +716,7 @@ fn a_delivery_that_could_not_be_stored_is_taken_when_it_comes_again() {
 }
 
 #[test]
-fn slack_is_answered_by_its_signature_and_for_its_certificate_check() {
+fn slack_signature_and_certificate_check_are_answered() {
     let inside = Inside::start(SourceKind::Slack, SignatureFormat::Slack, "s");
     let before = inside.records();
     let slash = |body: &str, off: i64| {

@@ -11,8 +11,8 @@ use afterword::rules::promql::understand;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
-use crate::target::seconds;
-use crate::world::{Http, PATIENCE, World, free_port, until, wall};
+use crate::harness::{Http, PATIENCE, World, free_port, until, wall};
+use crate::metric_target::seconds;
 
 const QUERIES: &[&str] = &[
     "prometheus_http_requests_total",
@@ -66,7 +66,7 @@ fn number(text: &Value) -> f64 {
 }
 
 #[test]
-fn samples_answer_as_prometheus_does() {
+fn queries_on_samples_match_prometheus() {
     let mut world = World::new();
     let port = free_port();
     // It looks at itself, whose counters and histograms move with what it is asked.

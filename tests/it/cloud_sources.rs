@@ -13,7 +13,7 @@ use afterword::model::source::{ServiceMapping, SourceKind};
 use afterword::model::time::Time;
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, stamp, until, wall};
+use crate::harness::{PATIENCE, World, stamp, until, wall};
 
 const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:alarms";
 
@@ -73,7 +73,7 @@ fn millis(ago: Duration) -> i64 {
 const OVER: &str = "resolved closed";
 
 #[test]
-fn an_alert_of_opsgenie_opens_an_incident_and_its_end_ends_it() {
+fn opsgenie_alert_opens_and_ends_an_incident() {
     let world = world();
     let created = millis(Duration::from_secs(60));
     let action = |action: &str, more: &Value| {
@@ -112,7 +112,7 @@ fn an_alert_of_opsgenie_opens_an_incident_and_its_end_ends_it() {
 }
 
 #[test]
-fn a_monitor_of_datadog_goes_from_a_warning_to_an_alert_and_back() {
+fn datadog_monitor_goes_from_warning_to_alert_and_back() {
     let world = world();
     let monitor = |transition: &str, ago: u64| {
         json!({"alert_id": "1", "alert_cycle_key": "77", "alert_transition": transition, "alert_priority": "$ALERT_PRIORITY",
@@ -132,7 +132,7 @@ fn a_monitor_of_datadog_goes_from_a_warning_to_an_alert_and_back() {
 }
 
 #[test]
-fn a_metric_alert_of_sentry_opens_an_incident_and_its_end_ends_it() {
+fn sentry_metric_alert_opens_and_ends_an_incident() {
     let world = world();
     let alert = |action: &str| {
         json!({"action": action, "actor": {"type": "application", "name": "Sentry"}, "data": {"metric_alert": {
@@ -158,7 +158,7 @@ fn a_metric_alert_of_sentry_opens_an_incident_and_its_end_ends_it() {
 }
 
 #[test]
-fn an_alarm_of_cloudwatch_is_paired_edge_to_edge() {
+fn cloudwatch_alarm_edges_make_one_episode() {
     let world = world();
     let alarm = |new: &str, old: &str, ago: u64| {
         let at = (wall() - Duration::from_secs(ago))
@@ -179,7 +179,7 @@ fn an_alarm_of_cloudwatch_is_paired_edge_to_edge() {
 }
 
 #[test]
-fn only_signed_messages_of_the_topics_come_in() {
+fn unsigned_or_foreign_sns_topic_is_refused() {
     let world = world();
     let refused = |source: &str, body: &Value, headers: &[(&str, &str)]| {
         let answer = world
@@ -294,7 +294,7 @@ fn payloads() -> Vec<Payload> {
 }
 
 #[test]
-fn a_message_that_comes_again_says_the_same() {
+fn repeated_message_gives_the_same_events() {
     for payload in payloads() {
         // These hold no time that can be read.
         if ["escalate.json", "odd_time.json", "raw_text.txt"]
@@ -318,7 +318,7 @@ fn a_message_that_comes_again_says_the_same() {
 
 /// Whatever stands in one place instead of what should, nothing panics and nothing grows.
 #[test]
-fn a_body_with_something_odd_in_it_is_read_as_far_as_can_be() {
+fn odd_body_is_read_as_far_as_possible() {
     let odd = [
         json!(null),
         json!(true),

@@ -7,8 +7,8 @@ use afterword::ingest::message::{Headers, Message};
 use afterword::model::settings::LabelNames;
 use afterword::model::time::Time;
 
-use super::dice::Dice;
-use super::sources::{Payload, payloads};
+use super::rng::Rng;
+use super::source_payloads::{Payload, payloads};
 
 /// Broken bodies for each payload, unless `AFTERWORD_MUTATIONS` says how many.
 const EACH: usize = 60;
@@ -44,8 +44,8 @@ const PIECES: &[&str] = &[
 ];
 
 #[test]
-fn broken_bodies_break_no_reader() {
-    let mut dice = Dice::new();
+fn mutated_bodies_never_panic() {
+    let mut dice = Rng::new();
     #[expect(clippy::disallowed_methods, reason = "for a long run now and then")]
     let each = std::env::var("AFTERWORD_MUTATIONS").map_or(EACH, |text| text.parse().unwrap());
     let all = payloads();
@@ -65,7 +65,7 @@ fn broken_bodies_break_no_reader() {
 }
 
 #[test]
-fn deep_and_long_bodies_break_no_reader() {
+fn deep_and_long_bodies_never_panic() {
     let deep = [
         b"{\"a\":".repeat(100_000),
         b"[".repeat(100_000),
@@ -97,7 +97,7 @@ fn check(reader: &SourceParser, payload: &Payload, body: &[u8]) {
         names: &LabelNames::default(),
         now,
     };
-    let begun = super::world::now();
+    let begun = super::harness::now();
     let told = read(reader, &message, &mut |_| false);
     let took = begun.elapsed();
     let shown = || String::from_utf8_lossy(&body[..body.len().min(2000)]).into_owned();
@@ -134,7 +134,7 @@ fn check(reader: &SourceParser, payload: &Payload, body: &[u8]) {
 }
 
 /// The body with up to three things done to it.
-fn broken(body: &[u8], dice: &mut Dice) -> Vec<u8> {
+fn broken(body: &[u8], dice: &mut Rng) -> Vec<u8> {
     let mut body = body.to_vec();
     for _ in 0..=dice.below(3) {
         if body.is_empty() {

@@ -19,7 +19,7 @@ use afterword::rules::rule_set::RuleSet;
 use afterword::trial::backtest::Backtester;
 use chrono::TimeDelta;
 
-use crate::world::{Http, PATIENCE, World, free_port, until, wall};
+use crate::harness::{Http, PATIENCE, World, free_port, until, wall};
 
 const DAY: i64 = 24 * 60;
 /// Prometheus was away then.
@@ -434,7 +434,7 @@ fn whole(history: &History) -> HistorySpan {
 }
 
 #[test]
-fn forty_days_are_read_as_they_were_written() {
+fn forty_days_of_alerts_are_read_exactly() {
     let mut remembering = Remembering::of(40);
     let port = remembering.start(&[]);
     let (history, rules) = (&remembering.history, rules(RULES));
@@ -482,7 +482,7 @@ fn forty_days_are_read_as_they_were_written() {
 }
 
 #[test]
-fn the_command_compares_rules_over_what_it_remembers() {
+fn backtest_command_reads_a_prometheus() {
     let mut remembering = Remembering::of(4);
     let port = remembering.start(&[]);
     let world = World::new();
@@ -536,7 +536,7 @@ fn the_command_compares_rules_over_what_it_remembers() {
 }
 
 #[test]
-fn a_server_that_takes_little_at_once_tells_the_same() {
+fn small_query_limits_give_the_same_history() {
     let mut remembering = Remembering::of(4);
     let port = remembering.start(&["--query.max-samples=700"]);
     let (history, rules) = (&remembering.history, rules(RULES));
@@ -556,7 +556,7 @@ fn a_server_that_takes_little_at_once_tells_the_same() {
 }
 
 #[test]
-fn each_rule_set_gets_the_conditions_that_it_has() {
+fn each_rule_set_uses_its_own_conditions() {
     let mut remembering = Remembering::of(4);
     let port = remembering.start(&[]);
     let history = &remembering.history;
@@ -606,7 +606,7 @@ fn each_rule_set_gets_the_conditions_that_it_has() {
 }
 
 #[test]
-fn a_longer_step_tells_the_same_within_a_step() {
+fn longer_step_is_exact_within_a_step() {
     let mut remembering = Remembering::of(4);
     let port = remembering.start(&[]);
     let (history, rules) = (&remembering.history, rules(RULES));
@@ -657,7 +657,7 @@ fn a_longer_step_tells_the_same_within_a_step() {
 }
 
 #[test]
-fn who_is_not_let_in_is_told_what_to_do_without_secrets() {
+fn unauthorized_history_error_has_advice_and_no_secret() {
     let mut remembering = Remembering::of(3);
     let port = remembering.start(&["--web.config.file=web.yml"]);
     let (history, rules) = (&remembering.history, rules(RULES));
@@ -700,7 +700,7 @@ fn who_is_not_let_in_is_told_what_to_do_without_secrets() {
 }
 
 #[test]
-fn nobody_there_is_told_at_once() {
+fn unreachable_server_fails_at_once() {
     let rules = rules(RULES);
     let (server, now) = (
         HistoryServer::at(&format!("127.0.0.1:{}", free_port())).unwrap(),

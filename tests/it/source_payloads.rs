@@ -87,7 +87,7 @@ pub(crate) fn settings_of(kind: &str) -> Settings {
 }
 
 #[test]
-fn every_payload_says_what_stands_beside_it() {
+fn every_payload_matches_its_snapshot() {
     for payload in payloads() {
         let told = told(&payload.settings, &payload.body, &payload.headers);
         insta::with_settings!({

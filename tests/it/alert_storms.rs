@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::world::{World, until};
+use super::harness::{World, until};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -30,7 +30,7 @@ fn say(world: &World, incident: &Value, what: &str, body: &Value) -> u16 {
 }
 
 #[test]
-fn a_storm_is_one_draft_until_people_say_otherwise_and_a_restart_changes_nothing() {
+fn storm_is_one_draft_across_a_restart() {
     let mut world = World::new();
     world.write(
         "rules/rules.yaml",
@@ -128,7 +128,7 @@ fn a_storm_is_one_draft_until_people_say_otherwise_and_a_restart_changes_nothing
 }
 
 #[test]
-fn a_correction_that_says_nothing_is_refused() {
+fn empty_correction_is_refused() {
     let world = World::started();
     world.post(
         "/api/v1/declarations",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{Answer, PATIENCE, World, alert, stamp, until, webhook};
+use crate::harness::{Answer, PATIENCE, World, alert, stamp, until, webhook};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -51,7 +51,7 @@ fn expect(answer: &Answer, parts: &[&str]) {
 }
 
 #[test]
-fn a_source_says_what_came_what_was_refused_and_how_to_connect_it() {
+fn source_page_shows_volume_refusals_and_connection_test() {
     let world = World::started();
     let page = world.get("/sources");
     let trial = format!(
@@ -177,7 +177,7 @@ fn a_source_says_what_came_what_was_refused_and_how_to_connect_it() {
 }
 
 #[test]
-fn counts_are_there_after_a_restart() {
+fn source_counts_survive_a_restart() {
     let mut world = World::started();
     let body = webhook(&[alert("One", "checkout", &stamp(MINUTE))]);
     assert_eq!(world.post("/ingest/alertmanager", &body).status, 200);
@@ -199,7 +199,7 @@ fn counts_are_there_after_a_restart() {
 }
 
 #[test]
-fn a_message_that_could_not_be_read_is_shown_and_makes_its_alert_once_it_can() {
+fn quarantined_message_is_reprocessed_after_a_fix() {
     let mut world = World::started();
     let began = stamp(MINUTE);
     let body = webhook(&[alert("Later", "checkout", &began)])
@@ -305,7 +305,7 @@ fn a_message_that_could_not_be_read_is_shown_and_makes_its_alert_once_it_can() {
 }
 
 #[test]
-fn all_of_a_source_is_read_again_and_what_was_known_is_not_told_twice() {
+fn reprocessing_a_source_repeats_no_known_fact() {
     let mut world = World::started();
     let began = stamp(MINUTE);
     let unknown = |body: String| body.replace(r#""version":"4""#, r#""version":"7""#);
@@ -394,7 +394,7 @@ fn all_of_a_source_is_read_again_and_what_was_known_is_not_told_twice() {
 }
 
 #[test]
-fn what_the_engine_passed_over_is_told_to_it_again_and_known_once() {
+fn skipped_record_is_applied_once_when_reprocessed() {
     let mut world = World::started();
     assert_eq!(
         world
@@ -442,7 +442,7 @@ fn what_the_engine_passed_over_is_told_to_it_again_and_known_once() {
 }
 
 #[test]
-fn a_source_that_is_gone_from_the_settings_is_named_and_read_again_once_it_is_back() {
+fn removed_source_is_named_and_reprocessed_when_back() {
     let mut world = World::started();
     let body = webhook(&[alert("Back", "checkout", &stamp(MINUTE))])
         .replace(r#""version":"4""#, r#""version":"7""#);
@@ -475,7 +475,7 @@ fn a_source_that_is_gone_from_the_settings_is_named_and_read_again_once_it_is_ba
 }
 
 #[test]
-fn a_source_that_falls_silent_is_told_of() {
+fn silent_source_is_reported() {
     let mut world = World::new();
     let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
     world.write(

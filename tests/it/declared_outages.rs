@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World, alert, stamp, until, webhook};
+use crate::harness::{PATIENCE, World, alert, stamp, until, webhook};
 
 const SOURCES: &str = "
   - {name: pagerduty, kind: pagerduty, auth: none}
@@ -58,7 +58,7 @@ fn incident(status: &str, priority: &Value, began: &str) -> Value {
 }
 
 #[test]
-fn an_incident_of_pagerduty_is_one_from_its_first_message_to_its_last() {
+fn pagerduty_messages_of_one_incident_make_one_incident() {
     let world = world();
     let (began, p1) = (ago(50), json!({"summary": "P1"}));
     page(
@@ -129,7 +129,7 @@ fn an_incident_of_pagerduty_is_one_from_its_first_message_to_its_last() {
 }
 
 #[test]
-fn the_way_out_of_a_subscription_is_not_kept() {
+fn unsubscribe_address_is_not_stored() {
     let world = world();
     let body = json!({
         "meta": {"unsubscribe": "https://status.example.com/?unsubscribe=zjcdb6727vmj"}, "page": {"id": "p"},
@@ -165,7 +165,7 @@ fn the_way_out_of_a_subscription_is_not_kept() {
 }
 
 #[test]
-fn a_slash_command_asks_and_is_answered() {
+fn slash_command_makes_a_request_and_is_answered() {
     let world = world();
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = "token=SECRETTOKEN&command=%2Fpostmortem&user_id=U2CERLKJA&text=checkout%20nobody%20could%20pay";
@@ -199,7 +199,7 @@ fn a_slash_command_asks_and_is_answered() {
 }
 
 #[test]
-fn planned_work_is_told_of_by_api_command_and_page() {
+fn planned_work_is_announced_by_api_command_and_page() {
     let mut world = world();
     let ahead = (chrono::DateTime::parse_from_rfc3339(&ago(0)).unwrap()
         + chrono::TimeDelta::hours(3))
