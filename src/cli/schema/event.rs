@@ -147,8 +147,19 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "End time; by default `occurred_at`.",
         ),
     ),
-    ("", may("labels", Shape::Strings, "{}", "Labels.")),
-    ("", may("annotations", Shape::Strings, "{}", "Annotations.")),
+    (
+        "",
+        may("labels", Shape::Strings, "{}", "Labels of the alert."),
+    ),
+    (
+        "",
+        may(
+            "annotations",
+            Shape::Strings,
+            "{}",
+            "Annotations of the alert.",
+        ),
+    ),
     (
         "declaration",
         may(

@@ -223,7 +223,10 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "Severity of the alert.",
         ),
     ),
-    ("", may("labels", Shape::NamedTexts, "{}", "Labels.")),
+    (
+        "",
+        may("labels", Shape::NamedTexts, "{}", "Labels of the alert."),
+    ),
     (
         "",
         may(
