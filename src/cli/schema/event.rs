@@ -232,7 +232,10 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "User impact; required unless resolved.",
         ),
     ),
-    ("change", may("title", Shape::String, "\"\"", "Title.")),
+    (
+        "change",
+        may("title", Shape::String, "\"\"", "Title of the change."),
+    ),
     (
         "maintenance",
         may(
@@ -282,7 +285,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
         "maintenance",
         need("why", Shape::String, "Description of the work."),
     ),
-    ("", may("why", Shape::String, "\"\"", "Reason.")),
+    ("", may("why", Shape::String, "\"\"", "Reason for it.")),
     (
         "",
         need(

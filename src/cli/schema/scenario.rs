@@ -281,7 +281,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "Detected first by.",
         ),
     ),
-    ("", may("why", Shape::Text, "\"\"", "Reason.")),
+    ("", may("why", Shape::Text, "\"\"", "Reason for it.")),
     (
         "",
         may("stated", Shape::Flag, "true", "Entered by a person."),
@@ -334,7 +334,10 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
             "Number of remaining barriers.",
         ),
     ),
-    ("", may("title", Shape::Text, "\"\"", "Title.")),
+    (
+        "",
+        may("title", Shape::Text, "\"\"", "Title of the change."),
+    ),
     (
         "",
         may(
