@@ -21,7 +21,7 @@ pub(crate) const DATABASE_CLOCK: &str = "(extract(epoch from clock_timestamp()) 
 pub struct LogHead {
     /// The next record's position; the first is 1.
     pub next: u64,
-    /// Logging time of the newest record; 1970 while there is none.
+    /// All later records are logged after this; 1970 while there is none.
     pub clock: Time,
     /// The position of the last record applied; 0 before the first.
     pub applied: u64,
@@ -117,6 +117,24 @@ impl Store {
             sql::execute(at, NOUN, text, values![sql::integer(mine)])?;
             postgresql::tell(at)
         })
+    }
+
+    /// Makes all later records be logged at `end` or after it: an append that read its clock before
+    /// `end` and is not committed yet then cannot join a window that is being judged. Returns the
+    /// newest position.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn end_window(&self, end: Time) -> Result<u64, StoreError> {
+        let text = "update head set clock = case when clock < $1 then $1 else clock end where id = 1 \
+                    returning next";
+        self.write(NOUN, |at| {
+            // The next record is logged at least a microsecond after the clock.
+            let last = sql::micros(end) - 1;
+            sql::row(at, NOUN, text, values![last], |row| sql::read_count(row, 0))
+        })?
+        .map(|next| next - 1)
+        .ok_or_else(missing)
     }
 
     /// Counts of records, incidents, postmortems and deliveries.

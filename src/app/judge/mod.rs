@@ -155,7 +155,7 @@ impl Judge {
         let now = self.core.now();
         expired_leases::log_expired(&self.core, &self.intake, term.epoch, now)?;
         let windows = windows::next(&self.core, term, now)?;
-        let more = windows.more;
+        let mut more = windows.more;
         // The changes of the last step are stored by now.
         let mut changes = term.state.tidy(&term.policy);
         let mut stored = apply::Changes::default();
@@ -179,8 +179,12 @@ impl Judge {
             }
             term.apply_window(window, judged_until, &mut changes)?;
         }
-        if !more && windows.open_until.is_none() {
-            term.state.tick_until(&term.policy, now, &mut changes);
+        let due = term.state.next_due().is_some_and(|due| due <= now);
+        if !more && windows.open_until.is_none() && due {
+            more = windows::continues(&self.core, to, now)?;
+            if !more {
+                term.state.tick_until(&term.policy, now, &mut changes);
+            }
         }
         if to > from || changes != IncidentChanges::default() {
             let at = if more { judged_until } else { now };

@@ -39,12 +39,18 @@ pub(super) fn next(core: &Core, term: &JudgeTerm, now: Time) -> anyhow::Result<W
             continue;
         }
         // The last window may continue in records that are not read or not logged yet.
-        let end = complete
-            .last()
-            .map(|window| window_end(window[0].logged_at));
-        let open = end.filter(|end| {
-            now < *end && *end - now <= WINDOW && !core.clock.is_set() && !term.one_by_one
-        });
+        let timed = !core.clock.is_set() && !term.one_by_one;
+        let newest = complete.last().and_then(|window| window.last());
+        let end = newest.map(|record| window_end(record.logged_at));
+        let open = end.filter(|end| timed && now < *end && *end - now <= WINDOW);
+        if let Some((newest, end)) = newest.zip(end)
+            && timed
+            && !more
+            && end <= now
+            && continues(core, newest.position, end)?
+        {
+            continue;
+        }
         if more || open.is_some() {
             complete.pop();
         }
@@ -54,4 +60,10 @@ pub(super) fn next(core: &Core, term: &JudgeTerm, now: Time) -> anyhow::Result<W
             more,
         });
     }
+}
+
+/// Makes all records from now on be logged at `until` or later. True if some after `position` are
+/// logged already.
+pub(super) fn continues(core: &Core, position: u64, until: Time) -> anyhow::Result<bool> {
+    Ok(!core.clock.is_set() && core.store.end_window(until)? > position)
 }

@@ -136,11 +136,9 @@ fn apply(store: &Store, changes: &Changes) {
 }
 
 fn due(store: &Store, now: i64) -> Vec<String> {
-    {
-        let due = store.claim_deliveries(at(now), 10).unwrap();
-        store.release_deliveries().unwrap();
-        due.into_iter().map(|due| due.key).collect()
-    }
+    let due = store.claim_deliveries(at(now), 10).unwrap();
+    store.release_deliveries().unwrap();
+    due.into_iter().map(|due| due.key).collect()
 }
 
 #[test]
@@ -180,6 +178,20 @@ fn positions_are_dense_and_times_rise_even_when_the_clock_does_not() {
         );
         assert_eq!(read[1].events, [note("1")]);
         assert_eq!(read[1].logged_at, logged[3].logged_at);
+    }
+}
+
+#[test]
+fn records_appended_after_an_ended_window_are_logged_later() {
+    for (_home, store) in stores() {
+        let first = store.append(&[record("a", &[note("1")])], at(1)).unwrap()[0];
+        assert_eq!(store.end_window(at(5)).unwrap(), first.position);
+        // An append that read its clock before the window ended, and one that did so after.
+        for (now, logged_at) in [(at(2), at(5)), (at(6), at(6))] {
+            let next = store.append(&[record("a", &[note("2")])], now).unwrap()[0];
+            assert_eq!(next.logged_at, logged_at);
+        }
+        assert_eq!(store.end_window(at(3)).unwrap(), first.position + 2);
     }
 }
 
