@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod init;
 mod junit;
+mod on_call;
 mod options;
 mod output;
 mod report;
@@ -62,6 +63,8 @@ enum Command {
     },
     /// Print every verdict on an incident, with its evidence and margin.
     Explain(explain::Explain),
+    /// Print the people on call for a service at an instant, and why.
+    OnCall(on_call::OnCallArgs),
     /// Declare the start or end of an outage, or planned maintenance, to a running service.
     Declare(report::Declare),
     /// Request a postmortem from a running service.
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Backtest(asked) => backtest::backtest(&asked),
         Command::Schema { of } => schema::print(of),
         Command::Explain(explain) => explain::explain(&explain),
+        Command::OnCall(asked) => on_call::on_call(&asked),
         Command::Declare(said) => report::tell(&said.to, said.path(), &said.body()),
         Command::Request(said) => report::tell(&said.to, "/api/v1/requests", &said.body()),
         Command::NearMiss(said) => report::tell(&said.to, "/api/v1/near-misses", &said.body()),

@@ -16,6 +16,11 @@ pub(crate) fn until(text: Option<&str>, now: Time) -> Result<Option<Time>, Error
     bound("until", text, now, TimeDelta::days(1))
 }
 
+/// Parses `at`, an instant in the forms of `since`; a duration is before now.
+pub(crate) fn instant(text: Option<&str>, now: Time) -> Result<Time, Error> {
+    Ok(bound("at", text, now, TimeDelta::zero())?.unwrap_or(now))
+}
+
 /// Parses a bound; `date_is` is added to a date. Blank text is no bound, because forms send empty
 /// fields.
 fn bound(

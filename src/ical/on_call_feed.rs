@@ -17,6 +17,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::SecondsFormat;
 use chrono_tz::Tz;
 
 use super::content_line::{Component, Property, read_calendars};
@@ -156,12 +157,10 @@ impl OnCallFeed {
             .any(|last| last.is_none_or(|last| at < last))
     }
 
-    /// Looks up the people on call at an instant.
-    #[must_use]
-    pub fn at(&self, at: Time, who: &Directory) -> OnCall {
-        let mut found: Vec<OnCallPerson> = Vec::new();
+    /// Shifts that cover an instant, in order of their start; false: there may be more.
+    fn shifts_at(&self, at: Time) -> (Vec<Occurrence>, bool) {
         let mut budget = Budget(LOOKING);
-        let mut too_many = false;
+        let mut complete = true;
         let past = self
             .past
             .iter()
@@ -170,10 +169,55 @@ impl OnCallFeed {
         for series in &self.series {
             match series.between(at, at, &mut budget) {
                 Some(found) => shifts.extend(found),
-                None => too_many = true,
+                None => complete = false,
             }
         }
         shifts.sort_by_key(|shift| (shift.start, shift.entry));
+        (shifts, complete)
+    }
+
+    /// Reasons for the answer at an instant: the shifts that cover it, else what is missing.
+    #[must_use]
+    pub fn reasons_at(&self, at: Time, who: &Directory) -> Vec<String> {
+        let mut reasons: Vec<String> = Vec::new();
+        for shift in self.shifts_at(at).0 {
+            let people = self.entries.get(shift.entry).map(|entry| entry.people(who));
+            let names: Vec<String> = people
+                .into_iter()
+                .flatten()
+                .map(|person| person.name)
+                .collect();
+            let time = |at: Time| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+            reasons.push(format!(
+                "{}: shift from {} to {}",
+                names.join(", "),
+                time(shift.start),
+                time(shift.end)
+            ));
+        }
+        match self.at(at, who) {
+            OnCall::Unknown(why) => reasons.push(why),
+            OnCall::Nobody => reasons.push("no shift covers this time".to_owned()),
+            OnCall::These(_) => reasons.extend(self.unreadable_entries()),
+        }
+        reasons
+    }
+
+    /// Entries that cannot be read, in a few words; `None` if all can.
+    fn unreadable_entries(&self) -> Option<String> {
+        let count = match self.left_out {
+            0 => return None,
+            1 => "1 of its entries".to_owned(),
+            count => format!("{count} of its entries"),
+        };
+        Some(format!("{count} cannot be read ({})", self.first_left_out))
+    }
+
+    /// Looks up the people on call at an instant.
+    #[must_use]
+    pub fn at(&self, at: Time, who: &Directory) -> OnCall {
+        let mut found: Vec<OnCallPerson> = Vec::new();
+        let (shifts, complete) = self.shifts_at(at);
         for shift in shifts {
             let people = self.entries.get(shift.entry).map(|entry| entry.people(who));
             for duty in people.unwrap_or_default() {
@@ -185,14 +229,10 @@ impl OnCallFeed {
         if !found.is_empty() {
             return OnCall::These(found);
         }
-        if self.left_out > 0 {
-            let count = match self.left_out {
-                1 => "1 of its entries".to_owned(),
-                count => format!("{count} of its entries"),
-            };
-            return OnCall::Unknown(format!("{count} cannot be read ({})", self.first_left_out));
+        if let Some(why) = self.unreadable_entries() {
+            return OnCall::Unknown(why);
         }
-        if too_many {
+        if !complete {
             return OnCall::Unknown("an entry recurs too often to be followed".to_owned());
         }
         match self.begins() {

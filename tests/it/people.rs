@@ -327,3 +327,76 @@ fn unchanged_calendar_is_not_fetched_again() {
         Err("its server responds with status 503".to_owned())
     );
 }
+
+#[test]
+fn on_call_is_answered_for_any_time_by_api_and_command() {
+    let world = started("rota.ics");
+    // Two people in turn, a week each, from Monday 1 January 2024 on, for ever; Bo's begin at 09:00.
+    let shift = |who: &str, from: &str| {
+        format!(
+            "BEGIN:VEVENT\r\nUID:{who}\r\nDTSTART:{from}T090000Z\r\nDURATION:P7D\r\nSUMMARY:{who}\r\nRRULE:FREQ=WEEKLY;INTERVAL=2\r\nEND:VEVENT\r\n"
+        )
+    };
+    world.write(
+        "rota.ics",
+        &format!(
+            "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{}{}END:VCALENDAR\r\n",
+            shift("Ada L.", "20240101"),
+            shift("Bo M.", "20240108")
+        ),
+    );
+    let ask = |query: &str| world.get(&format!("/api/v1/on-call?{query}"));
+    until("the calendar is read", PATIENCE, || {
+        let answer = ask("service=checkout").json();
+        (answer["known"] == true).then_some(())
+    });
+    for (at, person, from) in [
+        ("2025-12-01T08:59:59Z", "bo", "2025-11-24"),
+        ("2025-12-01T09:00:00Z", "ada", "2025-12-01"),
+        ("2027-11-22T12:00:00%2B01:00", "bo", "2027-11-22"),
+    ] {
+        let answer = ask(&format!("service=checkout&at={at}"));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let answer = answer.json();
+        assert_eq!(
+            (&answer["service"], &answer["known"], &answer["people"]),
+            (&json!("checkout"), &json!(true), &json!([person])),
+            "{answer}"
+        );
+        assert!(
+            answer["why"][0]
+                .as_str()
+                .unwrap()
+                .contains(&format!("shift from {from}T09:00:00Z")),
+            "{answer}"
+        );
+    }
+    let before = ask("service=checkout&at=2023-12-31").json();
+    assert_eq!(
+        (&before["known"], &before["people"], &before["why"]),
+        (
+            &json!(false),
+            &json!([]),
+            &json!(["its calendar begins later"])
+        )
+    );
+    assert_eq!(ask("service=search").json()["known"], false);
+    assert_eq!(ask("at=2026-12-01").status, 400);
+    assert_eq!(ask("service=checkout&at=soon").status, 400);
+
+    let url = format!("http://127.0.0.1:{}", world.port);
+    let command = |more: &[&str]| {
+        let mut arguments = vec!["on-call", "checkout", "--url", &url];
+        arguments.extend(more);
+        world.run(&arguments)
+    };
+    let said = command(&["--at", "2025-12-01T09:00:00Z"]);
+    assert_eq!(said.code, Some(0), "{}", said.said);
+    assert!(
+        said.said
+            .contains("On call for checkout at 2025-12-01T09:00:00Z: ada\n  Ada L.: shift from 2025-12-01T09:00:00Z to 2025-12-08T09:00:00Z"),
+        "{}",
+        said.said
+    );
+    assert_eq!(command(&["--at", "soon"]).code, Some(1));
+}

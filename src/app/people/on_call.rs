@@ -52,19 +52,38 @@ impl OnCallCalendars {
     #[must_use]
     pub fn on_call_at(&self, service: &str, at: Time, settings: &Settings) -> Option<OnCall> {
         let feed = settings.config.on_call.get(service)?;
-        let Some(known) = self.0.get(feed) else {
-            return Some(OnCall::Unknown(
-                "its calendar has not been read yet".to_owned(),
-            ));
-        };
-        Some(match (&known.rota, &known.fault) {
-            (Some((_, read_at)), Some(fault)) if at > *read_at + RELIED_ON => {
-                OnCall::Unknown(unreadable(fault))
-            }
-            (Some((rota, _)), _) => rota.at(at, &settings.policy.who),
-            (None, Some(fault)) => OnCall::Unknown(unreadable(fault)),
-            (None, None) => OnCall::Unknown("its calendar has not been read yet".to_owned()),
+        Some(match self.feed_for(feed, at) {
+            Ok(rota) => rota.at(at, &settings.policy.who),
+            Err(why) => OnCall::Unknown(why),
         })
+    }
+
+    /// Reasons for the answer of [`Self::on_call_at`]: shifts, or what is missing.
+    #[must_use]
+    pub fn reasons_at(&self, service: &str, at: Time, settings: &Settings) -> Vec<String> {
+        let Some(feed) = settings.config.on_call.get(service) else {
+            return vec![format!(
+                "the settings name no calendar for `{service}` (services[].on_call)"
+            )];
+        };
+        match self.feed_for(feed, at) {
+            Ok(rota) => rota.reasons_at(at, &settings.policy.who),
+            Err(why) => vec![why],
+        }
+    }
+
+    /// The calendar as last read, if it can be relied on at an instant; else the reason.
+    fn feed_for(&self, feed: &OnCallCalendar, at: Time) -> Result<&OnCallFeed, String> {
+        let known = self.0.get(feed);
+        let fault = known.and_then(|known| known.fault.as_deref());
+        match (known.and_then(|known| known.rota.as_ref()), fault) {
+            (Some((_, read_at)), Some(fault)) if at > *read_at + RELIED_ON => {
+                Err(unreadable(fault))
+            }
+            (Some((rota, _)), _) => Ok(rota),
+            (None, Some(fault)) => Err(unreadable(fault)),
+            (None, None) => Err("its calendar has not been read yet".to_owned()),
+        }
     }
 
     /// People on call at an instant, for each service of an incident that names a calendar.

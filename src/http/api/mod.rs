@@ -11,6 +11,7 @@ pub(crate) mod ledger;
 pub(crate) mod ledger_csv;
 pub(crate) mod ledger_query;
 pub(crate) mod maintenance;
+pub(crate) mod on_call;
 pub(crate) mod postmortems;
 pub(crate) mod quarantine;
 pub(crate) mod recorded;
@@ -50,6 +51,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/suggestions", get(suggestions::list))
         .route("/postmortems", get(postmortems::list))
         .route("/postmortems/{id}", get(postmortems::show))
+        .route("/on-call", get(on_call::show))
         .route("/criteria", get(criteria::list))
         .route("/conditions", get(conditions::list))
         .route("/ledger", get(ledger::list))

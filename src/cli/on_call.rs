@@ -1,0 +1,70 @@
+//! `afterword on-call`: the people on call for a service at an instant.
+
+use clap::Args;
+use form_urlencoded::Serializer;
+use serde_json::Value;
+
+use super::client;
+use super::options::ServiceConnection;
+use super::output::{FAULTS, block_on, complain, say};
+use super::report;
+
+/// Arguments of `afterword on-call`.
+#[derive(Debug, Args)]
+pub(crate) struct OnCallArgs {
+    /// Service name.
+    service: String,
+    /// Instant: 2026-11-23T10:00:00Z, 2026-11-23, or a duration before now (2h). Default: now.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    #[command(flatten)]
+    from: ServiceConnection,
+}
+
+pub(crate) fn on_call(asked: &OnCallArgs) -> u8 {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("service", &asked.service);
+    if let Some(at) = &asked.at {
+        query.append_pair("at", at);
+    }
+    let path = format!("/api/v1/on-call?{}", query.finish());
+    let answer = match block_on(client::get(
+        &asked.from.url,
+        asked.from.token.as_deref(),
+        &path,
+    )) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(fault)) => return report::failed(&fault),
+        Err(fault) => {
+            complain(&format!("{fault:#}"));
+            return FAULTS;
+        }
+    };
+    say(&match asked.from.format {
+        Some(_) => answer.to_string(),
+        None => on_call_text(&answer),
+    });
+    0
+}
+
+fn on_call_text(answer: &Value) -> String {
+    let texts = |key: &str| -> Vec<&str> {
+        let values = answer.get(key).and_then(Value::as_array);
+        let values = values.into_iter().flatten();
+        values.filter_map(Value::as_str).collect()
+    };
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default();
+    let people = texts("people").join(", ");
+    let who = match (answer.get("known"), people.is_empty()) {
+        (Some(Value::Bool(true)), false) => people,
+        (Some(Value::Bool(true)), true) => "nobody".to_owned(),
+        _ => "unknown".to_owned(),
+    };
+    let mut lines = vec![format!(
+        "On call for {} at {}: {who}",
+        text("service"),
+        text("at")
+    )];
+    lines.extend(texts("why").iter().map(|why| format!("  {why}")));
+    lines.join("\n")
+}
