@@ -20,7 +20,6 @@ pub mod settings;
 pub(crate) mod sync;
 mod worker_thread;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinSet;
@@ -32,6 +31,7 @@ use crate::store::database::Store;
 use background_tasks::spawn;
 use backtest::jobs::Backtests;
 use clock::Clock;
+use conditions::monitor::ConditionMonitor;
 use config_watcher::ConfigWatcher;
 use delivery::DeliveryWorker;
 use intake::Intake;
@@ -55,10 +55,8 @@ pub struct App {
     pub delivery: Arc<DeliveryWorker>,
     /// Reloads the settings.
     pub config_watcher: Arc<ConfigWatcher>,
-    /// Status of conditions and of their sample sources.
-    measured: Mutex<conditions::status::Measured>,
-    /// The series that are kept of each entry of `metrics:`.
-    kept: Mutex<BTreeMap<String, conditions::series_limits::Kept>>,
+    /// Evaluates conditions.
+    pub conditions: Arc<ConditionMonitor>,
     /// Backtests in the background.
     pub backtests: Arc<Backtests>,
 }
@@ -99,8 +97,11 @@ impl App {
                 Arc::clone(&intake.sns),
             )),
             config_watcher: Arc::new(ConfigWatcher::new(Arc::clone(&core), Arc::clone(&judge))),
-            measured: Mutex::default(),
-            kept: Mutex::default(),
+            conditions: Arc::new(ConditionMonitor::new(
+                Arc::clone(&core),
+                Arc::clone(&intake),
+                Arc::clone(&judge),
+            )),
             backtests: Arc::new(Backtests::new(Arc::clone(&core))),
             intake,
             calendars,
@@ -123,7 +124,11 @@ impl App {
             delivery::delivery_loop(Arc::clone(&self.delivery)),
         );
         spawn(ours, stop, intake::save_loop(Arc::clone(&self.intake)));
-        spawn(ours, stop, conditions::measure_loop(Arc::clone(self)));
+        spawn(
+            ours,
+            stop,
+            conditions::pipeline_loop(Arc::clone(&self.conditions)),
+        );
         let reader = CalendarReader::new(
             Arc::clone(&self.core),
             Arc::clone(&self.judge),

@@ -159,7 +159,7 @@ pub(crate) async fn metrics(
         "1 if the on-call calendar of the service was read successfully last time",
         rotas,
     );
-    let measured = read_store(&app, App::measured).await?;
+    let measured = read_store(&app, |app| app.conditions.status()).await?;
     let (series, left_out, answers, cut) = (
         Gauges::default(),
         Gauges::default(),

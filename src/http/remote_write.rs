@@ -44,7 +44,9 @@ pub(crate) async fn write(
             })?;
         // Taken until they are stored.
         room.keep(written.bytes);
-        let out_of_bounds = app.pushed(&name, asked.of_pushed(written.samples), written.seen)?;
+        let out_of_bounds =
+            app.conditions
+                .push(&name, asked.of_pushed(written.samples), written.seen)?;
         match written.faults.first() {
             // As a Prometheus that receives does: the others were taken.
             None if out_of_bounds > 0 => Err(Error::BadRequest(format!(

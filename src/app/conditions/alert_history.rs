@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::clock_skew::Skew;
 use super::prometheus::{BUSIEST, selector};
-use super::{Entry, SAVED_EVERY};
+use super::task::{MetricsTask, SAVED_EVERY};
 use crate::clients::error::ClientError;
 use crate::clients::exchange_times::ExchangeTimes;
 use crate::clients::prometheus::PrometheusClient;
@@ -46,7 +46,7 @@ const RULES_EVERY: TimeDelta = TimeDelta::minutes(2);
 
 /// Cached properties of a Prometheus server.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct ServerMetadata {
     /// Alerting rules, by alert name.
     pub(crate) rules: BTreeMap<String, Vec<AlertingRule>>,
     /// External labels that it adds to outgoing alerts.
@@ -57,18 +57,22 @@ pub(crate) struct Known {
 }
 
 /// Reader state for one Prometheus server.
-struct Recall {
-    entry: Entry,
+struct AlertHistoryReader {
+    task: MetricsTask,
     client: Arc<PrometheusClient>,
     recalled: AlertSeriesState,
-    known: Known,
+    known: ServerMetadata,
     saved_at: Time,
 }
 
-pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<PrometheusClient>) {
-    let Some(remembered) = entry
-        .stored("what was read of alerts could not be read", |app| {
-            app.store.remembered(StateOwner::Alerts)
+pub(crate) async fn read_loop(
+    task: MetricsTask,
+    settings: Settings,
+    client: Arc<PrometheusClient>,
+) {
+    let Some(remembered) = task
+        .run_blocking("what was read of alerts could not be read", |monitor| {
+            monitor.core.store.remembered(StateOwner::Alerts)
         })
         .await
     else {
@@ -76,17 +80,17 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Pr
     };
     let state = remembered
         .into_iter()
-        .find(|one| one.name == entry.name)
+        .find(|one| one.name == task.name)
         .and_then(|one| one.state);
     let recalled: AlertSeriesState = state
         .and_then(|state| serde_json::from_str(&state).ok())
         .unwrap_or_default();
-    let saved_at = entry.app.now();
-    let mut recall = Recall {
-        entry,
+    let saved_at = task.now();
+    let mut recall = AlertHistoryReader {
+        task,
         client,
         recalled,
-        known: Known::default(),
+        known: ServerMetadata::default(),
         saved_at,
     };
     let mut attempts = 0;
@@ -94,15 +98,15 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Pr
         match recall.look().await {
             Ok(true) => {
                 attempts = 0;
-                recall.entry.heard("alerts", Ok(()));
+                recall.task.record_request("alerts", Ok(()));
                 tokio::time::sleep(EVERY).await;
             }
             Ok(false) => return,
             Err(fault) => {
-                recall.entry.heard("alerts", Err(fault.to_string()));
+                recall.task.record_request("alerts", Err(fault.to_string()));
                 if let Some(Ok(anew)) = recall
-                    .entry
-                    .shown_anew(&fault)
+                    .task
+                    .reread_credentials(&fault)
                     .await
                     .map(|reach| PrometheusClient::new(&settings, &reach))
                 {
@@ -110,7 +114,7 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Pr
                 }
                 attempts += 1;
                 let wait = fault
-                    .retry_delay(attempts, &recall.entry.name)
+                    .retry_delay(attempts, &recall.task.name)
                     .to_std()
                     .unwrap_or(EVERY);
                 if !recall.wait_in_the_dark(wait).await {
@@ -121,43 +125,34 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Pr
     }
 }
 
-impl Recall {
+impl AlertHistoryReader {
     /// Reads up to now, one [`STRETCH`] at a time. `false`: this process has lost leadership.
     async fn look(&mut self) -> Result<bool, ClientError> {
-        self.known
-            .refresh(&self.client, self.entry.app.now())
-            .await?;
+        self.known.refresh(&self.client, self.task.now()).await?;
         let skew = match self.known.skew {
             Some(skew) => skew,
             None => {
-                let heard = self
-                    .client
-                    .query(BUSIEST, self.entry.app.now())
-                    .await?
-                    .heard;
-                *self
-                    .known
-                    .skew
-                    .insert(Skew::of(&heard, self.entry.app.now()))
+                let heard = self.client.query(BUSIEST, self.task.now()).await?.heard;
+                *self.known.skew.insert(Skew::of(&heard, self.task.now()))
             }
         };
         // By the server's clock, as are all stored times: an alert is identified by the start time
         // that was sent.
-        let now = skew.theirs(self.entry.app.now());
+        let now = skew.theirs(self.task.now());
         loop {
             let from = self.recalled.until.map_or(now - FIRST_LOOK, |until| {
                 (until.min(now) - AGAIN).max(now - FURTHEST)
             });
             let until = now.min(from + STRETCH);
             let (stretch, heard) = stretch(&self.client, &mut self.recalled, from, until).await?;
-            if Skew::of(&heard, self.entry.app.now()).differs(skew) {
+            if Skew::of(&heard, self.task.now()).differs(skew) {
                 // A clock was adjusted, so the query was for the wrong time.
                 self.known.skew = None;
                 return Ok(true);
             }
             let events = self
                 .recalled
-                .read(&stretch, &reader(&self.entry, &self.known));
+                .read(&stretch, &reader(&self.task, &self.known));
             if !self.save(events).await {
                 return Ok(false);
             }
@@ -172,20 +167,16 @@ impl Recall {
     async fn wait_in_the_dark(&mut self, wait: Duration) -> bool {
         let until = tokio::time::Instant::now() + wait;
         loop {
-            let now = self
-                .known
-                .skew
-                .unwrap_or_default()
-                .theirs(self.entry.app.now());
-            let (app, policy) = (&self.entry.app, &self.entry.settings.policy);
+            let now = self.known.skew.unwrap_or_default().theirs(self.task.now());
+            let (monitor, policy) = (&self.task.monitor, &self.task.settings.policy);
             // Alerts also received by webhook have a lease of their own; ignored alerts need no
             // end.
             let left = |alert: &Event| {
-                policy.ignores(alert) || app.intake.active_alerts().contains(&alert.subject)
+                policy.ignores(alert) || monitor.intake.active_alerts().contains(&alert.subject)
             };
             let lapsed = self
                 .recalled
-                .lapse(now, &reader(&self.entry, &self.known), left);
+                .lapse(now, &reader(&self.task, &self.known), left);
             if !lapsed.is_empty() && !self.save(lapsed).await {
                 return false;
             }
@@ -200,17 +191,17 @@ impl Recall {
     /// Appends events and saves state, at most every [`SAVED_EVERY`] unless there are events.
     /// `false`: this process has lost leadership.
     async fn save(&mut self, events: Vec<Event>) -> bool {
-        let now = self.entry.app.now();
+        let now = self.task.now();
         if events.is_empty() && now - self.saved_at < SAVED_EVERY {
             return true;
         }
         let state = serde_json::to_string(&self.recalled).ok();
         self.saved_at = now;
-        self.entry
+        self.task
             .append(
                 StateOwner::Alerts,
                 vec![SavedState {
-                    name: self.entry.name.clone(),
+                    name: self.task.name.clone(),
                     state,
                 }],
                 events,
@@ -219,16 +210,16 @@ impl Recall {
     }
 }
 
-fn reader<'a>(entry: &'a Entry, known: &'a Known) -> SeriesReader<'a> {
+fn reader<'a>(task: &'a MetricsTask, known: &'a ServerMetadata) -> SeriesReader<'a> {
     SeriesReader {
-        source: &entry.name,
-        names: &entry.settings.config.labels,
+        source: &task.name,
+        names: &task.settings.config.labels,
         rules: &known.rules,
         external: &known.external,
     }
 }
 
-impl Known {
+impl ServerMetadata {
     /// Refreshes rules and external labels if they are older than [`RULES_EVERY`].
     pub(crate) async fn refresh(
         &mut self,

@@ -7,29 +7,28 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use super::monitor::ConditionMonitor;
 use super::plot_merge::joined;
 use super::plot_schedule::{Rests, due, stretch};
 use super::prometheus::ConditionServer;
+use super::retention::PLOT_RETENTION;
 use super::samples::History;
-use super::{DRAWN_BACK, Entry};
-use crate::app::App;
+use super::task::MetricsTask;
+use super::thresholds::threshold_lines;
 use crate::app::sync::lock;
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
 use crate::config::metrics::PrometheusServer as Settings;
-use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
 use crate::model::milestone::MilestoneKind;
-use crate::model::plot::{Plot, PlotSeries, ThresholdLine};
+use crate::model::plot::{Plot, PlotSeries};
 use crate::model::signal::SignalKind;
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
-use crate::plot::{describe, svg, table};
-use crate::postmortem::file_name::plot_file_name;
-use crate::rules::rule_set::{Comparison, ConditionRule, Threshold};
-use crate::store::error::StoreError;
-use crate::store::plot::{PlotHeader, StoredPlot};
+use crate::plot::svg;
+use crate::rules::rule_set::{Comparison, ConditionRule};
+use crate::store::plot::StoredPlot;
 
 /// Interval between checks for due plots.
 const EVERY: Duration = Duration::from_secs(10);
@@ -40,8 +39,6 @@ const DOUBLED: u32 = 3;
 const POINTS: i64 = 400;
 /// Maximum number of series per plot.
 const LINES: usize = 20;
-/// Number of recent postmortems searched for a plot by file name.
-const LOOKED_AT: usize = 200;
 
 /// Source of past values.
 pub(crate) enum PlotHistory {
@@ -60,9 +57,9 @@ impl PlotHistory {
     }
 }
 
-pub(crate) async fn draw_loop(entry: Entry, mut past: PlotHistory) {
+pub(crate) async fn plot_loop(task: MetricsTask, mut past: PlotHistory) {
     let names: Arc<BTreeSet<String>> =
-        Arc::new(entry.conditions().map(|rule| rule.name.clone()).collect());
+        Arc::new(task.conditions().map(|rule| rule.name.clone()).collect());
     if names.is_empty() {
         return;
     }
@@ -71,20 +68,27 @@ pub(crate) async fn draw_loop(entry: Entry, mut past: PlotHistory) {
     loop {
         tokio::time::sleep(wait).await;
         let (names, rests) = (Arc::clone(&names), Arc::clone(&rests));
-        let look = move |app: &App| due(&app.store, &names, app.now(), &mut lock(&rests));
-        let Some(due) = entry.stored("incidents could not be read", look).await else {
+        let look = move |monitor: &ConditionMonitor| {
+            due(
+                &monitor.core.store,
+                &names,
+                monitor.core.now(),
+                &mut lock(&rests),
+            )
+        };
+        let Some(due) = task.run_blocking("incidents could not be read", look).await else {
             return;
         };
         if due.is_empty() {
             continue;
         }
-        match turn(&entry, &mut past, due).await {
+        match turn(&task, &mut past, due).await {
             Ok(true) => (wait, attempts) = (EVERY, 0),
             Ok(false) => return,
             Err(fault) => {
                 attempts += 1;
                 wait = fault
-                    .retry_delay(attempts + DOUBLED, &entry.name)
+                    .retry_delay(attempts + DOUBLED, &task.name)
                     .to_std()
                     .unwrap_or(EVERY)
                     .max(EVERY);
@@ -95,11 +99,11 @@ pub(crate) async fn draw_loop(entry: Entry, mut past: PlotHistory) {
 
 /// Draws all due plots, as far as the source responds. `false`: this process has lost leadership.
 async fn turn(
-    entry: &Entry,
+    task: &MetricsTask,
     past: &mut PlotHistory,
     due: Vec<(Incident, Vec<String>)>,
 ) -> Result<bool, ClientError> {
-    let Some(source) = Source::of(entry, past).await else {
+    let Some(source) = Source::of(task, past).await else {
         return Ok(false);
     };
     let (mut source, mut trouble) = match source {
@@ -111,10 +115,10 @@ async fn turn(
             let Some(source) = &mut source else {
                 break 'due;
             };
-            let Some(rule) = entry.conditions().find(|rule| rule.name == condition) else {
+            let Some(rule) = task.conditions().find(|rule| rule.name == condition) else {
                 continue;
             };
-            match draw(entry, source, &incident, rule).await {
+            match draw(task, source, &incident, rule).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(fault) => {
@@ -138,7 +142,7 @@ async fn turn(
     let PlotHistory::Server(settings, server) = past else {
         return Ok(true);
     };
-    entry.heard(
+    task.record_request(
         "pictures",
         trouble
             .as_ref()
@@ -147,8 +151,8 @@ async fn turn(
     let Some(fault) = trouble else {
         return Ok(true);
     };
-    if let Some(Ok(client)) = entry
-        .shown_anew(&fault)
+    if let Some(Ok(client)) = task
+        .reread_credentials(&fault)
         .await
         .map(|reach| PrometheusClient::new(settings, &reach))
     {
@@ -159,21 +163,21 @@ async fn turn(
 
 /// Draws one condition of one incident. `false`: this process has lost leadership.
 async fn draw(
-    entry: &Entry,
+    task: &MetricsTask,
     source: &mut Source<'_>,
     incident: &Incident,
     rule: &ConditionRule,
 ) -> Result<bool, ClientError> {
-    let now = entry.app.now();
+    let now = task.now();
     let plot = outline(incident, rule, now);
     let step = rule
         .every
         .max((plot.to - plot.from).num_seconds() / POINTS + 1);
     let lines = source.lines(rule, plot.from, plot.to, step, now).await?;
     let (id, condition) = (incident.id.clone(), rule.name.clone());
-    let Some(last) = entry
-        .stored("a drawing could not be read", move |app| {
-            app.store.plot(&id, &condition)
+    let Some(last) = task
+        .run_blocking("a drawing could not be read", move |monitor| {
+            monitor.core.store.plot(&id, &condition)
         })
         .await
     else {
@@ -201,9 +205,9 @@ async fn draw(
         }
     };
     let id = incident.id.clone();
-    Ok(entry
-        .stored("a drawing could not be stored", move |app| {
-            app.drew(&id, &drawn)
+    Ok(task
+        .run_blocking("a drawing could not be stored", move |monitor| {
+            monitor.save_plot(&id, &drawn)
         })
         .await
         .is_some())
@@ -254,7 +258,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         from,
         to,
         lines: Vec::new(),
-        bounds: bounds(rule),
+        bounds: threshold_lines(rule),
         spans: together(
             &spans
                 .flat_map(|signal| signal.spans.iter().copied())
@@ -263,35 +267,6 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         ),
         milestones,
         left_out: 0,
-    }
-}
-
-/// Threshold lines of a condition.
-pub(crate) fn bounds(rule: &ConditionRule) -> Vec<ThresholdLine> {
-    let bounds = [
-        ("degraded", Some(rule.degraded)),
-        ("near_miss", rule.near_miss),
-        ("recovered", rule.recovered),
-    ];
-    bounds
-        .into_iter()
-        .filter_map(|(name, bound)| bound.map(|bound| told(name, bound)))
-        .collect()
-}
-
-fn told(name: &str, Threshold { comparison, value }: Threshold) -> ThresholdLine {
-    let sign = match comparison {
-        Comparison::Above => ">",
-        Comparison::AtLeast => ">=",
-        Comparison::Below => "<",
-        Comparison::AtMost => "<=",
-        Comparison::Equal => "==",
-        Comparison::NotEqual => "!=",
-    };
-    ThresholdLine {
-        name: name.to_owned(),
-        text: format!("{sign} {value}"),
-        value,
     }
 }
 
@@ -361,15 +336,18 @@ enum Source<'a> {
 
 impl<'a> Source<'a> {
     /// Prepares the source. `None`: this process has lost leadership.
-    async fn of(entry: &Entry, past: &'a mut PlotHistory) -> Option<Result<Self, ClientError>> {
+    async fn of(
+        task: &MetricsTask,
+        past: &'a mut PlotHistory,
+    ) -> Option<Result<Self, ClientError>> {
         match past {
             PlotHistory::Server(_, server) => Some(
                 server
-                    .prepare(&entry.app)
+                    .prepare(&task.monitor.core)
                     .await
                     .map(|()| Self::Server(server)),
             ),
-            PlotHistory::Samples => Some(Ok(Self::Samples(Box::new(History::read(entry).await?)))),
+            PlotHistory::Samples => Some(Ok(Self::Samples(Box::new(History::read(task).await?)))),
         }
     }
 
@@ -386,7 +364,9 @@ impl<'a> Source<'a> {
             Self::Server(server) => server.values(rule, from, to, step).await?,
             // Older samples are being deleted; evaluating with half of the look-back window would
             // give wrong values.
-            Self::Samples(history) => history.values(rule, from.max(now - DRAWN_BACK), to, step),
+            Self::Samples(history) => {
+                history.values(rule, from.max(now - PLOT_RETENTION), to, step)
+            }
         };
         let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = BTreeMap::new();
         for (at, values) in &values {
@@ -401,76 +381,6 @@ impl<'a> Source<'a> {
             .into_iter()
             .map(|(labels, points)| PlotSeries { labels, points })
             .collect())
-    }
-}
-
-/// Plot as shown on a page.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
-    /// Name of the condition.
-    pub condition: String,
-    /// Text description of the plot.
-    pub words: String,
-    /// Column headings of the plot as a table.
-    pub head: Vec<String>,
-    /// Rows of the table.
-    pub rows: Vec<Vec<String>>,
-}
-
-impl App {
-    /// Plots of an incident, for its page. Blocks.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn pictures(&self, incident: &IncidentId) -> Result<Vec<Picture>, StoreError> {
-        let picture = |PlotHeader { plot, .. }: PlotHeader| {
-            let table = table(&plot);
-            Picture {
-                words: describe(&plot),
-                head: table.head,
-                rows: table.rows,
-                condition: plot.condition,
-            }
-        };
-        Ok(self
-            .store
-            .outlines(incident)?
-            .into_iter()
-            .map(picture)
-            .collect())
-    }
-
-    /// Finds the SVG of a plot by its file name beside a draft. Blocks.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn picture(&self, file: &str) -> Result<Option<String>, StoreError> {
-        for postmortem in self.store.postmortems(LOOKED_AT)? {
-            if !file.starts_with(postmortem.file.trim_end_matches(".md")) {
-                continue;
-            }
-            let mut drawn = self.store.drawn_at(&postmortem.incident)?.into_keys();
-            if let Some(condition) =
-                drawn.find(|condition| plot_file_name(&postmortem.file, condition) == file)
-            {
-                return Ok(self
-                    .store
-                    .plot(&postmortem.incident, &condition)?
-                    .map(|drawn| drawn.svg));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Stores a plot and updates the draft that shows it. Blocks.
-    fn drew(&self, incident: &IncidentId, drawn: &StoredPlot) -> Result<(), StoreError> {
-        self.store
-            .save_plots(incident, std::slice::from_ref(drawn))?;
-        if let Err(fault) = self.judge.redraft(incident) {
-            self.faults
-                .report("a draft could not be brought up to date", &fault);
-        }
-        Ok(())
     }
 }
 

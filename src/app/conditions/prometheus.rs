@@ -13,8 +13,9 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 
 use super::clock_skew::Skew;
-use super::{Entry, instant, wait_until};
-use crate::app::App;
+use super::task::MetricsTask;
+use super::timing::{last_instant, wait_until};
+use crate::app::core::Core;
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
 use crate::clients::query_response::QueryResponse;
@@ -26,7 +27,7 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
 
-/// Look-back of the first evaluation of a condition, so that an ongoing degradation gets its true
+/// ConditionResults-back of the first evaluation of a condition, so that an ongoing degradation gets its true
 /// start.
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
 /// Maximum age of backfill; older instants stay unknown.
@@ -52,22 +53,27 @@ const PIECES: usize = 8;
 /// Maximum backoff from a failing server, in evaluation intervals; missed instants are backfilled.
 const WAITS: i32 = 4;
 
-pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<PrometheusClient>) {
-    let Some(mut book) = entry.load().await else {
+pub(crate) async fn evaluate_loop(
+    task: MetricsTask,
+    settings: Settings,
+    client: Arc<PrometheusClient>,
+) {
+    let Some(mut evaluators) = task.load_evaluators().await else {
         return;
     };
-    if book.watches.is_empty() {
+    if evaluators.by_condition.is_empty() {
         return;
     }
     let mut server = ConditionServer::new(client);
     let mut pause = Pause::default();
     loop {
-        let now = entry.app.now() - server.lag;
-        let due: Vec<(&ConditionRule, Time)> = entry
+        let now = task.now() - server.lag;
+        let due: Vec<(&ConditionRule, Time)> = task
             .conditions()
-            .map(|rule| (rule, instant(now, rule.every)))
+            .map(|rule| (rule, last_instant(now, rule.every)))
             .filter(|(rule, at)| {
-                book.watches
+                evaluators
+                    .by_condition
                     .get(&rule.name)
                     .and_then(ConditionEvaluator::last)
                     .is_none_or(|last| last < *at)
@@ -76,38 +82,39 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
         if !due.is_empty() {
             let events = if pause.lasts(now) {
                 // Backoff: these instants are backfilled later.
-                failed(&mut book.watches, &due)
+                failed(&mut evaluators.by_condition, &due)
             } else {
-                let (events, fault) = round(&entry, &mut server, &mut book.watches, &due).await;
+                let (events, fault) =
+                    round(&task, &mut server, &mut evaluators.by_condition, &due).await;
                 if let Some(fault) = &fault
-                    && let Some(Ok(client)) = entry
-                        .shown_anew(fault)
+                    && let Some(Ok(client)) = task
+                        .reread_credentials(fault)
                         .await
                         .map(|reach| PrometheusClient::new(&settings, &reach))
                 {
                     server = ConditionServer::new(Arc::new(client));
                 }
-                let often = entry.conditions().map(|rule| rule.every).min().unwrap_or(1);
+                let often = task.conditions().map(|rule| rule.every).min().unwrap_or(1);
                 pause.note(
                     fault.as_ref(),
-                    &entry.name,
+                    &task.name,
                     now,
                     TimeDelta::seconds(often) * WAITS,
                 );
                 events
             };
-            if !entry.save(&mut book, events).await {
+            if !task.save_evaluators(&mut evaluators, events).await {
                 return;
             }
         }
-        let next = entry
+        let next = task
             .conditions()
             .map(|rule| {
-                instant(entry.app.now() - server.lag, rule.every) + TimeDelta::seconds(rule.every)
+                last_instant(task.now() - server.lag, rule.every) + TimeDelta::seconds(rule.every)
             })
             .min();
         wait_until(
-            &entry.app,
+            &task.monitor.core,
             next.unwrap_or(now + TimeDelta::seconds(1)) + server.lag,
         )
         .await;
@@ -132,18 +139,18 @@ fn failed(
 
 /// Queries all due conditions, concurrently up to the client's limit.
 async fn round(
-    entry: &Entry,
+    task: &MetricsTask,
     server: &mut ConditionServer,
     watches: &mut BTreeMap<String, ConditionEvaluator>,
     due: &[(&ConditionRule, Time)],
 ) -> (Vec<Event>, Option<ClientError>) {
-    if let Err(fault) = server.prepare(&entry.app).await {
-        entry.heard("", Err(fault.to_string()));
+    if let Err(fault) = server.prepare(&task.monitor.core).await {
+        task.record_request("", Err(fault.to_string()));
         return (failed(watches, due), Some(fault));
     }
     let asked = due.iter().map(|(rule, at)| {
         server.look(
-            &entry.app,
+            &task.monitor.core,
             rule,
             first_asked(watches.get(&rule.name), rule, *at),
             *at,
@@ -154,12 +161,12 @@ async fn round(
     for ((rule, at), answer) in due.iter().zip(answers) {
         let watches = watches.entry(rule.name.clone()).or_default();
         match answer {
-            Ok(Look { skew, .. }) if skew.differs(server.skew) => {
+            Ok(ConditionResults { skew, .. }) if skew.differs(server.skew) => {
                 // A clock was adjusted, so the query was for the wrong time.
                 server.prepared_at = None;
                 events.extend(watches.evaluate(rule, *at, &QueryResult::Failed));
             }
-            Ok(Look {
+            Ok(ConditionResults {
                 from,
                 present,
                 past,
@@ -183,7 +190,7 @@ async fn round(
             }
         }
     }
-    entry.heard("", heard);
+    task.record_request("", heard);
     (events, trouble)
 }
 
@@ -237,7 +244,7 @@ fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: T
         None => at - FIRST_LOOK,
     };
     // A changed `every` has other instants.
-    (instant(first - TimeDelta::microseconds(1), rule.every) + every).min(at)
+    (last_instant(first - TimeDelta::microseconds(1), rule.every) + every).min(at)
 }
 
 /// Prometheus server with its measured properties.
@@ -252,7 +259,7 @@ pub(crate) struct ConditionServer {
 }
 
 /// Results of the queries for one condition, with the clock skew at that time.
-struct Look {
+struct ConditionResults {
     /// First instant without an earlier result.
     from: Time,
     /// Result at the due instant, unless included in `past`.
@@ -274,8 +281,8 @@ impl ConditionServer {
     }
 
     /// Measures scrape interval, ingestion delay and clock skew, at most every [`PREPARED_EVERY`].
-    pub(crate) async fn prepare(&mut self, app: &App) -> Result<(), ClientError> {
-        let now = app.now();
+    pub(crate) async fn prepare(&mut self, core: &Core) -> Result<(), ClientError> {
+        let now = core.now();
         if self
             .prepared_at
             .is_some_and(|at| now - at < PREPARED_EVERY && now >= at)
@@ -283,7 +290,7 @@ impl ConditionServer {
             return Ok(());
         }
         let mut answer = self.client.query(BUSIEST, now).await?;
-        self.skew = Skew::of(&answer.heard, app.now());
+        self.skew = Skew::of(&answer.heard, core.now());
         let theirs = self.skew.theirs(now);
         if !self.skew.is_none() {
             answer = self.client.query(BUSIEST, theirs).await?;
@@ -333,15 +340,15 @@ impl ConditionServer {
     /// query; a longer one is queried at `to` first, then backfilled up to the limit per round.
     async fn look(
         &self,
-        app: &App,
+        core: &Core,
         rule: &ConditionRule,
         from: Time,
         to: Time,
-    ) -> Result<Look, ClientError> {
+    ) -> Result<ConditionResults, ClientError> {
         if to - from <= PIECE {
-            match self.ask(app, rule, from, to).await {
+            match self.ask(core, rule, from, to).await {
                 Ok((past, skew)) => {
-                    return Ok(Look {
+                    return Ok(ConditionResults {
                         from,
                         present: None,
                         past,
@@ -353,7 +360,7 @@ impl ConditionServer {
                 Err(fault) => return Err(fault),
             }
         }
-        let (present, skew) = self.ask(app, rule, to, to).await?;
+        let (present, skew) = self.ask(core, rule, to, to).await?;
         let (mut past, mut next, begun) = (Vec::new(), from, tokio::time::Instant::now());
         for _ in 0..PIECES {
             // Backfill must not delay the next evaluation.
@@ -361,13 +368,13 @@ impl ConditionServer {
                 break;
             }
             let end = to.min(next + PIECE);
-            match self.piece(app, rule, next, end).await {
+            match self.piece(core, rule, next, end).await {
                 Ok(answers) => past.extend(answers),
                 Err(_) => break,
             }
             next = past.last().map_or(end, |(at, _)| *at) + TimeDelta::seconds(rule.every);
         }
-        Ok(Look {
+        Ok(ConditionResults {
             from,
             present: present.into_iter().next().map(|(_, answer)| answer),
             past,
@@ -379,7 +386,7 @@ impl ConditionServer {
     /// instants have no result.
     async fn piece(
         &self,
-        app: &App,
+        core: &Core,
         rule: &ConditionRule,
         from: Time,
         to: Time,
@@ -387,7 +394,7 @@ impl ConditionServer {
         let every = TimeDelta::seconds(rule.every);
         let (mut answers, mut ranges) = (Vec::new(), vec![(from, to)]);
         while let Some((from, to)) = ranges.pop() {
-            match self.ask(app, rule, from, to).await {
+            match self.ask(core, rule, from, to).await {
                 Ok((found, _)) => answers.extend(found),
                 Err(ClientError::Refused { .. }) if to - from < every => {
                     answers.push((from, QueryResult::Failed));
@@ -409,7 +416,7 @@ impl ConditionServer {
     /// Queries the results at `from` and every `every` seconds until `to`.
     async fn ask(
         &self,
-        app: &App,
+        core: &Core,
         rule: &ConditionRule,
         from: Time,
         to: Time,
@@ -418,7 +425,7 @@ impl ConditionServer {
         let asked = self.range(&rule.query, from, to, rule.every).await?;
         // For `up` a partial response is enough: a reported scrape has happened.
         let (_, looks) = unless_partial(self.range(NEWEST_LOOK, from, to, rule.every).await)?;
-        let skew = Skew::of(&asked.heard, app.now());
+        let skew = Skew::of(&asked.heard, core.now());
         let looks: BTreeMap<Time, f64> = looks
             .series
             .into_iter()

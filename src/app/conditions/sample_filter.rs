@@ -10,13 +10,13 @@ use crate::rules::rule_set::ConditionRule;
 
 /// Series selected by a set of conditions.
 #[derive(Debug, Clone, Default)]
-pub struct Asked {
+pub struct SampleFilter {
     /// Filter by metric name, applied while parsing.
     pub wanted: MetricFilter,
     selectors: Vec<Selector>,
 }
 
-impl Asked {
+impl SampleFilter {
     /// Collects the selectors of these conditions.
     #[must_use]
     pub fn by<'a>(conditions: impl Iterator<Item = &'a ConditionRule>) -> Self {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::{DRAWN_BACK, Entry, instant, kept, looks_back, wait_until};
-use crate::app::sync::lock;
+use super::retention::{PLOT_RETENTION, lookback};
+use super::task::MetricsTask;
+use super::timing::{last_instant, wait_until};
 use crate::config::metrics::ScrapeConfig;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::sample_buffer::{InstantVector, SampleBuffer, UP};
@@ -20,7 +21,7 @@ const TOGETHER: usize = 1000;
 
 /// Arrival timing of the samples of an entry.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct ArrivalTiming {
     /// Delay after an instant until its samples have arrived.
     lag: TimeDelta,
     /// Maximum age of the last scrape; beyond it the state is unknown. `None`: samples are pushed,
@@ -28,7 +29,7 @@ pub(crate) struct Pace {
     looked: Option<TimeDelta>,
 }
 
-impl Pace {
+impl ArrivalTiming {
     pub(crate) fn scraped(settings: &ScrapeConfig) -> Self {
         // A slower target lags by one scrape, as in Prometheus.
         let interval = TimeDelta::seconds(settings.interval);
@@ -62,25 +63,31 @@ impl Pace {
     }
 }
 
-pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
-    let Some(mut book) = entry.load().await else {
+pub(crate) async fn evaluate_loop(task: MetricsTask, pace: ArrivalTiming) {
+    let Some(mut evaluators) = task.load_evaluators().await else {
         return;
     };
-    if book.watches.is_empty() {
+    if evaluators.by_condition.is_empty() {
         return;
     }
     let (mut samples, mut position) = (SampleBuffer::default(), 0);
     loop {
-        if kept(&entry, &mut samples, &mut position).await.is_none() {
+        if task
+            .read_samples(&mut samples, &mut position)
+            .await
+            .is_none()
+        {
             return;
         }
-        let now = entry.app.now() - pace.lag;
+        let now = task.now() - pace.lag;
         let (mut events, mut more) = (Vec::new(), false);
-        for rule in entry.conditions() {
-            let Some(watches) = book.watches.get_mut(&rule.name) else {
+        for rule in task.conditions() {
+            let Some(watches) = evaluators.by_condition.get_mut(&rule.name) else {
                 continue;
             };
-            let fault = lock(&entry.app.measured)
+            let fault = task
+                .monitor
+                .recorded()
                 .conditions()
                 .get(&rule.name)
                 .and_then(|status| status.fault.clone());
@@ -92,26 +99,26 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
                 .filter(|_| fault.is_none());
             more |= evaluate(rule, query, watches, &samples, now, pace, &mut events);
         }
-        if !entry.save(&mut book, events).await {
+        if !task.save_evaluators(&mut evaluators, events).await {
             return;
         }
         // Pending instants still need their look-back window.
-        let evaluated = book
-            .watches
+        let evaluated = evaluators
+            .by_condition
             .values()
             .filter_map(ConditionEvaluator::last)
             .min()
             .unwrap_or(now)
-            .clamp(now - DRAWN_BACK, now);
-        let looks_back = looks_back(&entry.settings, &entry.name);
-        samples.forget(evaluated - looks_back, now - looks_back - DRAWN_BACK);
+            .clamp(now - PLOT_RETENTION, now);
+        let looks_back = lookback(&task.settings, &task.name);
+        samples.forget(evaluated - looks_back, now - looks_back - PLOT_RETENTION);
         if !more {
-            let next = entry
+            let next = task
                 .conditions()
-                .map(|rule| instant(now, rule.every) + TimeDelta::seconds(rule.every))
+                .map(|rule| last_instant(now, rule.every) + TimeDelta::seconds(rule.every))
                 .min();
             wait_until(
-                &entry.app,
+                &task.monitor.core,
                 next.unwrap_or(now + TimeDelta::seconds(1)) + pace.lag,
             )
             .await;
@@ -126,15 +133,18 @@ fn evaluate(
     watches: &mut ConditionEvaluator,
     samples: &SampleBuffer,
     now: Time,
-    pace: Pace,
+    pace: ArrivalTiming,
     events: &mut Vec<Event>,
 ) -> bool {
-    let (last, every) = (instant(now, rule.every), TimeDelta::seconds(rule.every));
+    let (last, every) = (
+        last_instant(now, rule.every),
+        TimeDelta::seconds(rule.every),
+    );
     // Older samples have been deleted.
     let first = watches
         .last()
-        .map_or(last, |last| instant(last, rule.every) + every)
-        .max(instant(now - DRAWN_BACK, rule.every));
+        .map_or(last, |last| last_instant(last, rule.every) + every)
+        .max(last_instant(now - PLOT_RETENTION, rule.every));
     let mut at = first;
     for _ in 0..TOGETHER {
         if at > last {
@@ -151,9 +161,9 @@ fn evaluate(
 pub(crate) struct History(SampleBuffer);
 
 impl History {
-    pub(crate) async fn read(entry: &Entry) -> Option<Self> {
+    pub(crate) async fn read(task: &MetricsTask) -> Option<Self> {
         let (mut samples, mut position) = (SampleBuffer::default(), 0);
-        kept(entry, &mut samples, &mut position).await?;
+        task.read_samples(&mut samples, &mut position).await?;
         Some(Self(samples))
     }
 

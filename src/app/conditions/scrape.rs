@@ -8,9 +8,10 @@ use chrono::{SubsecRound, TimeDelta};
 use tokio::sync::OnceCell;
 
 use super::clock_skew::Skew;
-use super::sample_filter::Asked;
-use super::{Entry, kept, kept_back, wait_until};
-use crate::app::sync::lock;
+use super::retention::sample_retention;
+use super::sample_filter::SampleFilter;
+use super::task::MetricsTask;
+use super::timing::wait_until;
 use crate::clients::scrape::{ScrapedPage, Scraper};
 use crate::config::metrics::{ScrapeConfig, ScrapeTarget as Target};
 use crate::engine::conditions::promql_subset::sample_buffer::{SampleBuffer, UP};
@@ -33,39 +34,39 @@ type Series = (String, Labels);
 pub(crate) type Live = Arc<OnceCell<BTreeSet<Series>>>;
 
 pub(crate) async fn scrape_loop(
-    entry: Entry,
+    task: MetricsTask,
     mut scraper: Arc<Scraper>,
     settings: ScrapeConfig,
     target: Target,
     before: Live,
 ) {
-    let asked = Asked::by(entry.conditions());
-    let ours = ours(&entry.name, &settings, &target);
-    let Some(mut live) = live(&entry, &ours, before).await else {
+    let asked = SampleFilter::by(task.conditions());
+    let ours = ours(&task.name, &settings, &target);
+    let Some(mut live) = live(&task, &ours, before).await else {
         return;
     };
-    let back = kept_back(&entry.settings, &entry.name);
+    let back = sample_retention(&task.settings, &task.name);
     let mut seen = false;
     loop {
-        let due = next(entry.app.now(), settings.interval, &target.url);
-        while entry.app.now() < due {
-            wait_until(&entry.app, due).await;
+        let due = next(task.now(), settings.interval, &target.url);
+        while task.now() < due {
+            wait_until(&task.monitor.core, due).await;
         }
-        let at = entry.app.now().trunc_subsecs(3);
+        let at = task.now().trunc_subsecs(3);
         let read = match scraper.fetch(&target.url).await {
             Ok(page) => {
-                let skew = Skew::of(&page.heard, entry.app.now());
+                let skew = Skew::of(&page.heard, task.now());
                 let told = read(&page, &asked.wanted, at, &settings, skew);
                 if let Ok(samples) = &told
                     && !seen
                 {
-                    seen = compare(&entry, &page, samples);
+                    seen = compare(&task, &page, samples);
                 }
                 told
             }
             Err(fault) => {
-                if let Some(Ok(anew)) = entry
-                    .shown_anew(&fault)
+                if let Some(Ok(anew)) = task
+                    .reread_credentials(&fault)
                     .await
                     .map(|reach| Scraper::new(&settings, &reach))
                 {
@@ -74,7 +75,7 @@ pub(crate) async fn scrape_loop(
                 Err(fault.to_string())
             }
         };
-        entry.heard(
+        task.record_request(
             &target.instance,
             read.as_ref().map(drop).map_err(Clone::clone),
         );
@@ -83,7 +84,7 @@ pub(crate) async fn scrape_loop(
             .unwrap_or_default()
             .into_iter()
             .map(|sample| labelled(sample, &ours, settings.honor_labels));
-        let came = entry.app.now();
+        let came = task.now();
         // `up` comes first: it is kept even if the limits drop other samples.
         let up = Sample {
             name: UP.to_owned(),
@@ -94,9 +95,9 @@ pub(crate) async fn scrape_loop(
         let mut samples: Vec<Sample> = std::iter::once(up)
             .chain(samples.filter(|sample| asked.takes(sample) && sample.name != UP))
             .collect();
-        let out_of_bounds = entry.app.keep(&entry.name, &mut samples, came, back);
+        let out_of_bounds = task.monitor.keep(&task.name, &mut samples, came, back);
         if out_of_bounds > 0 {
-            entry.heard(
+            task.record_request(
                 &target.instance,
                 Err(format!(
                     "{out_of_bounds} samples state times that cannot be; is its clock right?"
@@ -116,10 +117,10 @@ pub(crate) async fn scrape_loop(
             value: f64::from_bits(STALE),
         }));
         live = now;
-        let name = entry.name.clone();
-        if entry
-            .stored("samples could not be stored", move |app| {
-                app.store.add_samples(&name, &samples, came)
+        let name = task.name.clone();
+        if task
+            .run_blocking("samples could not be stored", move |monitor| {
+                monitor.core.store.add_samples(&name, &samples, came)
             })
             .await
             .is_none()
@@ -188,10 +189,12 @@ fn read(
 
 /// Series of a target that were live at its last scrape before this process started; those missing
 /// from the first scrape are marked stale.
-async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Series>> {
+async fn live(task: &MetricsTask, ours: &Labels, before: Live) -> Option<BTreeSet<Series>> {
     let read = async || {
         let (mut samples, mut position) = (SampleBuffer::default(), 0);
-        kept(entry, &mut samples, &mut position).await.ok_or(())?;
+        task.read_samples(&mut samples, &mut position)
+            .await
+            .ok_or(())?;
         Ok::<_, ()>(
             samples
                 .live()
@@ -215,15 +218,18 @@ async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Ser
 
 /// Compares the metrics that conditions select with those a target exposes, on its first scrape.
 /// `true`: no faults.
-fn compare(entry: &Entry, page: &ScrapedPage, samples: &[Sample]) -> bool {
+fn compare(task: &MetricsTask, page: &ScrapedPage, samples: &[Sample]) -> bool {
     let mut fine = true;
-    for rule in entry.conditions() {
+    for rule in task.conditions() {
         let fault = fault(rule, page, samples);
         fine &= fault.is_none();
-        if lock(&entry.app.measured).offered(&rule.name, fault.clone())
+        if task
+            .monitor
+            .recorded()
+            .record_offer(&rule.name, fault.clone())
             && let Some(fault) = fault
         {
-            entry.app.faults.report(
+            task.monitor.core.faults.report(
                 &format!("condition `{}`", rule.name),
                 &anyhow::anyhow!(fault),
             );

@@ -19,14 +19,14 @@ const TIDIED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// Active and rejected series of one entry of `metrics:`, as hash and arrival time of the last
 /// sample.
 #[derive(Debug, Default)]
-pub(crate) struct Kept {
+pub(crate) struct SeriesLimiter {
     hasher: RandomState,
     series: HashMap<u64, Time>,
     left_out: HashMap<u64, Time>,
     tidied_at: Option<Time>,
 }
 
-impl Kept {
+impl SeriesLimiter {
     /// Drops out-of-bounds samples (more than ten minutes ahead of `now`, or older than `back`) and
     /// samples of new series beyond [`MOST_SERIES`]. Returns the number dropped for their
     /// timestamps.
@@ -64,7 +64,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::{AHEAD, Kept, MOST_SERIES, SHOWN, Sample, Time, TimeDelta};
+    use super::{AHEAD, MOST_SERIES, SHOWN, Sample, SeriesLimiter, Time, TimeDelta};
     use crate::model::labels::Labels;
 
     const BACK: TimeDelta = TimeDelta::hours(6);
@@ -95,7 +95,7 @@ mod tests {
             now() - BACK - moment,
         ];
         let mut samples: Vec<Sample> = times.iter().map(|at| sample(1, *at)).collect();
-        assert_eq!(Kept::default().keep(&mut samples, now(), BACK), 4);
+        assert_eq!(SeriesLimiter::default().keep(&mut samples, now(), BACK), 4);
         assert_eq!(
             samples.iter().map(|sample| sample.at).collect::<Vec<_>>(),
             [now() + AHEAD, now(), now() - BACK]
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_series_is_cut_and_counted_until_it_ends() {
-        let mut kept = Kept::default();
+        let mut kept = SeriesLimiter::default();
         let mut flood = |from: usize, count: usize, at: Time| {
             let mut samples: Vec<Sample> = (from..from + count)
                 .map(|series| sample(series, at))

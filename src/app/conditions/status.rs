@@ -10,7 +10,7 @@ use crate::model::time::Time;
 
 /// Status recorded by the metrics pipeline.
 #[derive(Debug, Clone, Default)]
-pub struct Measured {
+pub struct MonitorStatus {
     conditions: BTreeMap<String, ConditionStatus>,
     sources: BTreeMap<String, SourceStatus>,
 }
@@ -32,12 +32,12 @@ pub struct ConditionStatus {
 
 /// Condition in force, with its status.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
+pub struct ConditionView {
     /// Name of the condition.
     pub name: String,
     /// Service it belongs to.
     pub service: String,
-    /// Entry of `metrics:` it is evaluated on.
+    /// MetricsTask of `metrics:` it is evaluated on.
     pub metrics: String,
     /// PromQL query.
     pub query: String,
@@ -81,9 +81,9 @@ pub struct SourceStatus {
     pub left_out: usize,
 }
 
-impl Measured {
+impl MonitorStatus {
     /// Resets the status for new settings.
-    pub(crate) fn begin(&mut self, settings: &Settings) {
+    pub(crate) fn reset(&mut self, settings: &Settings) {
         let names = settings
             .policy
             .rules
@@ -101,7 +101,7 @@ impl Measured {
             .collect();
     }
 
-    pub(crate) fn evaluated(&mut self, name: &str, watches: &ConditionEvaluator) {
+    pub(crate) fn record_evaluation(&mut self, name: &str, watches: &ConditionEvaluator) {
         let status = self.conditions.entry(name.to_owned()).or_default();
         status.last = watches.last();
         status.left_out = watches.left_out();
@@ -113,7 +113,7 @@ impl Measured {
 
     /// Records whether a target exposes the metrics of a condition; one target is enough. Returns
     /// whether the fault changed.
-    pub(crate) fn offered(&mut self, name: &str, fault: Option<String>) -> bool {
+    pub(crate) fn record_offer(&mut self, name: &str, fault: Option<String>) -> bool {
         let status = self.conditions.entry(name.to_owned()).or_default();
         status.offered |= fault.is_none();
         let fault = fault.filter(|_| !status.offered);
@@ -122,7 +122,7 @@ impl Measured {
 
     /// Records the result of a request to part `whom` of an entry; empty for an entry that is a
     /// single server. Returns whether the fault changed.
-    pub(crate) fn heard(
+    pub(crate) fn record_request(
         &mut self,
         name: &str,
         whom: &str,
@@ -145,7 +145,7 @@ impl Measured {
     }
 
     /// Adds to the number of stored samples, and sets the number of rejected series.
-    pub fn took(&mut self, name: &str, samples: usize, left_out: usize) {
+    pub fn record_samples(&mut self, name: &str, samples: usize, left_out: usize) {
         let status = self.sources.entry(name.to_owned()).or_default();
         status.samples += samples as u64;
         status.left_out = left_out;

@@ -9,7 +9,7 @@ use super::chunking::Piece;
 use super::error::PastFault;
 use super::scrape_coverage::{Looks, after, at_or_before};
 use super::server::HistoryServer;
-use crate::app::conditions::alert_history::Known;
+use crate::app::conditions::alert_history::ServerMetadata;
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
 use crate::clients::query_response::QueryResponse;
@@ -54,7 +54,7 @@ impl Alerts {
     pub(crate) async fn read(
         &mut self,
         server: &HistoryServer,
-        known: &Known,
+        known: &ServerMetadata,
         names: &LabelNames,
         looks: &Looks,
         (from, until, read_on): (Time, Time, bool),
@@ -105,7 +105,7 @@ impl Alerts {
     }
 
     /// Alerting rules with an evaluation interval of at least `step`.
-    fn rules(&self, known: &Known) -> BTreeMap<String, Vec<AlertingRule>> {
+    fn rules(&self, known: &ServerMetadata) -> BTreeMap<String, Vec<AlertingRule>> {
         let mut rules = known.rules.clone();
         for rule in rules.values_mut().flatten() {
             rule.interval = rule.interval.max(self.step.unwrap_or_default());

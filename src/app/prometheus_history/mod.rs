@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use futures_util::future::{join, try_join_all};
 
-use super::conditions::alert_history::Known;
+use super::conditions::alert_history::ServerMetadata;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 use crate::rules::rule_set::RuleSet;
@@ -76,7 +76,7 @@ pub struct PrometheusHistory {
     server: HistoryServer,
     names: LabelNames,
     span: HistorySpan,
-    known: Known,
+    known: ServerMetadata,
     looks: Looks,
     alerts: Alerts,
     watched: Vec<Watched>,
@@ -126,7 +126,7 @@ impl PrometheusHistory {
         Self {
             others: others.collect(),
             names: names.clone(),
-            known: Known::default(),
+            known: ServerMetadata::default(),
             looks: Looks::new(step),
             alerts: Alerts::new(step),
             watched,

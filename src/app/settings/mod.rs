@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::conditions::sample_filter;
-use super::conditions::sample_filter::Asked;
+use super::conditions::sample_filter::SampleFilter;
 use crate::clients::credentials::ServerAccess;
 use crate::config;
 use crate::config::credentials::SecretRef;
@@ -49,7 +49,7 @@ pub struct Settings {
     /// Authentication of remote-write senders, by the entry's name.
     pub pushes: BTreeMap<String, Authentication>,
     /// Series selected by the conditions of each `metrics:` entry, by its name.
-    pub asked: BTreeMap<String, Asked>,
+    pub asked: BTreeMap<String, SampleFilter>,
     /// Warnings about the rules; they do not prevent loading.
     pub warnings: Vec<Fault>,
     /// Authentication of clients outside this machine; `None`: loopback only.
@@ -158,7 +158,7 @@ impl Settings {
             return Err(faults);
         }
         let asks = |entry: &metrics::MetricsSource| {
-            Asked::by(
+            SampleFilter::by(
                 rules
                     .conditions
                     .iter()

@@ -7,15 +7,15 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::conditions::status::Shown;
+use crate::app::conditions::status::ConditionView;
 use crate::http::error::Error;
 use crate::http::handler::read_store;
 use std::collections::BTreeMap;
 
 /// `GET /api/v1/conditions`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let shown = read_store(&app, App::conditions).await?;
-    let row = |shown: &Shown| {
+    let shown = read_store(&app, |app| app.conditions.list()).await?;
+    let row = |shown: &ConditionView| {
         let series = shown
             .status
             .series

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Html;
 
 use crate::app::App;
-use crate::app::conditions::status::{Shown, SourceStatus};
+use crate::app::conditions::status::{ConditionView, SourceStatus};
 use crate::http::format::badge::Badge;
 use crate::http::format::{badge, time};
 use crate::http::handler::read_store;
@@ -21,7 +21,7 @@ pub(crate) struct ConditionsView {
     /// Current time.
     pub(crate) now: Time,
     /// In the order of the rules.
-    pub(crate) conditions: Vec<Shown>,
+    pub(crate) conditions: Vec<ConditionView>,
     /// Entries of `metrics:` and their targets.
     pub(crate) sources: Vec<MetricsSourceView>,
 }
@@ -59,8 +59,10 @@ pub(crate) fn render(view: &ConditionsView) -> String {
 }
 
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let (conditions, measured) =
-        read_store(&app, |app| Ok((app.conditions()?, app.measured()?))).await?;
+    let (conditions, measured) = read_store(&app, |app| {
+        Ok((app.conditions.list()?, app.conditions.status()?))
+    })
+    .await?;
     let source = |(name, status): (&String, &SourceStatus)| MetricsSourceView {
         name: name.clone(),
         answered: status.answered,
@@ -92,7 +94,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConditionState, ConditionsView, MetricsSourceView, Shown, render};
+    use super::{ConditionState, ConditionView, ConditionsView, MetricsSourceView, render};
     use crate::app::conditions::status::ConditionStatus;
     use crate::http::pages::sample;
     use crate::model::labels::Labels;
@@ -100,7 +102,7 @@ mod tests {
     #[test]
     fn what_is_left_out_and_what_is_in_the_way_is_seen() {
         let series = |state, count| std::iter::repeat_n((Labels::new(), state), count);
-        let watched = Shown {
+        let watched = ConditionView {
             name: "errors".to_owned(),
             service: "shop".to_owned(),
             query: "rate(errors<script>[5m])".to_owned(),

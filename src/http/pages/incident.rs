@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::app::conditions::plots::Picture;
+use crate::app::conditions::monitor::PlotView;
 use crate::http::api::recorded::record_event;
 use crate::http::api::reviews::{ReviewBody, submit_review};
 use crate::http::error::Error;
@@ -58,7 +58,7 @@ pub(crate) struct IncidentView<'a> {
     /// Other incidents, to merge with.
     pub(crate) others: &'a [Incident],
     /// Plots of its conditions.
-    pub(crate) pictures: &'a [Picture],
+    pub(crate) pictures: &'a [PlotView],
     /// People on call for its services at detection.
     pub(crate) on_call: &'a [ServiceOnCall],
     /// Display names.
@@ -243,7 +243,7 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<Notice>) -> Page
         Ok((
             app.store.postmortem_of(&wanted)?,
             lead,
-            app.pictures(&wanted)?,
+            app.conditions.plots(&wanted)?,
             others,
         ))
     })
@@ -333,7 +333,7 @@ pub(crate) async fn note(
 
 #[cfg(test)]
 mod tests {
-    use super::{IncidentView, Picture, render};
+    use super::{IncidentView, PlotView, render};
     use crate::http::format::event::DisplayNames;
     use crate::http::pages::layout::Notice;
     use crate::http::pages::sample;
@@ -346,7 +346,7 @@ mod tests {
         with_pictures(incident, &[])
     }
 
-    fn with_pictures(incident: &Incident, pictures: &[Picture]) -> String {
+    fn with_pictures(incident: &Incident, pictures: &[PlotView]) -> String {
         let (who, stated) = (sample::model::who(), Identities::new());
         let names = DisplayNames {
             who: &who,
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn a_picture_is_found_whatever_its_condition_is_called() {
-        let picture = Picture {
+        let picture = PlotView {
             condition: "a /b#c?d%e".to_owned(),
             words: String::new(),
             head: Vec::new(),

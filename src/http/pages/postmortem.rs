@@ -161,7 +161,7 @@ pub(crate) async fn page(
     if id.ends_with(".svg") {
         // The document references the plots beside it.
         let wanted = id.clone();
-        let picture = read_store(&app, move |app| app.picture(&wanted)).await?;
+        let picture = read_store(&app, move |app| app.conditions.plot_svg(&wanted)).await?;
         let picture =
             picture.ok_or_else(|| Error::NotFound(format!("picture `{id}` does not exist")))?;
         return Ok((SVG_HEADERS, picture).into_response());

@@ -191,8 +191,10 @@ fn shell_quoted(text: &str) -> String {
 
 /// `GET /sources`
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let (sources, measured) =
-        read_store(&app, |app| Ok((app.intake.sources()?, app.measured()?))).await?;
+    let (sources, measured) = read_store(&app, |app| {
+        Ok((app.intake.sources()?, app.conditions.status()?))
+    })
+    .await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
     // An entry with targets is shown by its targets.
