@@ -14,8 +14,8 @@ use super::check::read_all;
 use super::options::SettingsFile;
 use super::output::{FAULTS, USAGE, complain, json, say};
 use super::serve;
-use crate::app::backtest;
-use crate::app::backtest::{Ask, BacktestFacts, BacktestFault, Progress};
+use crate::app::backtest::input::{BacktestFault, BacktestInput, BacktestProgress, BacktestSource};
+use crate::app::backtest::runner;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::app::settings::files::matching;
@@ -107,17 +107,17 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
         }
     };
     let facts = match (&asked.events, &asked.prometheus) {
-        (Some(path), _) => BacktestFacts::File(path.clone()),
-        (None, Some(named)) => match backtest::prometheus(&settings, named) {
-            Ok(server) => BacktestFacts::Prometheus(Box::new(server), step),
+        (Some(path), _) => BacktestSource::File(path.clone()),
+        (None, Some(named)) => match runner::history_server(&settings, named) {
+            Ok(server) => BacktestSource::Prometheus(Box::new(server), step),
             Err(fault) => {
                 complain(&format!("--prometheus: {fault}"));
                 return USAGE;
             }
         },
-        (None, None) => BacktestFacts::Log,
+        (None, None) => BacktestSource::Log,
     };
-    let ask = Ask {
+    let ask = BacktestInput {
         config: settings.config.clone(),
         rules,
         against,
@@ -145,10 +145,10 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
     }
 }
 
-fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, BacktestFault> {
+fn tried(settings: &Settings, ask: BacktestInput) -> Result<BacktestReport, BacktestFault> {
     let store = match &ask.facts {
-        BacktestFacts::File(_) | BacktestFacts::Prometheus(..) => None,
-        BacktestFacts::Log if matches!(&settings.place, DatabaseLocation::Sqlite(path) if !path.exists()) =>
+        BacktestSource::File(_) | BacktestSource::Prometheus(..) => None,
+        BacktestSource::Log if matches!(&settings.place, DatabaseLocation::Sqlite(path) if !path.exists()) =>
         {
             return Err(anyhow::anyhow!(
                 "the database {} does not exist; give other events with --events or --prometheus",
@@ -156,7 +156,7 @@ fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, BacktestFault>
             )
             .into());
         }
-        BacktestFacts::Log => Some(
+        BacktestSource::Log => Some(
             Store::open_at(&settings.place, ask.now)
                 .with_context(|| format!("the database {}", settings.place))?,
         ),
@@ -169,16 +169,20 @@ fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, BacktestFault>
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {msg}, {eta} left") {
         bar.set_style(style);
     }
-    let report = backtest::run(store.as_ref(), ask, &mut |Progress { done, events }| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "from 0 to 1000"
-        )]
-        bar.set_position((done * 1000.0) as u64);
-        bar.set_message(counted(events, "event"));
-        ControlFlow::Continue(())
-    });
+    let report = runner::run(
+        store.as_ref(),
+        ask,
+        &mut |BacktestProgress { done, events }| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "from 0 to 1000"
+            )]
+            bar.set_position((done * 1000.0) as u64);
+            bar.set_message(counted(events, "event"));
+            ControlFlow::Continue(())
+        },
+    );
     bar.finish_and_clear();
     report
 }

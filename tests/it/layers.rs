@@ -115,22 +115,6 @@ const LONGEST_FILE: usize = 800;
 /// Words with which a doc comment asks a riddle instead of naming the thing.
 const RIDDLES: &[&str] = &["What", "Whether", "Who", "Where", "How"];
 
-/// Files that still name the `mod.rs` above them, or implement `App`: the conditions, backtests and
-/// past alerts are to become components as the rest of `app` is. Nothing is to be added here.
-const STILL_TIED_TO_A_FACADE: &[&str] = &[
-    "app::backtest::event_source",
-    "app::backtest::jobs",
-    "app::conditions",
-    "app::conditions::alert_history",
-    "app::conditions::alertmanager_poll",
-    "app::conditions::plots",
-    "app::conditions::prometheus",
-    "app::conditions::samples",
-    "app::conditions::scrape",
-    "app::prometheus_history::chunking",
-    "app::prometheus_history::reorder_buffer",
-];
-
 /// Type names that two modules still share. Nothing is to be added here.
 const STILL_SHARED: &[&str] = &[
     "Arithmetic",
@@ -182,12 +166,7 @@ fn each_file_keeps_to_its_layer() {
 
 #[test]
 fn no_file_names_its_facade_and_no_files_form_a_circle() {
-    let mut found = circles(&Sources::read());
-    found.retain(|fault| {
-        let file = fault.split_once(" names its facade ").map(|(file, _)| file);
-        !file.is_some_and(|file| STILL_TIED_TO_A_FACADE.contains(&file))
-    });
-    assert_eq!(found, Vec::<String>::new());
+    assert_eq!(circles(&Sources::read()), Vec::<String>::new());
 }
 
 #[test]
@@ -198,8 +177,7 @@ fn only_app_mod_implements_app() {
         let implements = tokens
             .windows(2)
             .any(|pair| pair[0] == "impl" && pair[1] == "App");
-        let tied = STILL_TIED_TO_A_FACADE.contains(&module_of(path).join("::").as_str());
-        implements && !tied && *path != Path::new("app/mod.rs")
+        implements && *path != Path::new("app/mod.rs")
     });
     let foreign: Vec<_> = foreign
         .map(|(path, _)| path.display().to_string())

@@ -7,8 +7,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use afterword::app::prometheus_history::error::PastFault;
+use afterword::app::prometheus_history::record::HistoryRecord;
 use afterword::app::prometheus_history::server::HistoryServer;
-use afterword::app::prometheus_history::{HistorySpan, PrometheusHistory, Record};
+use afterword::app::prometheus_history::{HistorySpan, PrometheusHistory};
 use afterword::engine::policy::Policy;
 use afterword::model::event::{Event, Fact};
 use afterword::model::settings::LabelNames;
@@ -268,13 +269,13 @@ fn rules(text: &str) -> RuleSet {
     parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).unwrap()
 }
 
-fn read(past: &mut PrometheusHistory) -> Result<Vec<Record>, PastFault> {
+fn read(past: &mut PrometheusHistory) -> Result<Vec<HistoryRecord>, PastFault> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .unwrap();
-    let mut records: Vec<Record> = Vec::new();
+    let mut records: Vec<HistoryRecord> = Vec::new();
     runtime.block_on(async {
         while let Some(more) = past.next().await? {
             records.extend(more);
@@ -409,7 +410,7 @@ fn expected(history: &History) -> Vec<String> {
 }
 
 #[track_caller]
-fn assert_told(records: &[Record], history: &History) {
+fn assert_told(records: &[HistoryRecord], history: &History) {
     assert!(
         records.is_sorted_by_key(|record| record.logged_at),
         "in order of time"
@@ -624,7 +625,7 @@ fn longer_step_is_exact_within_a_step() {
         ))
         .unwrap()
     };
-    let alerts = |records: &[Record]| {
+    let alerts = |records: &[HistoryRecord]| {
         let events = records.iter().flat_map(|record| record.events.clone());
         let mut alerts: Vec<(String, bool, Time)> = events
             .filter_map(|event| match event.fact {

@@ -10,9 +10,10 @@ use anyhow::Context;
 use chrono::TimeDelta;
 use tokio::runtime::{Builder, Runtime};
 
-use super::BacktestFault;
+use super::input::BacktestFault;
+use crate::app::prometheus_history::record::HistoryRecord;
 use crate::app::prometheus_history::server::HistoryServer;
-use crate::app::prometheus_history::{HistorySpan, PrometheusHistory, Record};
+use crate::app::prometheus_history::{HistorySpan, PrometheusHistory};
 use crate::engine::horizons::RECONSIDER;
 use crate::ingest;
 use crate::model::event::Event;
@@ -41,7 +42,7 @@ const NEVER: Time = match Time::from_timestamp(253_402_300_799, 0) {
 
 /// Log record.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct SourceRecord {
     /// Time of logging.
     pub(crate) at: Time,
     /// Events of the record.
@@ -140,14 +141,14 @@ impl<'a> Origin<'a> {
     pub(crate) fn next(
         &mut self,
         wanted: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<Vec<Told>>, BacktestFault> {
+    ) -> Result<Option<Vec<SourceRecord>>, BacktestFault> {
         match self {
             Self::Log(log) => Ok(log.next()?),
             Self::Lines(lines) => Ok(lines.next()?),
             Self::Past(past, runtime) => {
-                let told = |record: Record| {
+                let told = |record: HistoryRecord| {
                     let of = [record.is_for(0), record.is_for(1)];
-                    Told {
+                    SourceRecord {
                         at: record.logged_at,
                         events: record.events,
                         of,
@@ -218,8 +219,8 @@ impl<'a> Origin<'a> {
     }
 }
 
-fn told(at: Time, events: Vec<Event>) -> Told {
-    Told {
+fn told(at: Time, events: Vec<Event>) -> SourceRecord {
+    SourceRecord {
         at,
         events,
         of: [true; 2],
@@ -227,7 +228,7 @@ fn told(at: Time, events: Vec<Event>) -> Told {
 }
 
 impl Log<'_> {
-    fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
+    fn next(&mut self) -> anyhow::Result<Option<Vec<SourceRecord>>> {
         if self.position >= self.last {
             return Ok(None);
         }
@@ -245,7 +246,7 @@ impl Log<'_> {
 }
 
 impl Lines {
-    fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
+    fn next(&mut self) -> anyhow::Result<Option<Vec<SourceRecord>>> {
         let mut told = Vec::new();
         let mut line = Vec::new();
         while told.len() < STRETCH {
@@ -297,7 +298,7 @@ impl Lines {
         Ok(Some(told))
     }
 
-    fn record(&mut self, line: &str) -> Result<Option<Told>, String> {
+    fn record(&mut self, line: &str) -> Result<Option<SourceRecord>, String> {
         if line.starts_with("{\"end\":") {
             self.export = Some(true);
         }
@@ -307,7 +308,7 @@ impl Lines {
 
     /// Parses a line of normalised events. Without a time of logging, they count as logged when
     /// they occurred.
-    fn events(&mut self, line: &str) -> Option<Told> {
+    fn events(&mut self, line: &str) -> Option<SourceRecord> {
         let reading = match ingest::events::events(line.as_bytes(), &self.names, NEVER) {
             Ok(reading) => reading,
             Err(fault) => {

@@ -9,7 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::{Ask, BacktestFacts, BacktestFault, Progress, prometheus, run};
+use super::input::{BacktestFault, BacktestInput, BacktestProgress, BacktestSource};
+use super::runner::{history_server, run};
 use crate::app::core::Core;
 use crate::app::sync::lock;
 use crate::model::event::RuleFile;
@@ -26,7 +27,7 @@ const WAITING: usize = 5;
 
 /// Parameters of a backtest.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted {
+pub struct BacktestRequest {
     /// Candidate rules.
     pub rules: Vec<RuleFile>,
     /// Baseline rules; empty: the rules in force at the time.
@@ -43,7 +44,7 @@ pub enum JobState {
     /// Queued.
     Waiting,
     /// In progress.
-    Running(Progress),
+    Running(BacktestProgress),
     /// Finished.
     Done(Arc<BacktestReport>),
     /// Failed, with the reason.
@@ -68,7 +69,7 @@ pub struct Job {
     /// Time of the request.
     pub asked_at: Time,
     /// Parameters.
-    pub wanted: Arc<Wanted>,
+    pub wanted: Arc<BacktestRequest>,
     /// State of the job.
     pub state: JobState,
     cancelled: Arc<AtomicBool>,
@@ -76,7 +77,12 @@ pub struct Job {
 
 impl Job {
     /// Creates a job.
-    pub(crate) fn new(number: u64, asked_at: Time, wanted: Wanted, state: JobState) -> Self {
+    pub(crate) fn new(
+        number: u64,
+        asked_at: Time,
+        wanted: BacktestRequest,
+        state: JobState,
+    ) -> Self {
         Self {
             number,
             asked_at,
@@ -91,7 +97,7 @@ impl Job {
 #[derive(Debug)]
 pub struct Backtests {
     core: Arc<Core>,
-    all: Mutex<VecDeque<(Job, Option<Ask>)>>,
+    all: Mutex<VecDeque<(Job, Option<BacktestInput>)>>,
     next: AtomicU64,
     /// Set while the worker thread runs.
     working: AtomicBool,
@@ -134,7 +140,7 @@ impl Backtests {
     /// # Errors
     /// When the rules have faults, the entry of `metrics:` is unknown or unusable, or the queue is
     /// full.
-    pub fn begin(self: &Arc<Self>, wanted: Wanted) -> Result<u64, Refused> {
+    pub fn begin(self: &Arc<Self>, wanted: BacktestRequest) -> Result<u64, Refused> {
         let settings = self.core.settings();
         let rules = load(&wanted.rules)?;
         let against = if wanted.against.is_empty() {
@@ -143,7 +149,7 @@ impl Backtests {
             Some(load(&wanted.against)?)
         };
         let facts = match &wanted.prometheus {
-            None => BacktestFacts::Log,
+            None => BacktestSource::Log,
             // Addresses are not accepted: users could make this service send requests anywhere
             // (SSRF).
             Some(named)
@@ -153,8 +159,8 @@ impl Backtests {
                     .iter()
                     .any(|entry| entry.name == *named) =>
             {
-                BacktestFacts::Prometheus(
-                    Box::new(prometheus(&settings, named).map_err(Refused::Unknown)?),
+                BacktestSource::Prometheus(
+                    Box::new(history_server(&settings, named).map_err(Refused::Unknown)?),
                     None,
                 )
             }
@@ -165,7 +171,7 @@ impl Backtests {
             }
         };
         let now = self.core.now();
-        let ask = Ask {
+        let ask = BacktestInput {
             config: settings.config.clone(),
             rules,
             against,
@@ -260,7 +266,7 @@ impl Backtests {
                     .iter_mut()
                     .find(|(job, _)| job.state == JobState::Waiting);
                 let taken = found.and_then(|(job, ask)| {
-                    job.state = JobState::Running(Progress {
+                    job.state = JobState::Running(BacktestProgress {
                         done: 0.0,
                         events: 0,
                     });
@@ -279,7 +285,7 @@ impl Backtests {
         }
     }
 
-    fn run_one(&self, number: u64, ask: Ask, cancelled: &AtomicBool) {
+    fn run_one(&self, number: u64, ask: BacktestInput, cancelled: &AtomicBool) {
         let told = &mut |progress| {
             if cancelled.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::STRETCH;
 use crate::clients::error::ClientError;
 use crate::model::time::Time;
 
+/// Maximum range of a query, and the range read at a time.
+pub(crate) const LONGEST_CHUNK: TimeDelta = TimeDelta::days(1);
 /// Minimum range of a query.
 pub(crate) const SMALLEST: TimeDelta = TimeDelta::minutes(15);
 /// Maximum number of attempts at the minimum range.
@@ -23,7 +24,7 @@ pub(crate) struct Piece {
 impl Default for Piece {
     fn default() -> Self {
         Self {
-            length: STRETCH,
+            length: LONGEST_CHUNK,
             attempts: 0,
         }
     }
@@ -35,10 +36,10 @@ impl Piece {
         until.min(from + self.length)
     }
 
-    /// Records a success: doubles the range, up to [`STRETCH`].
+    /// Records a success: doubles the range, up to [`LONGEST_CHUNK`].
     pub(crate) fn answered(&mut self) {
         *self = Self {
-            length: STRETCH.min(self.length * 2),
+            length: LONGEST_CHUNK.min(self.length * 2),
             attempts: 0,
         };
     }
@@ -107,12 +108,12 @@ mod tests {
 
     use std::time::Duration;
 
-    use super::{ATTEMPTS, Piece, SMALLEST, STRETCH, Time};
+    use super::{ATTEMPTS, LONGEST_CHUNK, Piece, SMALLEST, Time};
     use crate::clients::error::ClientError;
 
     #[test]
     fn less_is_asked_for_until_there_is_an_answer_and_then_more_again() {
-        let (from, until) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + STRETCH * 3);
+        let (from, until) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + LONGEST_CHUNK * 3);
         let mut piece = Piece::default();
         let large = ClientError::Unreadable("the answer is larger than 67 MB".to_owned());
         let mut halves = 0;
@@ -128,7 +129,7 @@ mod tests {
             "it would be as large again"
         );
         (0..7).for_each(|_| piece.answered());
-        assert_eq!(piece.end(from, until) - from, STRETCH);
+        assert_eq!(piece.end(from, until) - from, LONGEST_CHUNK);
         assert_eq!(piece.end(from, from + SMALLEST), from + SMALLEST);
     }
 
@@ -139,13 +140,17 @@ mod tests {
             retry_after: Some(Duration::from_secs(7)),
             why: String::new(),
         };
-        assert!(piece.again(STRETCH, &busy, "prom").unwrap() >= Duration::from_secs(7));
+        assert!(piece.again(LONGEST_CHUNK, &busy, "prom").unwrap() >= Duration::from_secs(7));
         let attempts = (0..20)
             .take_while(|_| piece.again(SMALLEST, &busy, "prom").is_some())
             .count();
         assert_eq!(attempts + 1, ATTEMPTS as usize);
         assert_eq!(
-            Piece::default().again(STRETCH, &ClientError::Unauthorized(String::new()), "prom"),
+            Piece::default().again(
+                LONGEST_CHUNK,
+                &ClientError::Unauthorized(String::new()),
+                "prom"
+            ),
             None
         );
     }

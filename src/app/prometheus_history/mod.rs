@@ -11,6 +11,7 @@ mod alerts;
 mod chunking;
 mod conditions;
 pub mod error;
+pub mod record;
 mod reorder_buffer;
 mod retention_start;
 mod scrape_coverage;
@@ -27,15 +28,14 @@ use crate::model::time::Time;
 use crate::rules::rule_set::RuleSet;
 
 use alerts::Alerts;
+use chunking::LONGEST_CHUNK;
 use conditions::Watched;
 use error::PastFault;
+use record::HistoryRecord;
 use reorder_buffer::Order;
 use retention_start::Beginning;
 use scrape_coverage::Looks;
 use server::HistoryServer;
-
-/// Range read per call of [`Past::next`].
-const STRETCH: TimeDelta = TimeDelta::days(1);
 
 /// Range and resolution of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,26 +48,6 @@ pub struct HistorySpan {
     /// only the state at whole multiples of it, which is faster on a loaded server but less
     /// precise.
     pub step: Option<TimeDelta>,
-}
-
-/// Events of one instant.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Record {
-    /// Time of logging.
-    pub logged_at: Time,
-    /// Events.
-    pub events: Vec<crate::model::event::Event>,
-    /// Rule sets that contain the condition of the events; `None`: the events are of no condition.
-    of: Option<BTreeSet<usize>>,
-}
-
-impl Record {
-    /// Returns whether the record is in the log of the rule set at this index. Records of a
-    /// condition are visible only to rule sets that contain that same condition.
-    #[must_use]
-    pub fn is_for(&self, rules: usize) -> bool {
-        self.of.as_ref().is_none_or(|of| of.contains(&rules))
-    }
 }
 
 /// Reader of alert and condition history, as log records ordered by time.
@@ -144,7 +124,7 @@ impl PrometheusHistory {
     /// # Errors
     /// When the server cannot answer even the minimum range. Records returned before remain valid;
     /// reading cannot continue.
-    pub async fn next(&mut self) -> Result<Option<Vec<Record>>, PastFault> {
+    pub async fn next(&mut self) -> Result<Option<Vec<HistoryRecord>>, PastFault> {
         let from = match self.at {
             Some(at) => at,
             None => self.begin().await?,
@@ -153,7 +133,7 @@ impl PrometheusHistory {
             let rest = (!std::mem::replace(&mut self.flushed, true)).then(|| self.order.take(None));
             return Ok(rest);
         }
-        let until = self.span.until.min(from + STRETCH);
+        let until = self.span.until.min(from + LONGEST_CHUNK);
         let Self {
             server,
             names,

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Record;
+use super::record::HistoryRecord;
 use crate::model::event::Event;
 use crate::model::time::Time;
 
 /// Buffer of records that earlier ones may still precede.
 #[derive(Debug)]
 pub(crate) struct Order {
-    waiting: Vec<Record>,
+    waiting: Vec<HistoryRecord>,
     /// Log time of the last record returned; later additions are logged no earlier.
     last: Time,
 }
@@ -25,7 +25,7 @@ impl Order {
 
     /// Adds events, in any order.
     pub(crate) fn add(&mut self, events: Vec<Event>, of: Option<&BTreeSet<usize>>) {
-        let record = |event: Event| Record {
+        let record = |event: Event| HistoryRecord {
             logged_at: event.occurred_at.max(self.last),
             events: vec![event],
             of: of.cloned(),
@@ -34,10 +34,10 @@ impl Order {
     }
 
     /// Removes and returns the records before `until`, or all of them.
-    pub(crate) fn take(&mut self, until: Option<Time>) -> Vec<Record> {
+    pub(crate) fn take(&mut self, until: Option<Time>) -> Vec<HistoryRecord> {
         // Ties are broken by event id, as in the engine.
         self.waiting.sort_by(|one, other| {
-            let key = |record: &Record| {
+            let key = |record: &HistoryRecord| {
                 record
                     .events
                     .first()
@@ -49,7 +49,7 @@ impl Order {
             self.waiting
                 .partition_point(|record| record.logged_at < until)
         });
-        let mut records: Vec<Record> = Vec::new();
+        let mut records: Vec<HistoryRecord> = Vec::new();
         for record in self.waiting.drain(..ready) {
             self.last = record.logged_at;
             match records

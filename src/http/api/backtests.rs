@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::backtest::jobs::{Job, JobState, Refused, Wanted};
+use crate::app::backtest::jobs::{BacktestRequest, Job, JobState, Refused};
 use crate::http::body::within;
 use crate::http::error::Error;
 use crate::http::time_range;
@@ -83,7 +83,7 @@ pub(crate) async fn post(
         .map(|rules| rules.files("against.yaml"))
         .unwrap_or_default();
     let from = time_range::since(asked.since.as_deref(), app.now())?;
-    let number = app.backtests.begin(Wanted {
+    let number = app.backtests.begin(BacktestRequest {
         rules,
         against,
         from,

@@ -37,7 +37,7 @@ impl BacktestTemplate<'_> {
         }
     }
 
-    /// Progress in percent, until the job is over.
+    /// BacktestProgress in percent, until the job is over.
     fn done(&self) -> Option<f64> {
         match &self.job.state {
             JobState::Waiting => Some(0.0),

@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use crate::app::App;
-use crate::app::backtest::jobs::{Job, JobState, Wanted};
+use crate::app::backtest::jobs::{BacktestRequest, Job, JobState};
 use crate::config::metrics::MetricsKind;
 use crate::http::api::backtests::RULES_BYTES;
 use crate::http::body::within;
@@ -136,7 +136,7 @@ pub(crate) async fn post(
     }
     let begun = time_range::since(Some(&entered.since), app.now()).and_then(|from| {
         let prometheus = Some(entered.prometheus.clone()).filter(|name| !name.is_empty());
-        Ok(app.backtests.begin(Wanted {
+        Ok(app.backtests.begin(BacktestRequest {
             rules: entered.files.clone(),
             against: Vec::new(),
             from,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::model::at;
-use crate::app::backtest::Progress;
-use crate::app::backtest::jobs::{Job, JobState, Wanted};
+use crate::app::backtest::input::BacktestProgress;
+use crate::app::backtest::jobs::{BacktestRequest, Job, JobState};
 use crate::http::pages::backtests::{BacktestsInput, BacktestsView};
 use crate::http::pages::{backtest, backtests};
 use crate::model::event::RuleFile;
@@ -64,13 +64,13 @@ fn report() -> BacktestReport {
 }
 
 fn job(state: JobState) -> Job {
-    Job::new(7, at(0), Wanted::default(), state)
+    Job::new(7, at(0), BacktestRequest::default(), state)
 }
 
 /// Pages of backtests by name.
 pub(crate) fn all() -> [(&'static str, String); 6] {
     let running = || {
-        job(JobState::Running(Progress {
+        job(JobState::Running(BacktestProgress {
             done: 0.42,
             events: 1000,
         }))

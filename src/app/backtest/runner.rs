@@ -1,0 +1,335 @@
+//! Runs a backtest: reads events once and judges them under two rule sets.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::ScopedJoinHandle;
+
+use anyhow::{anyhow, bail};
+use chrono::TimeDelta;
+
+use super::event_source::{Origin, SourceRecord};
+use super::input::{BacktestFault, BacktestInput, BacktestProgress, BacktestSource};
+use crate::app::prometheus_history::HistorySpan;
+use crate::app::prometheus_history::server::HistoryServer;
+use crate::app::settings::{Settings, as_logged, in_force, put_in_force};
+use crate::clients::credentials::ServerAccess;
+use crate::config::metrics::MetricsKind;
+use crate::config::settings::Config;
+use crate::engine::policy::Policy;
+use crate::model::event::AppliedSettings as Logged;
+use crate::model::time::Time;
+use crate::rules::rule_set::RuleSet;
+use crate::store::database::Store;
+use crate::trial::backtest::{BacktestResult, Backtester};
+use crate::trial::comparison::{BacktestReport, DecisionCounts, asked_otherwise, compare, shifts};
+
+/// Default look-back into Prometheus history.
+const LONG_AGO: TimeDelta = TimeDelta::days(5 * 366);
+/// Capacity, in batches, of the channel to each judging thread.
+const WAITING: usize = 4;
+
+type Stretch = Arc<Vec<SourceRecord>>;
+
+/// Baseline of the comparison.
+struct Baseline {
+    /// Policy in force at the start.
+    policy: Arc<Policy>,
+    /// Set if later policies are taken from the log itself.
+    held: bool,
+    /// Description for the report.
+    told: &'static str,
+}
+
+/// Totals of the records read.
+#[derive(Debug, Default)]
+struct InputTotals {
+    records: u64,
+    events: u64,
+    first: Option<Time>,
+    last: Option<Time>,
+}
+
+/// Runs a backtest: reads the events once and judges them under both rule sets, each on its own
+/// thread. Blocks.
+///
+/// # Errors
+/// When the events cannot be read, or `told` cancels.
+pub(crate) fn run(
+    store: Option<&Store>,
+    ask: BacktestInput,
+    told: &mut dyn FnMut(BacktestProgress) -> ControlFlow<()>,
+) -> Result<BacktestReport, BacktestFault> {
+    let tried = Arc::new(in_force(ask.rules.clone(), &ask.config));
+    let other = ask
+        .against
+        .clone()
+        .map(|rules| Arc::new(in_force(rules, &ask.config)));
+    // The look-back of the rules extends the range before the report; a log is always read whole.
+    let longest = [Some(&tried), other.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|policy| policy.retention())
+        .max()
+        .unwrap_or_default();
+    let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
+    // A file does not say what happened after its end.
+    let ends = !matches!(ask.facts, BacktestSource::File(_));
+    let none = RuleSet::default();
+    let rules = [&ask.rules, ask.against.as_ref().unwrap_or(&none)];
+    let mut origin = open(store, ask.facts, rules, start, ask.now, &ask.config)?;
+    let from = ask.from.unwrap_or(Time::MIN_UTC);
+    let first = origin.next(&mut || {
+        told(BacktestProgress {
+            done: 0.0,
+            events: 0,
+        })
+        .is_continue()
+    })?;
+    let mut logged = first
+        .iter()
+        .flatten()
+        .filter_map(|told| put_in_force(&told.events));
+    let baseline = baseline(other, logged.find_map(|fact| read(fact).ok()), &ask.config);
+    let began_with = Arc::clone(&baseline.policy);
+    let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, BacktestFault> {
+        let (to_tried, tried_from) = sync_channel(WAITING);
+        let (to_other, other_from) = sync_channel(WAITING);
+        let trying = scope.spawn(|| judge(tried_from, tried, from, 0, false));
+        let comparing = scope.spawn(|| judge(other_from, baseline.policy, from, 1, baseline.held));
+        let to = [to_tried, to_other];
+        let fed = feed(&mut origin, first, &to, told);
+        let until = fed
+            .as_ref()
+            .ok()
+            .and_then(|fed| fed.last)
+            .filter(|_| !ends)
+            .unwrap_or(ask.now);
+        if fed.is_ok() {
+            // A thread that ended early returns its fault below.
+            to.iter().for_each(|to| drop(to.send(Work::End(until))));
+        }
+        drop(to);
+        let (trying, comparing) = (ended(trying), ended(comparing));
+        Ok((fed?, until, trying?, comparing?))
+    })?;
+    let ((after, _), (before, mut notes)) = (after, before);
+    if !matches!(origin, Origin::Past(..)) {
+        notes.extend(conditions(&ask.rules, &began_with.rules));
+    }
+    notes.extend(origin.notes(ask.from));
+    let incidents = compare(&before, &after);
+    Ok(BacktestReport {
+        from: ask
+            .from
+            .or(after
+                .cases
+                .values()
+                .map(|case| case.began)
+                .chain(fed.first)
+                .min())
+            .unwrap_or(ask.now),
+        until,
+        records: fed.records,
+        events: fed.events,
+        against: baseline.told.to_owned(),
+        before: DecisionCounts::of(&before),
+        after: DecisionCounts::of(&after),
+        shifts: shifts(&incidents),
+        criteria: after.criteria,
+        incidents,
+        notes,
+    })
+}
+
+/// Opens the event source.
+fn open<'a>(
+    store: Option<&'a Store>,
+    facts: BacktestSource,
+    rules: [&RuleSet; 2],
+    start: Option<Time>,
+    now: Time,
+    config: &Config,
+) -> anyhow::Result<Origin<'a>> {
+    Ok(match (facts, store) {
+        (BacktestSource::File(path), _) => Origin::lines(&path, &config.labels, now)?,
+        // From the start: assignments and rules in force may have been logged long ago.
+        (BacktestSource::Log, Some(store)) => Origin::log(store)?,
+        (BacktestSource::Log, None) => bail!("there is no log to read"),
+        (BacktestSource::Prometheus(server, step), _) => {
+            let span = HistorySpan {
+                from: start.unwrap_or(now - LONG_AGO),
+                until: now,
+                step,
+            };
+            Origin::past(*server, rules, &config.labels, span)?
+        }
+    })
+}
+
+/// Selects the baseline: the given rules, else the logged rules, else no rules.
+fn baseline(other: Option<Arc<Policy>>, logged: Option<Policy>, config: &Config) -> Baseline {
+    match (other, logged) {
+        (Some(policy), _) => Baseline {
+            policy,
+            held: false,
+            told: "the other rules",
+        },
+        // The first policy is in force before it is logged.
+        (None, Some(policy)) => Baseline {
+            policy: Arc::new(policy),
+            held: true,
+            told: "the rules that held at the time",
+        },
+        (None, None) => {
+            let policy = Arc::new(in_force(RuleSet::default(), config));
+            Baseline {
+                policy,
+                held: true,
+                told: "no rules at all, as the facts do not begin with the rules that held",
+            }
+        }
+    }
+}
+
+/// Reads the events to the end, starting with the batch `ahead`, and sends each batch to both
+/// threads.
+fn feed(
+    origin: &mut Origin<'_>,
+    mut ahead: Option<Vec<SourceRecord>>,
+    to: &[SyncSender<Work>; 2],
+    told: &mut dyn FnMut(BacktestProgress) -> ControlFlow<()>,
+) -> Result<InputTotals, BacktestFault> {
+    let mut fed = InputTotals::default();
+    while let Some(stretch) = ahead {
+        fed.records += u64::try_from(stretch.len()).unwrap_or_default();
+        fed.events += stretch
+            .iter()
+            .map(|told| u64::try_from(told.events.len()).unwrap_or_default())
+            .sum::<u64>();
+        fed.first = fed.first.or(stretch.first().map(|told| told.at));
+        fed.last = stretch.last().map(|told| told.at).or(fed.last);
+        let stretch = Arc::new(stretch);
+        to.iter()
+            .for_each(|to| drop(to.send(Work::Facts(Arc::clone(&stretch)))));
+        drop(stretch);
+        let progress = BacktestProgress {
+            done: origin.done(),
+            events: fed.events,
+        };
+        let mut wanted = || told(progress).is_continue();
+        if !wanted() {
+            return Err(BacktestFault::Cancelled);
+        }
+        ahead = origin.next(&mut wanted)?;
+    }
+    Ok(fed)
+}
+
+enum Work {
+    Facts(Stretch),
+    End(Time),
+}
+
+/// Judges batches for the rule set at index `place`; `held`: under the policies logged in them.
+fn judge(
+    work: Receiver<Work>,
+    policy: Arc<Policy>,
+    from: Time,
+    place: usize,
+    held: bool,
+) -> anyhow::Result<(BacktestResult, Vec<String>)> {
+    let mut backtest = Backtester::under(policy, from);
+    let mut notes = Vec::new();
+    for work in work {
+        let stretch = match work {
+            Work::Facts(stretch) => stretch,
+            Work::End(until) => return Ok((backtest.end(until), notes)),
+        };
+        // Copied only if the other thread still holds it.
+        let stretch = Arc::try_unwrap(stretch).unwrap_or_else(|shared| shared.to_vec());
+        for SourceRecord {
+            at: logged_at,
+            events,
+            ..
+        } in stretch.into_iter().filter(|told| told.of[place])
+        {
+            let next = if held {
+                put_in_force(&events).map(read)
+            } else {
+                None
+            };
+            backtest.take(logged_at, events);
+            match next {
+                Some(Ok(policy)) => backtest.adopt(Arc::new(policy)),
+                Some(Err(fault)) => {
+                    notes.push(format!(
+                        "What was put in force on {} is passed over: {fault}",
+                        logged_at.format("%F at %R")
+                    ));
+                }
+                None => {}
+            }
+        }
+    }
+    bail!("it was broken off")
+}
+
+fn ended<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+    thread.join().unwrap_or_else(|_| {
+        Err(anyhow!(
+            "judging the facts failed; that is a fault of Afterword's"
+        ))
+    })
+}
+
+fn read(fact: &Logged) -> Result<Policy, String> {
+    as_logged(fact).map_err(|faults| {
+        faults
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")
+    })
+}
+
+/// Remark on conditions whose query changed since the log was written.
+fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
+    let names = asked_otherwise(rules, in_force);
+    let shown = names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    (!names.is_empty()).then(|| {
+        format!("The log holds the turns of conditions as they were asked then. New or asked otherwise now, and not judged anew: {shown}.")
+    })
+}
+
+/// Finds the Prometheus server of an entry of `metrics:`, or the one at an address.
+///
+/// # Errors
+/// Describes, in one sentence without secrets, why there is none.
+pub(crate) fn history_server(settings: &Settings, named: &str) -> Result<HistoryServer, String> {
+    let Some(entry) = settings
+        .config
+        .metrics
+        .iter()
+        .find(|entry| entry.name == named)
+    else {
+        return HistoryServer::at(named);
+    };
+    match &entry.kind {
+        MetricsKind::Prometheus(door) => HistoryServer::entry(
+            named,
+            door,
+            settings
+                .reach
+                .get(named)
+                .unwrap_or(&ServerAccess::default()),
+        ),
+        _ => Err(format!(
+            "`{named}` of `metrics:` is no Prometheus: only one remembers"
+        )),
+    }
+}
