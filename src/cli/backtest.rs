@@ -18,7 +18,7 @@ use crate::app::backtest::input::{BacktestFault, BacktestInput, BacktestProgress
 use crate::app::backtest::runner;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
-use crate::app::settings::files::matching;
+use crate::app::settings::files::{matching, with_calendars};
 use crate::model::time::Time;
 use crate::model::time_parse;
 use crate::rules;
@@ -203,7 +203,7 @@ fn rules_in(path: &Path) -> Result<RuleSet, u8> {
     }
     let (texts, mut faults) = read_all(&files);
     if faults.is_empty() {
-        match rules::parse::load(&texts) {
+        match rules::parse::load(&with_calendars(texts)) {
             Ok(rules) => return Ok(rules),
             Err(found) => faults = found,
         }

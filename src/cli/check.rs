@@ -9,6 +9,7 @@ use super::check_sample;
 use super::output::{FAULTS, block_on, complain, json, say};
 use crate::app::conditions::target_check;
 use crate::app::settings::Settings;
+use crate::app::settings::files::with_calendars;
 use crate::model::fault::Fault;
 use crate::rules;
 use crate::rules::rule_set::RuleSet;
@@ -133,7 +134,11 @@ fn run(paths: &[PathBuf]) -> Report {
         }
         let (texts, unread) = read_all(&rule_files);
         faults.extend(unread);
-        faults.extend(rules::parse::load(&texts).err().unwrap_or_default());
+        faults.extend(
+            rules::parse::load(&with_calendars(texts))
+                .err()
+                .unwrap_or_default(),
+        );
         let (texts, unread) = read_all(&scenarios);
         faults.extend(unread);
         faults.extend(texts.iter().flat_map(|(name, text)| {
@@ -174,7 +179,7 @@ pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<F
     if !faults.is_empty() {
         return Err(faults);
     }
-    rules::parse::load(&texts)
+    rules::parse::load(&with_calendars(texts))
 }
 
 /// The YAML files of a directory, in order.

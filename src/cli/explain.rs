@@ -61,8 +61,11 @@ fn incident_text(incident: &Incident) -> String {
     let mut lines = vec![
         format!("{} {} ({services})", incident.id, incident.title),
         incident.reason.clone(),
-        String::new(),
     ];
+    if let Some(form) = incident.form {
+        lines.push(format!("Form of the postmortem: {}", form.word()));
+    }
+    lines.push(String::new());
     for verdict in &incident.verdicts {
         lines.push(verdict_lines(verdict, incident.phase));
     }
@@ -76,6 +79,7 @@ fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
         Outcome::Unknown => "unknown",
     };
     let shadow = match (verdict.shadow, verdict.leads_to(phase)) {
+        (false, _) if verdict.decision == Decision::None => ", only explains",
         (false, _) => "",
         (true, Decision::None) => ", a shadow that would not have asked for a postmortem",
         (true, Decision::Suggest) => ", a shadow that would have suggested a postmortem",
@@ -85,6 +89,9 @@ fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
         "{}: {outcome}{shadow}\n  {}\n  What would have changed it: {}",
         verdict.criterion, verdict.sentence, verdict.would_change
     );
+    if !verdict.shadow && verdict.leads_to(phase) > Decision::None {
+        text.push_str(&format!("\n  Form: {}", verdict.form.word()));
+    }
     if let Some(measure) = &verdict.measure {
         text.push_str(&format!("\n  {}", measured(measure)));
     }

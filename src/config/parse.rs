@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::label_names::RawLabels;
-use super::scalars::{BaseUrl, Email, Listen, Text, TextList, TimeZone, WorkingHours};
+use super::scalars::{BaseUrl, Email, Listen, Text, TextList, WorkingHours};
 use super::settings::{Config, InviteSending, Meetings, NameStyle};
 use super::{credentials, metrics, people, sources, storage};
 use crate::model::fault::{Fault, nearest};
@@ -14,6 +14,7 @@ use crate::yaml;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::{Reader, Supported, given};
 use crate::yaml::scalar::{Duration, Quota, Spanned};
+use crate::yaml::weekly_hours::TimeZone;
 
 /// Keys of the file.
 const KNOWN: [&str; 16] = [

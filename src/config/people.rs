@@ -8,11 +8,12 @@ use serde::Deserialize;
 
 use super::credentials;
 use super::credentials::SecretRef;
-use super::scalars::{Email, HttpUrl, Text, TimeZone, Timestamp, WorkingHours};
+use super::scalars::{Email, HttpUrl, Text, WorkingHours};
 use crate::model::settings::{Hours, Maintenance, Person, Service};
 use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, Supported, given};
-use crate::yaml::scalar::Spanned;
+use crate::yaml::scalar::{Spanned, Timestamp};
+use crate::yaml::weekly_hours::TimeZone;
 
 /// Location of a calendar.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,18 +4,13 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chrono::{DateTime, Utc};
-use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use crate::model::fault::nearest;
 use crate::model::settings::Hours;
-use crate::model::time::Time;
 use crate::yaml::node::Position;
 use crate::yaml::reader::Reader;
-
-const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+use crate::yaml::weekly_hours::{read_clock, read_days};
 
 /// The name of an entry that messages call `what`, which must be its own and fit into an address.
 pub(crate) fn entry_name(
@@ -51,20 +46,10 @@ pub(crate) struct TextList(pub(crate) Vec<String>);
 #[serde(try_from = "String")]
 pub(crate) struct Email(pub(crate) String);
 
-/// A name of the time zone database.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct TimeZone(pub(crate) Tz);
-
 /// Weekly hours: `Mon-Fri 09:00-17:00`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct WorkingHours(pub(crate) Hours);
-
-/// An instant by RFC 3339, also without seconds.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Timestamp(pub(crate) Time);
 
 /// `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -163,21 +148,6 @@ impl TryFrom<String> for Email {
     }
 }
 
-impl TryFrom<String> for TimeZone {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|_| {
-            let meant = nearest(&text, TZ_VARIANTS.iter().map(|zone| zone.name()));
-            let hint = meant.map_or_else(
-                || "write one as Europe/Berlin or UTC".to_owned(),
-                |name| format!("did you mean `{name}`?"),
-            );
-            format!("unknown time zone {text:?}; {hint}")
-        })
-    }
-}
-
 impl TryFrom<String> for WorkingHours {
     type Error = String;
 
@@ -204,52 +174,6 @@ impl TryFrom<String> for WorkingHours {
             return Err(bad("the day ends before it begins".to_owned()));
         }
         Ok(Self(Hours { days, from, to }))
-    }
-}
-
-/// `Mon-Fri`, `Mon,Wed,Fri`, `Sun-Thu`: a range may go over the end of the week.
-fn read_days(text: &str) -> Result<[bool; 7], String> {
-    let index = |name: &str| {
-        DAYS.iter()
-            .position(|day| day.eq_ignore_ascii_case(name))
-            .ok_or_else(|| format!("{name:?} is not a day of the week: {}", DAYS.join(", ")))
-    };
-    let mut days = [false; 7];
-    for part in text.split(',') {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last) = (index(first)?, index(last)?);
-        let length = (last + 7 - first) % 7;
-        for step in 0..=length {
-            days[(first + step) % 7] = true;
-        }
-    }
-    Ok(days)
-}
-
-/// Minute of the day of `HH:MM`; `24:00` is its end.
-fn read_clock(text: &str) -> Option<u32> {
-    let (hour, minute) = text.split_once(':')?;
-    let number = |digits: &str| {
-        (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
-            .then(|| digits.parse::<u32>().ok())?
-    };
-    let (hour, minute) = (number(hour)?, number(minute)?);
-    (minute < 60 && hour * 60 + minute <= 24 * 60).then_some(hour * 60 + minute)
-}
-
-impl TryFrom<String> for Timestamp {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let with_seconds = match (text.get(..16), text.get(16..)) {
-            (Some(minutes), Some(offset)) if offset.starts_with(['Z', 'z', '+', '-']) => {
-                format!("{minutes}:00{offset}")
-            }
-            _ => text.clone(),
-        };
-        DateTime::parse_from_rfc3339(&with_seconds)
-            .map(|instant| Self(instant.with_timezone(&Utc)))
-            .map_err(|_| format!("{text:?} is not a time; write for example 2026-12-01T22:00Z or 2026-12-01T23:00+01:00"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod content_line;
 pub(crate) mod date_time;
+pub(crate) mod holidays;
 pub(crate) mod invite;
 pub mod on_call_feed;
 pub(crate) mod recurrence_rule;

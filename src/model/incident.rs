@@ -12,7 +12,7 @@ use super::member::Members;
 use super::milestone::Milestones;
 use super::signal::Signal;
 use super::time::Time;
-use super::verdict::{Decision, Verdict};
+use super::verdict::{Decision, PostmortemForm, Verdict};
 
 /// The events that belong together, and everything derived from them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +51,9 @@ pub struct Incident {
     pub verdicts: Vec<Verdict>,
     /// The strongest decision among the current verdicts.
     pub decision: Decision,
+    /// The heaviest form among the verdicts that lead to a postmortem; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<PostmortemForm>,
     /// The announced decision. Rules only raise it; only a person lowers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Announced>,

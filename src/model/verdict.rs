@@ -20,6 +20,33 @@ pub enum Decision {
     Hold,
 }
 
+/// Forms of a postmortem, lightest first.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum PostmortemForm {
+    /// One page, signed off by another person.
+    Note,
+    /// An entry on the agenda of the next standing review.
+    Standing,
+    /// A document with a meeting of its own.
+    #[default]
+    Meeting,
+}
+
+impl PostmortemForm {
+    /// Its word in rules and in the API.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Standing => "standing",
+            Self::Meeting => "meeting",
+        }
+    }
+}
+
 /// Outcomes of a criterion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,6 +88,9 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The decision it leads to when met.
     pub decision: Decision,
+    /// The form of the postmortem it leads to.
+    #[serde(default)]
+    pub form: PostmortemForm,
     /// True for a shadow criterion, which only records its verdict.
     #[serde(default)]
     pub shadow: bool,

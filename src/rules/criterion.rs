@@ -6,7 +6,8 @@ use crate::expr;
 use crate::expr::Expr;
 use crate::expr::root::Root;
 use crate::model::fault::Fault;
-use crate::model::verdict::{CriterionKind, Decision};
+use crate::model::verdict::{CriterionKind, Decision, PostmortemForm};
+use crate::rules::criterion_hours::{self, Calendars, HoursEntry};
 use crate::rules::positive::positive;
 use crate::rules::rule_set::{Criterion, CriterionTest};
 use crate::rules::seconds::Seconds;
@@ -22,8 +23,11 @@ struct CriterionEntry {
     name: Option<Spanned<String>>,
     on: Option<CriterionKind>,
     decision: Option<Spanned<Decision>>,
+    form: Option<PostmortemForm>,
     shadow: Option<Spanned<bool>>,
     r#where: Option<Spanned<String>>,
+    during: Option<HoursEntry>,
+    outside: Option<HoursEntry>,
     longest: Option<Spanned<Duration>>,
     total: Option<Spanned<Duration>>,
     within: Option<Spanned<Duration>>,
@@ -69,31 +73,28 @@ fn kind(on: CriterionKind) -> KindFields {
     }
 }
 
-/// Reads one criterion; `None` when it has a fault. `all_shadow` makes every criterion of the file
-/// a shadow.
+/// The parts of a rule set that its criteria refer to.
+pub(crate) struct CriteriaContext<'a> {
+    /// True if every criterion of the file is a shadow.
+    pub(crate) all_shadow: bool,
+    /// The calendars of holidays.
+    pub(crate) calendars: &'a Calendars<'a>,
+}
+
+/// Reads one criterion; `None` when it has a fault.
 pub(crate) fn read(
     file: &str,
     node: &Node,
-    all_shadow: bool,
+    context: &CriteriaContext<'_>,
     names: &mut UniqueNames,
     faults: &mut Vec<Fault>,
 ) -> Option<Criterion> {
     let before = faults.len();
-    let entry: CriterionEntry = names.read(file, node, &["name", "on", "decision"], faults)?;
-    if let Some(decision) = entry
-        .decision
-        .as_ref()
-        .filter(|decision| decision.value == Decision::None)
-    {
-        faults.push(decision.position.fault(
-            file,
-            "the decision must be `hold` or `suggest`; to only observe the criterion, add `shadow: true`",
-        ));
-    }
+    let mut entry: CriterionEntry = names.read(file, node, &["name", "on", "decision"], faults)?;
     if let Some(shadow) = entry
         .shadow
         .as_ref()
-        .filter(|shadow| all_shadow && !shadow.value)
+        .filter(|shadow| context.all_shadow && !shadow.value)
     {
         let message = "`shadow: true` at the top of the file applies to all its criteria; remove this line, or move the criterion to a file without it";
         faults.push(shadow.position.fault(file, message));
@@ -105,6 +106,8 @@ pub(crate) fn read(
         .r#where
         .as_ref()
         .and_then(|source| filter(file, source, kind.roots, faults));
+    let hours = [entry.during.take(), entry.outside.take()];
+    let hours = criterion_hours::read(file, node, hours, context.calendars, faults);
     let mut reader = CriterionReader { file, node, faults };
     let test = match on {
         CriterionKind::Outage => Some(CriterionTest::Outage),
@@ -119,18 +122,29 @@ pub(crate) fn read(
     let CriterionEntry {
         name,
         decision,
+        form,
         shadow,
         ..
     } = entry;
-    let shadow = all_shadow || shadow.is_some_and(|shadow| shadow.value);
+    let shadow = context.all_shadow || shadow.is_some_and(|shadow| shadow.value);
     let criterion = Criterion {
         name: name?.value,
         decision: decision?.value,
+        form: form.unwrap_or(default_form(on)),
         shadow,
         filter,
+        hours,
         test: test?,
     };
     (faults.len() == before).then_some(criterion)
+}
+
+/// A near miss harmed nobody, so that a page about it is enough.
+fn default_form(on: CriterionKind) -> PostmortemForm {
+    match on {
+        CriterionKind::NearMiss => PostmortemForm::Note,
+        _ => PostmortemForm::Meeting,
+    }
 }
 
 /// Compiles an expression; its fault points at the exact character in the file.

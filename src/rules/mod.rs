@@ -2,7 +2,9 @@
 
 mod condition;
 mod correlation;
+pub(crate) mod counted_hours;
 mod criterion;
+mod criterion_hours;
 pub mod parse;
 mod positive;
 pub mod promql;

@@ -1,7 +1,10 @@
 //! Parses rule files to a [`RuleSet`], or to all faults of all files with their positions.
 
+use std::collections::BTreeSet;
+
+use super::criterion::CriteriaContext;
 use super::rule_set::RuleSet;
-use super::{condition, correlation, criterion};
+use super::{condition, correlation, criterion, criterion_hours};
 use crate::model::fault::Fault;
 use crate::yaml;
 use crate::yaml::node::{Key, Node, Value};
@@ -15,7 +18,8 @@ pub const SHIPPED: (&str, &str) = (
 
 const SECTIONS: [&str; 4] = ["shadow", "criteria", "conditions", "correlation"];
 
-/// Parses rule files, each a name and a text, as one set.
+/// Parses rule files, each a name and a text, as one set. Those named `.ics` are the calendars of
+/// holidays that the others name.
 ///
 /// # Errors
 /// All faults of all files, in their order.
@@ -27,7 +31,11 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
         UniqueNames::new("condition"),
         UniqueNames::new("section"),
     );
-    for (file, text) in files {
+    let calendars = files.iter().filter(|(name, _)| is_calendar(name));
+    let calendars = calendars
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    for (file, text) in files.iter().filter(|(name, _)| !is_calendar(name)) {
         let file = file.as_str();
         let node = match yaml::tree::parse(file, text) {
             Ok(node) => node,
@@ -38,7 +46,10 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
         };
         let mut found = Vec::new();
         let sections = yaml::reader::sections(file, &node, &SECTIONS, &mut found);
-        let shadow = shadow(file, &sections, &mut found);
+        let context = CriteriaContext {
+            all_shadow: shadow(file, &sections, &mut found),
+            calendars: &calendars,
+        };
         for (key, section) in sections {
             match key.name.as_str() {
                 "shadow" => {}
@@ -47,7 +58,7 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
                         rules.criteria.extend(criterion::read(
                             file,
                             entry,
-                            shadow,
+                            &context,
                             &mut criteria,
                             &mut found,
                         ));
@@ -77,6 +88,28 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
     } else {
         Err(faults)
     }
+}
+
+/// The paths of the calendars of holidays that rule files name, each beside its file.
+#[must_use]
+pub fn named_calendars(files: &[(String, String)]) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    for (file, text) in files.iter().filter(|(name, _)| !is_calendar(name)) {
+        let Ok(node) = yaml::tree::parse(file, text) else {
+            continue;
+        };
+        if let Some(Value::List(criteria)) = node.get("criteria").map(|node| &node.value) {
+            let named = criteria
+                .iter()
+                .flat_map(|criterion| criterion_hours::named_calendars(file, criterion));
+            paths.extend(named);
+        }
+    }
+    paths
+}
+
+fn is_calendar(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".ics")
 }
 
 /// True when the whole file is a shadow. Such a file may hold criteria only, since everything else

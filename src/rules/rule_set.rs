@@ -1,10 +1,11 @@
 //! Checked rules: criteria, metric conditions, correlation settings.
 
+use super::counted_hours::CountedHours;
 use super::promql::ParsedQuery;
 use super::seconds::Seconds;
 use crate::expr::Expr;
 use crate::model::event::{ConditionState, Severity};
-use crate::model::verdict::{CriterionKind, Decision};
+use crate::model::verdict::{CriterionKind, Decision, PostmortemForm};
 use crate::yaml::node::Position;
 
 /// All rules in force.
@@ -23,12 +24,16 @@ pub struct RuleSet {
 pub struct Criterion {
     /// Unique.
     pub name: String,
-    /// The decision of a met verdict.
+    /// The decision of a met verdict; `none` for a criterion that only explains.
     pub decision: Decision,
+    /// The form of the postmortem it leads to.
+    pub form: PostmortemForm,
     /// True for a shadow criterion, which only records its verdict.
     pub shadow: bool,
     /// The condition on the incident (and its signal, intervention, request or near miss).
     pub filter: Option<Expr>,
+    /// The hours that count; `None` for all.
+    pub hours: Option<CountedHours>,
     /// The test.
     pub test: CriterionTest,
 }

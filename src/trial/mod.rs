@@ -18,7 +18,7 @@ use crate::model::event::Event;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
 use crate::model::time::Time;
-use crate::model::verdict::Decision;
+use crate::model::verdict::{Decision, PostmortemForm};
 use crate::rules::scenario::{Expectation, Scenario};
 use difference::{Difference, duration};
 
@@ -33,7 +33,7 @@ pub struct ScenarioFailure {
     pub differences: Vec<Difference>,
 }
 
-/// Beginning of all scenarios: an ordinary Monday morning.
+/// Beginning of a scenario that states none: an ordinary Monday morning.
 const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
     Some(origin) => origin,
     None => Time::UNIX_EPOCH,
@@ -42,17 +42,18 @@ const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
 /// Runs a scenario under the policy; `None` when it passes.
 #[must_use]
 pub fn run(scenario: &Scenario, policy: &Policy) -> Option<ScenarioFailure> {
+    let origin = scenario.starts.unwrap_or(ORIGIN);
     let mut made: Vec<Event> = scenario
         .events
         .iter()
-        .map(|event| event.event(ORIGIN))
+        .map(|event| event.event(origin))
         .collect();
     let failure = |differences| ScenarioFailure {
         scenario: scenario.name.clone(),
         line: scenario.line,
         differences,
     };
-    match samples::events(&scenario.samples, &policy.rules.conditions, ORIGIN) {
+    match samples::events(&scenario.samples, &policy.rules.conditions, origin) {
         Ok(turns) => made.extend(turns),
         Err(differences) => return Some(failure(differences)),
     }
@@ -63,7 +64,7 @@ pub fn run(scenario: &Scenario, policy: &Policy) -> Option<ScenarioFailure> {
     let mut state = State::default();
     let mut differences = Vec::new();
     for expect in expected {
-        let at = ORIGIN + TimeDelta::seconds(expect.at);
+        let at = origin + TimeDelta::seconds(expect.at);
         while let Some(event) = events.pop_front_if(|event| event.occurred_at <= at) {
             state.tick_until(policy, event.occurred_at, &mut IncidentChanges::default());
             let now = event.occurred_at;
@@ -131,6 +132,13 @@ fn compare(expect: &Expectation, state: &State, differences: &mut Vec<Difference
                 shown(&got),
                 strongest.map_or("no incident", |incident| &incident.reason),
             );
+        }
+    }
+    if let Some(wanted) = expect.form {
+        let got = found.iter().filter_map(|incident| incident.form).max();
+        if got != Some(wanted) {
+            let got = got.map_or("none", PostmortemForm::word).to_owned();
+            differ("form", wanted.word().to_owned(), got, "");
         }
     }
     for (criterion, wanted) in &expect.criteria {

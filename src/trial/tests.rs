@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod policies;
+
 use std::sync::Arc;
 
 use super::backtest::Backtester;

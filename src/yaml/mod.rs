@@ -13,6 +13,7 @@ pub(crate) mod reader;
 pub(crate) mod scalar;
 pub(crate) mod tree;
 pub(crate) mod unique_names;
+pub(crate) mod weekly_hours;
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,14 @@
-//! Durations with units, quotas, and values with their position.
+//! Durations with units, quotas, instants, and values with their position.
 
 use std::fmt;
 use std::marker::PhantomData;
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::node::Position;
+use crate::model::time::Time;
 
 /// Struct name by which the deserializer recognizes values with positions.
 pub(crate) const SPANNED: &str = "$afterword::Spanned";
@@ -135,6 +137,27 @@ impl TryFrom<String> for Quota {
                 seconds: period.seconds,
             })
         }
+    }
+}
+
+/// An instant by RFC 3339, also without seconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Timestamp(pub(crate) Time);
+
+impl TryFrom<String> for Timestamp {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let with_seconds = match (text.get(..16), text.get(16..)) {
+            (Some(minutes), Some(offset)) if offset.starts_with(['Z', 'z', '+', '-']) => {
+                format!("{minutes}:00{offset}")
+            }
+            _ => text.clone(),
+        };
+        DateTime::parse_from_rfc3339(&with_seconds)
+            .map(|instant| Self(instant.with_timezone(&Utc)))
+            .map_err(|_| format!("{text:?} is not a time; write for example 2026-12-01T22:00Z or 2026-12-01T23:00+01:00"))
     }
 }
 

@@ -180,6 +180,7 @@ mod tests {
             rollbacks: Vec::new(),
             verdicts: Vec::new(),
             decision: Decision::None,
+            form: None,
             announced: None,
             review: None,
             standing: ReviewState::None,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::fault::Fault;
-use crate::rules::parse::SHIPPED;
+use crate::rules::parse::{SHIPPED, named_calendars};
 
 /// Directory that relative paths in a settings file start at.
 pub(crate) fn directory_of(file: Option<&Path>) -> PathBuf {
@@ -53,10 +53,22 @@ pub(super) fn rule_files(
     }
     paths.sort();
     paths.dedup();
-    paths
+    let files: Result<Vec<(String, String)>, Vec<Fault>> = paths
         .iter()
         .map(|path| Ok((path.display().to_string(), read(path)?)))
-        .collect()
+        .collect();
+    files.map(with_calendars)
+}
+
+/// Rule files with the calendars of holidays that they name. One that cannot be read is left out:
+/// the rules then have a fault where they name it.
+pub(crate) fn with_calendars(mut files: Vec<(String, String)>) -> Vec<(String, String)> {
+    for path in named_calendars(&files) {
+        if let Ok(text) = std::fs::read_to_string(&path) {
+            files.push((path, text));
+        }
+    }
+    files
 }
 
 /// Files matching a path whose last part may contain one `*`.

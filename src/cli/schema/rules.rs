@@ -48,8 +48,14 @@ pub(crate) const CRITERION: &[SchemaKey] = &[
     need("on", Shape::Word(KINDS), "Subject of the criterion."),
     need(
         "decision",
-        Shape::Word(&["suggest", "hold"]),
-        "Decision when it is met: `hold` opens the postmortem, `suggest` asks a person.",
+        Shape::Word(&["none", "suggest", "hold"]),
+        "Decision when it is met: `hold` opens the postmortem, `suggest` asks a person, `none` only explains.",
+    ),
+    may(
+        "form",
+        Shape::Word(&["note", "standing", "meeting"]),
+        "null",
+        "Form of the postmortem: a meeting of its own (`meeting`, the default), an entry in the next standing review (`standing`), or one page (`note`, the default of near_miss). Of several the heaviest wins.",
     ),
     may(
         "shadow",
@@ -62,6 +68,18 @@ pub(crate) const CRITERION: &[SchemaKey] = &[
         Shape::Text,
         "null",
         "CEL filter over the incident and the subject; by default all count.",
+    ),
+    may(
+        "during",
+        Shape::Map(HOURS),
+        "null",
+        "Hours that count: only degraded time within them, only what happens within them; by default always.",
+    ),
+    may(
+        "outside",
+        Shape::Map(HOURS),
+        "null",
+        "The opposite of `during`: these hours do not count.",
     ),
     may(
         "longest",
@@ -110,6 +128,26 @@ pub(crate) const CRITERION: &[SchemaKey] = &[
         Shape::Whole(2),
         "null",
         "recurrence: number of occurrences, including this one; required there.",
+    ),
+];
+
+pub(crate) const HOURS: &[SchemaKey] = &[
+    need(
+        "hours",
+        Shape::TextOrTexts,
+        "Hours of the week, such as `Mon-Fri 09:00-18:00`; `22:00-06:00` ends on the next day, `Sat-Sun` are whole days. Several are separated by commas, or a list.",
+    ),
+    may(
+        "time_zone",
+        Shape::Text,
+        "\"UTC\"",
+        "Time zone of the hours, such as `Europe/Berlin`.",
+    ),
+    may(
+        "holidays",
+        Shape::Texts,
+        "[]",
+        "iCalendar files beside this file; the time of their entries is not within the hours.",
     ),
 ];
 

@@ -21,6 +21,12 @@ pub(crate) const KEYS: &[SchemaKey] = &[
 
 pub(crate) const SCENARIO: &[SchemaKey] = &[
     need("name", Shape::Text, "Name of the scenario."),
+    may(
+        "starts",
+        Shape::String,
+        "null",
+        "Beginning of the scenario as an instant, such as 2026-11-23T08:50+01:00; by default Monday 2026-01-05T09:00Z.",
+    ),
     need("events", Shape::Custom(events), "Events, in order of time."),
     need("expect", Shape::List(EXPECT), "Expected results."),
 ];
@@ -42,6 +48,12 @@ pub(crate) const EXPECT: &[SchemaKey] = &[
         Shape::Word(&["none", "suggest", "hold"]),
         "null",
         "Strongest decision; by default not checked.",
+    ),
+    may(
+        "form",
+        Shape::Word(&["note", "standing", "meeting"]),
+        "null",
+        "Heaviest form of postmortem; by default not checked.",
     ),
     may(
         "criteria",

@@ -4,7 +4,7 @@ use crate::engine::wording::clip;
 use crate::model::correction::Answer;
 use crate::model::event::{Event, Fact};
 use crate::model::incident::{Incident, Reviewed};
-use crate::model::verdict::{Outcome, Verdict};
+use crate::model::verdict::{Decision, Outcome, Verdict};
 
 /// A short title for the incident that an event opens.
 pub(crate) fn title(event: &Event) -> String {
@@ -49,12 +49,16 @@ pub(crate) fn reason(incident: &Incident) -> String {
             measure.upper / measure.required.max(f64::MIN_POSITIVE)
         })
     };
-    let counted = incident.verdicts.iter().filter(|verdict| !verdict.shadow);
+    // A criterion that only explains does not say why there is no postmortem.
+    let counted = incident
+        .verdicts
+        .iter()
+        .filter(|verdict| !verdict.shadow && verdict.decision > Decision::None);
     // Of equally close ones, the first of the rules.
     let closest = counted.rev().max_by(|a, b| share(a).total_cmp(&share(b)));
     match closest {
         Some(verdict) => format!("No postmortem: {}", uncapitalised(&verdict.sentence)),
-        None => "No postmortem: there are no criteria.".to_owned(),
+        None => "No postmortem: no criterion leads to one.".to_owned(),
     }
 }
 

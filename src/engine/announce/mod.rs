@@ -14,7 +14,7 @@ use crate::model::incident::{Announced, Incident, Reviewed};
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::member::Members;
 use crate::model::time::Time;
-use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
+use crate::model::verdict::{CriterionKind, Decision, Outcome, PostmortemForm, Verdict};
 
 /// The last answer among the members, with the decision that was announced when it was given.
 pub(crate) fn review(members: &Members, previous: Option<&Incident>) -> Option<Reviewed> {
@@ -52,6 +52,22 @@ pub(crate) fn decide(verdicts: &[Verdict], phase: Phase) -> Decision {
         .map(|verdict| verdict.leads_to(phase))
         .max()
         .unwrap_or_default()
+}
+
+/// The heaviest form among the verdicts that lead to a postmortem, or led to its announcement.
+pub(crate) fn form(incident: &Incident) -> Option<PostmortemForm> {
+    let announced = |verdict: &Verdict| {
+        incident
+            .announced
+            .as_ref()
+            .is_some_and(|announced| announced.criteria.contains(&verdict.criterion))
+    };
+    let leads = |verdict: &Verdict| verdict.leads_to(incident.phase) > Decision::None;
+    let verdicts = incident.verdicts.iter().filter(|verdict| !verdict.shadow);
+    verdicts
+        .filter(|verdict| leads(verdict) || announced(verdict))
+        .map(|verdict| verdict.form)
+        .max()
 }
 
 /// Raises the announced decision to that of the verdicts; only a person can lower it.

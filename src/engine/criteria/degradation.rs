@@ -10,6 +10,7 @@ use crate::engine::incident::degraded_time::{DegradationMetric, DegradedTime};
 use crate::engine::wording::{duration, subject};
 use crate::model::time::Time;
 use crate::model::verdict::{Measure, Outcome, Unit};
+use crate::rules::counted_hours::CountedHours;
 use crate::rules::rule_set::Criterion;
 
 pub(crate) fn evaluate<'a>(
@@ -21,6 +22,7 @@ pub(crate) fn evaluate<'a>(
 ) -> Finding {
     let found = context.degraded(criterion);
     next.add(found.ahead);
+    let hours = criterion.hours.as_ref();
     let bridge = TimeDelta::seconds(context.policy.rules.correlation.bridge);
     let longest = longest.map(|required| (DegradationMetric::Longest { bridge }, required));
     let total = total.map(|(required, within)| {
@@ -31,7 +33,10 @@ pub(crate) fn evaluate<'a>(
     let best = longest
         .into_iter()
         .chain(total)
-        .map(|(metric, required)| (measure(&found, metric, required, context.now, next), metric))
+        .map(|(metric, required)| {
+            let needed = (required, hours);
+            (measure(&found, metric, needed, context.now, next), metric)
+        })
         .max_by(|(a, _), (b, _)| {
             let share = |measure: &Measure| {
                 (
@@ -49,7 +54,7 @@ pub(crate) fn evaluate<'a>(
         measure.upper >= measure.required,
     );
     let subject = subject(context.incident, found.service.as_deref());
-    let sentences = sentences(&subject, outcome, &measure, metric, found.lasting);
+    let sentences = sentences(&subject, outcome, &measure, (metric, hours), found.lasting);
     Finding::new(outcome, Some(measure), found.evidence.clone(), sentences)
 }
 
@@ -57,17 +62,20 @@ pub(crate) fn evaluate<'a>(
 fn measure(
     found: &DegradedTime,
     metric: DegradationMetric,
-    required: i64,
+    (required, hours): (i64, Option<&CountedHours>),
     now: Time,
     next: &mut NextChange,
 ) -> Measure {
     let required = TimeDelta::seconds(required);
-    let (lower, upper) = (metric.measure(&found.lower), metric.measure(&found.upper));
+    let (lower, upper) = (
+        metric.measure(&found.lower, hours),
+        metric.measure(&found.upper, hours),
+    );
     if found.lasting && lower < required {
-        next.add(metric.reached(&found.lower, required, now));
+        next.add(metric.reached(&found.lower, hours, required, now));
     }
     if (found.lasting || found.maybe_lasting) && upper < required {
-        next.add(metric.reached(&found.upper, required, now));
+        next.add(metric.reached(&found.upper, hours, required, now));
     }
     Measure::new(
         seconds(lower),
@@ -81,14 +89,15 @@ fn sentences(
     subject: &str,
     outcome: Outcome,
     measure: &Measure,
-    metric: DegradationMetric,
+    (metric, hours): (DegradationMetric, Option<&CountedHours>),
     ongoing: bool,
 ) -> (String, String) {
     let tense = if ongoing { "has been" } else { "was" };
+    let within_hours = hours.map_or_else(String::new, |hours| format!(" {}", hours.words()));
     let manner = match metric {
         DegradationMetric::Longest { .. } => "without a break".to_owned(),
         DegradationMetric::Within(window) => format!("within {}", duration(window)),
-    };
+    } + &within_hours;
     let threshold = length(measure.required);
     let (lower, upper) = (length(measure.lower), length(measure.upper));
     // Rounded up, so that it would have sufficed.
@@ -98,6 +107,8 @@ fn sentences(
         Outcome::Met => {
             let margin = length(measure.lower - measure.required);
             let margin = match metric {
+                // It may have gone on after the hours that count.
+                _ if hours.is_some() => format!("With over {margin} less degraded time"),
                 _ if measure.lower <= measure.required => "If it had ended any earlier".to_owned(),
                 DegradationMetric::Longest { .. } => {
                     format!("If it had ended more than {margin} earlier")
@@ -133,7 +144,7 @@ fn sentences(
             (
                 sentence,
                 format!(
-                    "Another {} of degraded time {would} {meet} the threshold.",
+                    "Another {} of degraded time{within_hours} {would} {meet} the threshold.",
                     lacking(measure.upper)
                 ),
             )

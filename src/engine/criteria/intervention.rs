@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use super::context::EvaluationContext;
 use super::expr_context;
 use super::finding::{Finding, outcome, times};
+use super::hours::{self, counts_at};
 use crate::engine::correlation::context::STEP_WITHIN;
 use crate::engine::environment::environment;
 use crate::engine::incident::attributes::opener;
@@ -59,6 +60,8 @@ pub(crate) fn evaluate(
             event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);
         let reason = if outside {
             Some("outside the incident")
+        } else if !counts_at(criterion, event.occurred_at) {
+            Some(hours::OUTSIDE)
         } else {
             exclusion(context, event, &step)
         };

@@ -5,6 +5,7 @@ mod context;
 mod degradation;
 pub(crate) mod expr_context;
 mod finding;
+mod hours;
 mod intervention;
 mod near_miss;
 mod near_miss_score;
@@ -49,7 +50,7 @@ fn evaluate<'a>(
     next: &mut NextChange,
 ) -> Finding {
     match &criterion.test {
-        CriterionTest::Outage => outage::evaluate(context, criterion),
+        CriterionTest::Outage => outage::evaluate(context, criterion, next),
         CriterionTest::Degradation { longest, total } => {
             degradation::evaluate(context, criterion, *longest, *total, next)
         }
@@ -82,6 +83,7 @@ fn verdict(criterion: &Criterion, finding: Finding) -> Verdict {
         on: criterion.test.kind(),
         outcome: finding.outcome,
         decision: criterion.decision,
+        form: criterion.form,
         shadow: criterion.shadow,
         measure: finding.measure,
         factors: finding.factors,

@@ -2,11 +2,13 @@
 
 use super::context::EvaluationContext;
 use super::finding::{Finding, NextChange};
+use super::hours::counts_span;
 use super::near_miss_score::{ScoredNearMiss, best_near_miss};
 use super::quiet_period::{Competition, NearMissQuota, competition};
 use crate::engine::incident::attributes::was_degraded;
 use crate::engine::wording::{duration, instant};
 use crate::expr::truth::Truth;
+use crate::model::spans::SpanState;
 use crate::model::verdict::{Measure, Outcome, Unit};
 use crate::rules::rule_set::Criterion;
 
@@ -17,6 +19,14 @@ pub(crate) fn evaluate(
     next: &mut NextChange,
 ) -> Finding {
     next.add(context.near_miss_ahead);
+    let spans = context
+        .incident
+        .signals
+        .iter()
+        .flat_map(|signal| &signal.spans);
+    for span in spans.filter(|span| span.state == SpanState::NearMiss) {
+        counts_span(criterion, span, context.now, next);
+    }
     let Some(best) = best_near_miss(context, criterion) else {
         return Finding::absent(
             "No near miss was measured or reported.",

@@ -4,6 +4,8 @@ use chrono::TimeDelta;
 
 use super::context::EvaluationContext;
 use super::expr_context;
+use super::finding::NextChange;
+use super::hours::{counts_at, counts_span};
 use crate::engine::horizons::NOVEL_AFTER;
 use crate::engine::incident::attributes::{RecurrenceKey, opened_at};
 use crate::engine::wording;
@@ -46,7 +48,11 @@ pub(crate) fn best_near_miss(
         factors,
         passes: context.passes(criterion, Some(facts)),
     };
-    let reported = context.rest.iter().filter_map(|event| match &event.fact {
+    let inside = context
+        .rest
+        .iter()
+        .filter(|event| counts_at(criterion, event.occurred_at));
+    let reported = inside.filter_map(|event| match &event.fact {
         Fact::NearMiss(near) => {
             let key = (
                 event.service.clone().unwrap_or_default(),
@@ -76,7 +82,8 @@ pub(crate) fn best_near_miss(
         let span = signal
             .spans
             .iter()
-            .find(|span| span.state == SpanState::NearMiss && span.start <= context.now)?;
+            .filter(|span| span.state == SpanState::NearMiss && span.start <= context.now)
+            .find(|span| counts_span(criterion, span, context.now, &mut NextChange::default()))?;
         let key = (
             signal.service.clone().unwrap_or_default(),
             signal.name.clone(),

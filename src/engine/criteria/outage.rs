@@ -1,7 +1,8 @@
 //! `on: outage`: an outage was declared.
 
 use super::context::EvaluationContext;
-use super::finding::{AnyOf, Candidate, Finding, any_of};
+use super::finding::{AnyOf, Candidate, Finding, NextChange, any_of};
+use super::hours::{self, counts_span};
 use crate::engine::incident::attributes::has_span;
 use crate::engine::wording;
 use crate::model::incident::Incident;
@@ -10,7 +11,12 @@ use crate::model::spans::SpanState;
 use crate::model::verdict::Outcome;
 use crate::rules::rule_set::Criterion;
 
-pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -> Finding {
+pub(crate) fn evaluate(
+    context: &EvaluationContext<'_>,
+    criterion: &Criterion,
+    next: &mut NextChange,
+) -> Finding {
+    let mut outside = false;
     // Most incidents have no declaration, and then no `where` needs to be evaluated.
     let candidates = context
         .incident
@@ -21,12 +27,31 @@ pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -
         .into_iter()
         .flatten()
         .filter(|(signal, _)| declares_outage(signal))
+        .filter(|(signal, _)| {
+            let spans = signal
+                .spans
+                .iter()
+                .filter(|span| span.state == SpanState::Degraded);
+            // Every span is asked, so that the next change of each is known.
+            let counts = spans
+                .filter(|span| counts_span(criterion, span, context.now, next))
+                .count()
+                > 0;
+            outside |= !counts;
+            counts
+        })
         .map(|(signal, passes)| Candidate {
             event: signal.event,
             words: signal.name.to_string(),
             passes,
         });
     let (outcome, found) = any_of(candidates);
+    if found.words.is_none() && outside {
+        return Finding::absent(
+            &format!("An outage was declared, but {}.", hours::OUTSIDE),
+            "An outage within these hours would meet it.",
+        );
+    }
     let sentences = sentences(context.incident, outcome, &found);
     Finding::new(outcome, None, found.evidence, sentences)
 }

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 
 use super::context::EvaluationContext;
 use super::finding::{Finding, outcome, times};
+use super::hours::{self, counts_at};
 use crate::engine::incident::attributes::{opened_at, opener, opening_key};
 use crate::engine::wording::{count, period, subject};
 use crate::expr::truth::Truth;
@@ -25,12 +26,20 @@ pub(crate) fn evaluate(
         );
     };
     let until = opened_at(incident);
+    if !counts_at(criterion, until) {
+        return Finding::absent(
+            &format!("The incident began {}.", hours::OUTSIDE),
+            "An incident that begins within these hours could meet it.",
+        );
+    }
     let with_key = context.others.index().with_key(&key, until - within, until);
     let earlier = with_key
         .filter(|(_, id)| *id != incident.id)
         .filter_map(|(_, id)| context.others.get(id));
     // The index also has incidents by their near misses.
-    let same = earlier.filter(|other| opening_key(other).as_ref() == Some(&key));
+    let same = earlier.filter(|other| {
+        opening_key(other).as_ref() == Some(&key) && counts_at(criterion, opened_at(other))
+    });
     let mut evidence: Vec<EventId> = same.filter_map(opener).map(|event| event.id).collect();
     evidence.extend(opener(incident).map(|event| event.id));
     let measure = times(evidence.len(), evidence.len(), required);

@@ -3,13 +3,19 @@
 use super::context::EvaluationContext;
 use super::expr_context;
 use super::finding::{AnyOf, Candidate, Finding, any_of};
+use super::hours::{self, counts_at};
 use crate::engine::wording;
 use crate::model::event::Fact;
 use crate::model::verdict::Outcome;
 use crate::rules::rule_set::Criterion;
 
 pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -> Finding {
+    let mut outside = false;
     let candidates = context.rest.iter().filter_map(|event| match &event.fact {
+        Fact::Request(_) if !counts_at(criterion, event.occurred_at) => {
+            outside = true;
+            None
+        }
         Fact::Request(request) => {
             let facts = expr_context::request(event, request);
             let requester = request.requester.as_deref().unwrap_or("A stakeholder");
@@ -25,6 +31,12 @@ pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -
         _ => None,
     });
     let (outcome, found) = any_of(candidates);
+    if found.words.is_none() && outside {
+        return Finding::absent(
+            &format!("A postmortem was requested, but {}.", hours::OUTSIDE),
+            "A request within these hours would meet it.",
+        );
+    }
     let sentences = sentences(outcome, &found);
     Finding::new(outcome, None, found.evidence, sentences)
 }

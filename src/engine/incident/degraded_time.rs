@@ -10,6 +10,7 @@ use crate::model::lifecycle::Phase;
 use crate::model::signal::Signal;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
+use crate::rules::counted_hours::CountedHours;
 
 /// The intervals that count, with both bounds.
 #[derive(Debug, Clone, Default)]
@@ -99,10 +100,19 @@ pub(crate) enum DegradationMetric {
 }
 
 impl DegradationMetric {
-    pub(crate) fn measure(self, united: &[Interval]) -> TimeDelta {
-        match self {
-            Self::Longest { bridge } => longest(united, bridge),
-            Self::Within(window) => most_within(united, window),
+    /// The degraded time; with `hours` only that within them. The time between does not break a
+    /// run: an outage over night is one outage.
+    pub(crate) fn measure(self, united: &[Interval], hours: Option<&CountedHours>) -> TimeDelta {
+        match (self, hours) {
+            (Self::Longest { bridge }, None) => longest(united, bridge),
+            (Self::Longest { bridge }, Some(hours)) => {
+                let counted = counted(united, hours);
+                let runs = runs(united, bridge);
+                let lengths = runs.iter().map(|run| inside(&counted, run.interval()));
+                lengths.max().unwrap_or_default()
+            }
+            (Self::Within(window), None) => most_within(united, window),
+            (Self::Within(window), Some(hours)) => most_within(&counted(united, hours), window),
         }
     }
 
@@ -110,17 +120,19 @@ impl DegradationMetric {
     pub(crate) fn reached(
         self,
         united: &[Interval],
+        hours: Option<&CountedHours>,
         required: TimeDelta,
         now: Time,
     ) -> Option<Time> {
+        let time = hours.map_or_else(|| united.to_vec(), |hours| counted(united, hours));
         let so_far = match self {
             // An interval that begins just now has no run yet.
             Self::Longest { bridge } => runs(united, bridge)
                 .last()
                 .filter(|run| run.end == now)
-                .map_or(TimeDelta::zero(), |run| run.length),
+                .map_or(TimeDelta::zero(), |run| inside(&time, run.interval())),
             Self::Within(window) => inside(
-                united,
+                &time,
                 Interval {
                     start: now - window,
                     end: now,
@@ -128,6 +140,23 @@ impl DegradationMetric {
             ),
         };
         // Older time may leave the window meanwhile; this is then the time to look again.
-        (so_far < required).then(|| now + (required - so_far))
+        let left = Some(required - so_far).filter(|left| *left > TimeDelta::zero())?;
+        match hours {
+            Some(hours) => hours.after(now, left),
+            None => Some(now + left),
+        }
     }
+}
+
+/// The parts of the intervals within these hours.
+fn counted(united: &[Interval], hours: &CountedHours) -> Vec<Interval> {
+    let parts = united
+        .iter()
+        .flat_map(|interval| hours.within(&(interval.start..interval.end)));
+    parts
+        .map(|part| Interval {
+            start: part.start,
+            end: part.end,
+        })
+        .collect()
 }

@@ -65,6 +65,7 @@ pub(crate) fn derive(inputs: DerivationInputs<'_>) -> Derived {
     incident.decision = announce::decide(&verdicts, incident.phase);
     incident.verdicts = verdicts;
     announce::announce(&mut incident, others, policy, now);
+    incident.form = announce::form(&incident);
     incident.reason = explanation::reason(&incident);
     if let Some(previous) = previous {
         incident.bundle.clone_from(&previous.bundle);
@@ -142,6 +143,7 @@ fn facts(inputs: DerivationInputs<'_>) -> (Incident, Option<Time>) {
         rollbacks,
         verdicts: Vec::new(),
         decision: Decision::None,
+        form: None,
         announced: previous.and_then(|incident| incident.announced.clone()),
         review: announce::review(&group.members, previous),
         standing: ReviewState::None,

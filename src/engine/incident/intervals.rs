@@ -36,6 +36,15 @@ pub(crate) struct IntervalRun {
     pub(crate) length: TimeDelta,
 }
 
+impl IntervalRun {
+    pub(crate) fn interval(&self) -> Interval {
+        Interval {
+            start: self.start,
+            end: self.end,
+        }
+    }
+}
+
 /// Joins united intervals across gaps shorter than `bridge`.
 pub(crate) fn runs(united: &[Interval], bridge: TimeDelta) -> Vec<IntervalRun> {
     let mut runs: Vec<IntervalRun> = Vec::new();

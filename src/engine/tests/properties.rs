@@ -332,6 +332,7 @@ fn essence(state: &State) -> Vec<Incident> {
     let strip = |incident: &Incident| Incident {
         revision: 0,
         announced: None,
+        form: None,
         standing: ReviewState::None,
         reason: String::new(),
         bundle: None,

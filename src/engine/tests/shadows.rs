@@ -118,7 +118,7 @@ fn an_unknown_shadow_suggests_nothing_at_resolution() {
         (incident.decision, incident.standing, incident.announced),
         (Decision::None, ReviewState::None, None)
     );
-    assert_eq!(incident.reason, "No postmortem: there are no criteria.");
+    assert_eq!(incident.reason, "No postmortem: no criterion leads to one.");
 }
 
 #[test]

@@ -397,9 +397,34 @@ fn parameters_must_fit_their_kind() {
     );
     criterion_fault("name: a, on: outage", "{name", "`decision` is missing");
     criterion_fault(
-        "name: a, on: outage, decision: none",
-        "none",
-        "`hold` or `suggest`",
+        "name: a, on: outage, decision: maybe",
+        "maybe",
+        "known: `none`, `suggest`, `hold`",
+    );
+    criterion_fault(
+        "name: a, on: outage, decision: none, form: talk",
+        "talk",
+        "known: `note`, `standing`, `meeting`",
+    );
+    criterion_fault(
+        "name: a, on: outage, decision: none, during: {time_zone: UTC}",
+        "{time_zone",
+        "`hours` is missing",
+    );
+    criterion_fault(
+        "name: a, on: outage, decision: none, during: {hours: 9-17}",
+        "9-17",
+        "write for example Mon-Fri 09:00-18:00",
+    );
+    criterion_fault(
+        "name: a, on: outage, decision: none, outside: {hours: Sat-Sun, time_zone: Europe/Berln}",
+        "Europe/Berln",
+        "did you mean `Europe/Berlin`",
+    );
+    criterion_fault(
+        "name: a, on: outage, decision: none, during: {hours: Sat-Sun, holidays: [de.ics]}",
+        "de.ics",
+        "there is no calendar de.ics; name an .ics file beside this file",
     );
     criterion_fault(
         "name: two words, on: outage, decision: hold",

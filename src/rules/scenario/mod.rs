@@ -11,10 +11,11 @@ use serde::Deserialize;
 use super::rule_set::RuleSet;
 use super::seconds::Seconds;
 use crate::model::fault::{Fault, nearest};
-use crate::model::verdict::{Decision, Outcome};
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome, PostmortemForm};
 use crate::yaml;
 use crate::yaml::node::{Node, Position, Value};
-use crate::yaml::scalar::{Duration, Spanned};
+use crate::yaml::scalar::{Duration, Spanned, Timestamp};
 use event::{ScenarioEvent, ScenarioSamples};
 
 /// A file of scenarios.
@@ -64,6 +65,8 @@ pub struct Scenario {
     pub name: String,
     /// Its first line, from 1.
     pub line: u64,
+    /// Its beginning; `None` for an ordinary Monday morning.
+    pub starts: Option<Time>,
     /// In the order of time.
     pub events: Vec<ScenarioEvent>,
     /// Metric samples, in the order of time.
@@ -83,6 +86,8 @@ pub struct Expectation {
     pub service: Option<String>,
     /// The strongest decision.
     pub decision: Option<Decision>,
+    /// The heaviest form of postmortem.
+    pub form: Option<PostmortemForm>,
     /// Outcomes by name of the criterion.
     pub criteria: BTreeMap<String, Outcome>,
     /// Number of incidents so far.
@@ -97,6 +102,7 @@ struct ExpectationEntry {
     at: Option<Duration>,
     service: Option<String>,
     decision: Option<Decision>,
+    form: Option<PostmortemForm>,
     criteria: Option<BTreeMap<String, Outcome>>,
     incidents: Option<usize>,
     postmortems: Option<usize>,
@@ -149,17 +155,25 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
     let mut scenario = Scenario {
         name: String::new(),
         line: node.line,
+        starts: None,
         events: Vec::new(),
         samples: Vec::new(),
         expect: Vec::new(),
     };
-    for (key, section) in yaml::reader::sections(file, node, &["name", "events", "expect"], faults)
+    for (key, section) in
+        yaml::reader::sections(file, node, &["name", "starts", "events", "expect"], faults)
     {
         match key.name.as_str() {
             "name" => {
                 name = yaml::reader::read::<Spanned<String>>(file, section)
                     .map_err(|fault| faults.push(fault))
                     .ok();
+            }
+            "starts" => {
+                scenario.starts = yaml::reader::read::<Timestamp>(file, section)
+                    .map_err(|fault| faults.push(fault))
+                    .ok()
+                    .map(|starts| starts.0);
             }
             "events" => {
                 (scenario.events, scenario.samples) =
@@ -188,6 +202,7 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectatio
         at,
         service,
         decision,
+        form,
         criteria,
         incidents,
         postmortems,
@@ -195,13 +210,14 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectatio
     let criteria = criteria.unwrap_or_default();
     if faults.len() == before
         && decision.is_none()
+        && form.is_none()
         && criteria.is_empty()
         && incidents.is_none()
         && postmortems.is_none()
     {
         faults.push(node.position().fault(
             file,
-            "the expectation is empty; give `decision`, `criteria`, `incidents` or `postmortems`",
+            "the expectation is empty; give `decision`, `form`, `criteria`, `incidents` or `postmortems`",
         ));
     }
     Some(Expectation {
@@ -209,6 +225,7 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectatio
         line: node.line,
         service,
         decision,
+        form,
         criteria,
         incidents,
         postmortems,

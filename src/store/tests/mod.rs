@@ -99,6 +99,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         rollbacks: Vec::new(),
         verdicts: Vec::new(),
         decision: Decision::None,
+        form: None,
         announced: None,
         review: None,
         standing: ReviewState::None,

@@ -12,7 +12,9 @@ use crate::model::lifecycle::ReviewState;
 use crate::model::milestone::Milestones;
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::time::Time;
-use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit, Verdict};
+use crate::model::verdict::{
+    CriterionKind, Decision, Measure, Outcome, PostmortemForm, Unit, Verdict,
+};
 use crate::rules::parse;
 use crate::trial::precision::report::{CriterionRecord, PrecisionReport};
 
@@ -30,6 +32,7 @@ fn verdict(criterion: &str, outcome: Outcome, decision: Decision) -> Verdict {
         },
         outcome,
         decision,
+        form: PostmortemForm::Meeting,
         shadow: criterion.starts_with('~'),
         measure: None,
         factors: Vec::new(),

@@ -18,7 +18,9 @@ use crate::model::settings::{Hours, Person};
 use crate::model::signal::{Signal, SignalClass, SignalKind};
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
-use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit, Verdict};
+use crate::model::verdict::{
+    CriterionKind, Decision, Measure, Outcome, PostmortemForm, Unit, Verdict,
+};
 use chrono::{Duration, TimeZone, Utc};
 
 use crate::http::pages::review::ProposedMeeting;
@@ -255,6 +257,7 @@ pub(crate) fn verdict(
         on,
         outcome,
         decision: Decision::Suggest,
+        form: PostmortemForm::Meeting,
         shadow: false,
         measure,
         factors: Vec::new(),
@@ -358,6 +361,7 @@ pub(crate) fn incident() -> Incident {
         rollbacks: Vec::new(),
         verdicts: verdicts(),
         decision: Decision::Suggest,
+        form: Some(PostmortemForm::Meeting),
         announced: Some(Announced {
             decision: Decision::Suggest,
             at: at(1920),
