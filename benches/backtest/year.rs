@@ -244,6 +244,7 @@ fn alert(
         keep_firing_for: None,
         end_reason: EndReason::Recovered,
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
     };
     let mut event = Event::new(

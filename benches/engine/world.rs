@@ -270,6 +270,7 @@ fn alert(
         keep_firing_for: None,
         end_reason: EndReason::Recovered,
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
     })
 }

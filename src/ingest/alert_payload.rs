@@ -508,6 +508,7 @@ pub(crate) fn event(
     let environment = labels::environment(&labels, names);
     let alert = Alert {
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
         name: labels
             .get("alertname")

@@ -446,6 +446,7 @@ fn ended(event: &Event, alert: &Alert, gone: Disappearance, source: &str, at: Po
         ends_at: Some(ends_at),
         end_reason: gone.reason,
         seen_again: None,
+        borrowed_end: false,
         ..alert.clone()
     });
     let mut ended = Event {

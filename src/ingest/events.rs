@@ -322,6 +322,7 @@ fn alert(
         .unwrap_or_else(|| labels::severity(&labels, names));
     let alert = Alert {
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
         name: name.into(),
         status,

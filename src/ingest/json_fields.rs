@@ -193,6 +193,7 @@ impl VendorAlert {
             keep_firing_for: None,
             end_reason: self.end_reason,
             seen_again: None,
+            borrowed_end: false,
             recalled: false,
         };
         let mut event = Event::new(

@@ -94,8 +94,8 @@ impl From<Event> for Reported {
 pub enum Start {
     /// The sender states it; with the labels it identifies the episode.
     Stated,
-    /// Made up from the time of the message, or one of several that replicas state. An open
-    /// episode with the same labels absorbs the event before it counts as a new episode.
+    /// Made up from the time of the message. An open episode with the same labels absorbs the event
+    /// before it counts as a new episode.
     Guessed,
 }
 

@@ -2,13 +2,12 @@
 //! `replica="b"`.
 //!
 //! Without that label they are one alert. Each replica started to evaluate at its own instant, so
-//! their starts differ, and one may be gone while another goes on. So the alert fires while any
-//! replica says so, and an open episode absorbs the reports of other replicas.
+//! their starts differ, and one may be gone while another goes on. So in one message the alert fires
+//! while any replica says so.
 
 use std::collections::HashMap;
 
-use super::reading::Reading;
-use super::reading::{Reported, Start};
+use super::reading::{Reading, Reported};
 use crate::model::event::{Alert, AlertStatus, Event, Fact};
 use crate::model::labels::LabelSet;
 
@@ -23,7 +22,7 @@ impl Replicas {
     }
 
     /// Merges the reports of an alert into one: firing since the earliest start while any replica
-    /// fires, else resolved at the latest end.
+    /// fires, else resolved from the earliest start to the latest end.
     pub(crate) fn merge(self, reading: &mut Reading) {
         if self.0.is_empty() {
             return;
@@ -46,17 +45,17 @@ impl Replicas {
             match places.get(&labels) {
                 Some(place) => {
                     let kept = &mut kept[*place].event;
-                    if prevails_over(&report.event, kept) {
-                        *kept = report.event;
-                    }
+                    let other = if prevails_over(&report.event, kept) {
+                        std::mem::replace(kept, report.event)
+                    } else {
+                        report.event
+                    };
+                    start_with(kept, &other);
                     reading.renewed += 1;
                 }
                 None => {
                     places.insert(labels, kept.len());
-                    kept.push(Reported {
-                        start: Start::Guessed,
-                        ..report
-                    });
+                    kept.push(report);
                 }
             }
         }
@@ -68,6 +67,17 @@ fn alert(event: &Event) -> Option<&Alert> {
     match &event.fact {
         Fact::Alert(alert) => Some(alert),
         _ => None,
+    }
+}
+
+/// Gives a resolved alert the start of another resolved report of it, if that is earlier.
+fn start_with(kept: &mut Event, other: &Event) {
+    let (Fact::Alert(alert), Some(other)) = (&mut kept.fact, alert(other)) else {
+        return;
+    };
+    if alert.status == other.status && other.starts_at < alert.starts_at {
+        alert.starts_at = other.starts_at;
+        kept.identify();
     }
 }
 

@@ -120,7 +120,7 @@ pub struct Alert {
     pub name: Arc<str>,
     /// Firing or resolved.
     pub status: AlertStatus,
-    /// Annotations; not part of the identity.
+    /// Labels, which with `starts_at` identify the episode.
     pub labels: LabelSet,
     /// Annotations; no part of identity.
     #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
@@ -145,6 +145,10 @@ pub struct Alert {
     /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_again: Option<Time>,
+    /// True for an end that its sender gave with another start. An end given with this one, which
+    /// may be received later, is better.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub borrowed_end: bool,
     /// True when it was recovered from the alert history of its Prometheus, which is more accurate
     /// than the notifications.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -69,8 +69,9 @@ impl Event {
                 let stated = match alert.status {
                     AlertStatus::Firing => format!("alert firing {}{again}{waited}{kept}", subject),
                     AlertStatus::Resolved => {
+                        let borrowed = if alert.borrowed_end { " borrowed" } else { "" };
                         format!(
-                            "alert resolved {} {:?} {:?}{waited}{kept}",
+                            "alert resolved {} {:?} {:?}{waited}{kept}{borrowed}",
                             subject, alert.ends_at, alert.end_reason
                         )
                     }

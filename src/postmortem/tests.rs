@@ -39,6 +39,7 @@ fn alert(name: &str, instance: &str, status: AlertStatus, clock: &str) -> Event 
     let ends_at = (status == AlertStatus::Resolved).then(|| at(clock));
     let fact = Fact::Alert(Alert {
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
         name: name.into(),
         status,

@@ -4,6 +4,7 @@
 pub(crate) mod attributes;
 pub(crate) mod degraded_time;
 pub(crate) mod derive;
+pub(crate) mod episodes;
 pub(crate) mod fingerprint;
 pub(crate) mod id;
 pub(crate) mod index;

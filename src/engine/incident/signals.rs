@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashSet};
 
+use super::episodes;
 use super::id::is_foreign;
 use crate::engine::id_map::IdMap;
 use crate::engine::policy::Policy;
@@ -30,20 +31,23 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
         IdMap::with_capacity_and_hasher(room, RandomState::default());
     let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::default();
     let mut sorts: Vec<Arc<SignalClass>> = Vec::new();
-    let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
-    let known: HashSet<&Subject> = members
-        .iter()
-        .filter(|member| matches!(&member.event.fact, Fact::Alert(alert) if ended(alert)))
-        .map(|member| &member.event.subject)
-        .collect();
+    let recalled = ended_subjects(members, |alert| alert.recalled);
+    let borrows =
+        |member: &Member| matches!(&member.event.fact, Fact::Alert(alert) if alert.borrowed_end);
+    let own = if members.iter().any(borrows) {
+        ended_subjects(members, |alert| !alert.borrowed_end)
+    } else {
+        HashSet::default()
+    };
     for Member { event, .. } in members {
         match &event.fact {
             // The end recalled from Prometheus is the true one: what was sent may be the end of a
-            // lease, or an approximation.
+            // lease, or an approximation. An end given with the start of this episode is better
+            // than that of another.
             Fact::Alert(alert)
                 if alert.status == AlertStatus::Resolved
-                    && !alert.recalled
-                    && known.contains(&event.subject) => {}
+                    && (!alert.recalled && recalled.contains(&event.subject)
+                        || alert.borrowed_end && own.contains(&event.subject)) => {}
             Fact::Alert(alert) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
                     if repeated {
@@ -120,13 +124,11 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
             _ => {}
         }
     }
+    found.retain(|_, signal| !is_bare_end(signal, members));
     for list in episodes.values_mut() {
+        list.retain(|(_, subject)| found.contains_key(subject));
         list.sort_unstable();
-        for pair in list.windows(2) {
-            if let Some(signal) = found.get_mut(&pair[0].1) {
-                supersede(signal, pair[1].0);
-            }
-        }
+        fold(list, &mut found);
     }
     for subject in superseded_subjects(members) {
         if let Some(spans) = found.get_mut(&subject).map(|signal| &mut signal.spans) {
@@ -144,6 +146,52 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
     }
     signals.sort_by_key(order);
     signals
+}
+
+/// The subjects of the alerts with an end that `counts`.
+fn ended_subjects(members: &[Member], counts: impl Fn(&Alert) -> bool) -> HashSet<&Subject> {
+    let ended = |alert: &Alert| alert.status == AlertStatus::Resolved && counts(alert);
+    members
+        .iter()
+        .filter(|member| matches!(&member.event.fact, Fact::Alert(alert) if ended(alert)))
+        .map(|member| &member.event.subject)
+        .collect()
+}
+
+/// True for an end whose sender gave no start, of an alert that nothing reported as firing: no episode.
+fn is_bare_end(signal: &Signal, members: &[Member]) -> bool {
+    let fired = |event: &Event| {
+        event.subject == signal.subject
+            && matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Firing)
+    };
+    signal.kind == SignalKind::Alert
+        && matches!(&*signal.spans, [only] if only.end == Some(only.start))
+        && !members.iter().any(|member| fired(&member.event))
+}
+
+/// Folds the episodes of one alert, given by start: those of the same time become one signal, and a
+/// later one ends an earlier one that was never reported as ended.
+fn fold(episodes: &[(Time, Subject)], found: &mut IdMap<Subject, Signal>) {
+    let mut current: Option<(Time, Subject)> = None;
+    for (start, subject) in episodes.iter().copied() {
+        let Some((began, earlier)) = current else {
+            current = Some((start, subject));
+            continue;
+        };
+        let Some(mut first) = found.remove(&earlier) else {
+            current = Some((start, subject));
+            continue;
+        };
+        if episodes::is_same(&first, began, start) {
+            if let Some(next) = found.remove(&subject) {
+                episodes::unite(&mut first, &next);
+            }
+        } else {
+            episodes::supersede(&mut first, start);
+            current = Some((start, subject));
+        }
+        found.insert(earlier, first);
+    }
 }
 
 /// The subjects of alerts that ended because their source merged them into another of its incidents,
@@ -364,22 +412,6 @@ fn alert_spans(signal: &mut Signal, alert: &Alert) {
             enter(signal, again, Some(SpanState::Degraded));
         }
     }
-}
-
-/// Ends an episode at an unknown time before the next one of the same labels.
-fn supersede(signal: &mut Signal, next_start: Time) {
-    let Some(last) = signal.spans.last_mut() else {
-        return;
-    };
-    if last.end.is_some_and(|end| end <= next_start) {
-        return;
-    }
-    last.end = Some(next_start.max(last.start));
-    // Nothing tells how much of the span was degraded.
-    if last.state == SpanState::Degraded {
-        last.state = SpanState::Unknown;
-    }
-    signal.spans.retain(|span| span.start < next_start);
 }
 
 /// Cuts the signal at `at`: an event that states since when something has been so knows better.

@@ -40,7 +40,7 @@ fn policy() -> Policy {
     policy_of(RULES)
 }
 
-fn policy_of(rules: &str) -> Policy {
+pub(crate) fn policy_of(rules: &str) -> Policy {
     let rules = parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap();
     let service = |name: &str, needs: &[&str]| Service {
         name: name.to_owned(),
@@ -83,6 +83,7 @@ fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
     };
     let fact = Fact::Alert(Alert {
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
         name: name.to_owned().into(),
         status,

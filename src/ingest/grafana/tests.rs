@@ -176,7 +176,7 @@ fn replicas_are_one_alert() {
     .unwrap();
     assert_eq!(
         (both.reports.len(), both.reports[0].start, both.renewed),
-        (1, Start::Guessed, 1)
+        (1, Start::Stated, 1)
     );
     assert_eq!(
         alert(&both.reports[0].event)
@@ -215,6 +215,10 @@ fn replicas_are_one_alert() {
     assert_eq!(
         alert(&over.reports[0].event).ends_at,
         Some(time::parse("2026-11-23T11:05:07Z").unwrap())
+    );
+    assert_eq!(
+        alert(&over.reports[0].event).starts_at,
+        time::parse("2026-11-23T11:00:01Z").unwrap()
     );
 
     let without = read(

@@ -550,6 +550,7 @@ fn alert(
         keep_firing_for: ruled(reader, &episode.labels).keep.filter(|keep| *keep > 0),
         end_reason: end.map(|(_, reason)| reason).unwrap_or_default(),
         seen_again,
+        borrowed_end: false,
         recalled: true,
         labels,
     };

@@ -81,6 +81,7 @@ impl ScenarioEvent {
                 starts,
             } => Fact::Alert(Alert {
                 seen_again: None,
+                borrowed_end: false,
                 recalled: false,
                 name: alert.name.as_str().into(),
                 status: alert.status,

@@ -50,6 +50,7 @@ fn note(text: &str) -> Event {
 fn alert(name: &str) -> Event {
     let fact = Fact::Alert(Alert {
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
         name: name.to_owned().into(),
         status: AlertStatus::Firing,

@@ -5,21 +5,25 @@
 //! its end or lapse is recorded and no late message can be about it any more.
 
 mod early_resolves;
+mod recent_ends;
 pub(crate) mod row;
 mod table;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::ingest::reading::{AlertRef, Reported, Start};
-use crate::model::event::{Alert, AlertStatus, Event, Fact};
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact};
 use crate::model::id::{EventId, Subject};
 use crate::model::time::Time;
 use crate::store::active_alerts::ActiveAlert;
 use early_resolves::EarlyResolves;
+use recent_ends::{RecentEnd, RecentEnds};
 use row::{
-    AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, RETENTION, end_key, lease_end, micros, time,
+    AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, REPLICA_SKEW, RETENTION, end_key, lease_end,
+    micros, time,
 };
 use table::{AlertTable, RowId};
 
@@ -49,6 +53,9 @@ pub(crate) struct ActiveAlerts {
     removing: Vec<Subject>,
     saved_at: Option<Time>,
     early: EarlyResolves,
+    ends: RecentEnds,
+    /// Names of sources by the number that rows have; the last number is shared by all others.
+    sources: Vec<Arc<str>>,
 }
 
 /// Rows to write to the database and to remove from it.
@@ -99,7 +106,7 @@ impl ActiveAlerts {
         }
         for saved in saved {
             match alerts.table.by_subject(&saved.subject) {
-                Some(row) => alerts.table.row_mut(row).saved = true,
+                Some(row) => alerts.table.row_mut(row).set_saved(true),
                 None if now - saved.last_seen > RETENTION => alerts.ended.push(saved.subject),
                 // It may be in a record of another replica that is not applied yet.
                 None => {}
@@ -159,6 +166,7 @@ impl ActiveAlerts {
         now: Time,
     ) -> Vec<NewEvent> {
         let mut new = Vec::with_capacity(reports.len());
+        let declared = ended_declarations(&reports);
         for Reported {
             mut event,
             lease,
@@ -181,14 +189,156 @@ impl ActiveAlerts {
             if replayed.is_some_and(|logged| logged.contains(&event.id) || self.has_ended(&event)) {
                 continue;
             }
-            new.extend(self.lapse_of_earlier(&event).map(|lapse| (lapse, None)));
+            if !guessed && is_end(&event) {
+                let opens = begins(&event, &declared);
+                new.extend(self.ends(event, opens, now));
+                continue;
+            }
+            new.extend(self.lapses_of_earlier(&event).map(|lapse| (lapse, None)));
+            if !guessed && self.renew_replica(&event, lease, now) {
+                continue;
+            }
             if let Some(event) = self.unless_repeated(event, lease, now) {
-                let end = self.take_early(&event);
+                let end = self.take_early(&event).or_else(|| self.recent_end(&event));
                 new.push((event, lease));
                 new.extend(end.map(|end| (end, None)));
             }
         }
         new
+    }
+
+    /// The events of an end whose start its sender states.
+    ///
+    /// It ends every open episode of its labels that began before it, whatever start it repeats.
+    /// With a start that was never reported it tells a whole episode, with its beginning if it
+    /// `opens` one; a start close to that of an open episode is of a replica, and the same.
+    fn ends(&mut self, event: Event, opens: bool, now: Time) -> Vec<NewEvent> {
+        let Fact::Alert(alert) = &event.fact else {
+            return vec![(event, None)];
+        };
+        let (start, end) = (alert.starts_at, stated_end(&event));
+        let labels = self.table.labels_key(&alert.labels);
+        let source = self.source_number(&event.source);
+        let own = self.table.episode(labels, micros(start));
+        let told_replica = |row: &AlertRow| row.is_firing() && is_replica(time(row.started), start);
+        let told = own.is_some_and(|row| self.table.row(row).state != EpisodeState::EndedUnseen)
+            || self
+                .table
+                .open_episodes(labels)
+                .any(|row| told_replica(self.table.row(row)));
+        let closed: Vec<Time> = self
+            .table
+            .open_episodes(labels)
+            .map(|row| self.table.row(row))
+            .filter(|row| row.source == source && row.started != micros(start))
+            .filter(|row| time(row.started) < end)
+            // When an alert that fired anew had ended before, nothing tells.
+            .filter(|row| !told || row.is_firing() && start - time(row.started) <= REPLICA_SKEW)
+            .map(|row| time(row.started))
+            .collect();
+        let of_replica = closed
+            .iter()
+            .any(|open| *open < start && is_replica(*open, start));
+        let mut new: Vec<NewEvent> = closed
+            .into_iter()
+            .map(|open| (restarted(event.clone(), open), None))
+            .collect();
+        let repeats =
+            start == end && (!new.is_empty() || self.ends.has_ended(labels, source, micros(end)));
+        if own.is_none() && (of_replica || repeats) {
+            // A start that is received later finds it all the same.
+            self.keep_end(&event, false, now);
+            return new;
+        }
+        let beginning = (own.is_none() && opens).then(|| beginning(&event));
+        let end = self.unless_repeated(event, None, now);
+        new.extend(end.map(|end| (end, None)));
+        // After its end, so that it is known to be no report of its own.
+        new.extend(beginning.map(|event| (event, None)));
+        new
+    }
+
+    /// Takes a firing alert as a renewal of an open episode with the same labels that began shortly
+    /// before: another replica of its sender reports it, too.
+    fn renew_replica(&mut self, event: &Event, lease: Option<Time>, now: Time) -> bool {
+        let Fact::Alert(alert) = &event.fact else {
+            return false;
+        };
+        let source = self.source_number(&event.source);
+        let labels = self.table.labels_key(&alert.labels);
+        if self
+            .table
+            .episode(labels, micros(alert.starts_at))
+            .is_some()
+        {
+            return false;
+        }
+        let of_replica = |row: &AlertRow| {
+            let later = alert.starts_at - time(row.started);
+            row.is_firing()
+                && row.source == source
+                && (TimeDelta::zero()..=REPLICA_SKEW).contains(&later)
+        };
+        let known = self
+            .table
+            .open_episodes(labels)
+            .find(|row| of_replica(self.table.row(*row)));
+        known.is_some_and(|row| {
+            self.renew_row(row, lease, now);
+            true
+        })
+    }
+
+    /// The end of a new episode that was received before its start, under another start.
+    fn recent_end(&mut self, event: &Event) -> Option<Event> {
+        let Fact::Alert(alert) = &event.fact else {
+            return None;
+        };
+        if alert.status != AlertStatus::Firing || self.table.episode_of(alert).is_some() {
+            return None;
+        }
+        let source = self.source_number(&event.source);
+        let labels = self.table.labels_key(&alert.labels);
+        let end = self.ends.closing(labels, source, micros(alert.starts_at))?;
+        let mut ended = event.clone();
+        if let Fact::Alert(alert) = &mut ended.fact {
+            alert.borrowed_end = !is_replica(alert.starts_at, time(end.started));
+            alert.status = AlertStatus::Resolved;
+            alert.ends_at = Some(time(end.ended));
+            alert.end_reason = end.reason;
+        }
+        ended.occurred_at = time(end.ended);
+        ended.identify();
+        Some(ended)
+    }
+
+    fn keep_end(&mut self, event: &Event, told: bool, now: Time) {
+        let Fact::Alert(alert) = &event.fact else {
+            return;
+        };
+        if alert.borrowed_end {
+            return;
+        }
+        let end = RecentEnd {
+            source: self.source_number(&event.source),
+            started: micros(alert.starts_at),
+            ended: micros(stated_end(event)),
+            reason: alert.end_reason,
+            told,
+        };
+        let labels = self.table.labels_key(&alert.labels);
+        self.ends.push(labels, end, now);
+    }
+
+    fn source_number(&mut self, name: &Arc<str>) -> u8 {
+        let known = self.sources.iter().position(|known| known == name);
+        let number = known.unwrap_or_else(|| {
+            if self.sources.len() < usize::from(u8::MAX) {
+                self.sources.push(Arc::clone(name));
+            }
+            self.sources.len() - 1
+        });
+        u8::try_from(number).unwrap_or(u8::MAX)
     }
 
     /// The event unless it repeats what is known; a repeat renews the alert.
@@ -231,17 +381,25 @@ impl ActiveAlerts {
         None
     }
 
-    /// The lapse of an earlier episode that still counts as firing when the same alert fires anew:
-    /// it ended at an unknown time after it was last reported.
-    fn lapse_of_earlier(&self, event: &Event) -> Option<Event> {
-        let Fact::Alert(alert) = &event.fact else {
-            return None;
-        };
-        let row = self.table.row(self.table.open_episode(&alert.labels)?);
-        let overtaken = alert.status == AlertStatus::Firing
-            && row.is_firing()
-            && row.started < micros(alert.starts_at);
-        overtaken.then(|| row.lapse(time(row.last_seen).min(alert.starts_at)))
+    /// The lapses of earlier episodes that still count as firing when the same alert fires anew:
+    /// they ended at an unknown time after they were last reported. Replicas of a sender give
+    /// starts that differ a little.
+    fn lapses_of_earlier(&self, event: &Event) -> impl Iterator<Item = Event> + use<> {
+        let mut lapses = Vec::new();
+        if let Fact::Alert(alert) = &event.fact
+            && alert.status == AlertStatus::Firing
+        {
+            let labels = self.table.labels_key(&alert.labels);
+            let rows = self
+                .table
+                .open_episodes(labels)
+                .map(|row| self.table.row(row));
+            let overtaken = rows.filter(|row| {
+                row.is_firing() && alert.starts_at - time(row.started) > REPLICA_SKEW
+            });
+            lapses.extend(overtaken.map(|row| row.lapse(time(row.last_seen).min(alert.starts_at))));
+        }
+        lapses.into_iter()
     }
 
     /// Set if an episode with the labels of this alert is open and had begun at the time of the
@@ -332,9 +490,16 @@ impl ActiveAlerts {
         };
         let before = *self.table.row(id);
         let (state, end) = match alert.status {
-            // The start of an episode whose end came first.
+            // The start of an episode whose end came first: it is a report of its own unless it
+            // comes from the message with the end.
             AlertStatus::Firing if before.has_ended() && alert.seen_again.is_none() => {
-                (EpisodeState::Ended, before.end)
+                let same_message = before.last_seen == micros(now);
+                let state = if same_message {
+                    before.state
+                } else {
+                    EpisodeState::Ended
+                };
+                (state, before.end)
             }
             AlertStatus::Firing => (
                 EpisodeState::Firing,
@@ -347,6 +512,7 @@ impl ActiveAlerts {
                 } else {
                     EpisodeState::Ended
                 };
+                self.keep_end(event, !unseen, now);
                 (state, end_key(event))
             }
         };
@@ -413,7 +579,7 @@ impl ActiveAlerts {
             };
             let row = self.table.row_mut(id);
             if row.is_firing() {
-                row.saved = true;
+                row.set_saved(true);
                 row.last_seen = row.last_seen.max(micros(saved.last_seen));
                 row.end = row.end.max(saved.lease_end.map_or(0, lease_end));
             }
@@ -495,8 +661,10 @@ impl ActiveAlerts {
         };
         for id in part {
             let row = self.table.row_mut(id);
-            if std::mem::take(&mut row.changed) && row.is_firing() {
-                row.saved = true;
+            let changed = row.is_changed();
+            row.set_changed(false);
+            if changed && row.is_firing() {
+                row.set_saved(true);
                 unsaved.firing.push(ActiveAlert {
                     subject: Subject::from(row.subject),
                     last_seen: time(row.last_seen),
@@ -510,7 +678,9 @@ impl ActiveAlerts {
             let Some(row) = row.map(|id| self.table.row_mut(id)) else {
                 return true;
             };
-            row.saved |= row.is_firing();
+            if row.is_firing() {
+                row.set_saved(true);
+            }
             !row.is_firing()
         });
         let more = !self.saving.is_empty() || !self.removing.is_empty();
@@ -540,7 +710,9 @@ impl ActiveAlerts {
     }
 
     fn mark_changed(&mut self, id: RowId) {
-        if !std::mem::replace(&mut self.table.row_mut(id).changed, true) {
+        let row = self.table.row_mut(id);
+        if !row.is_changed() {
+            row.set_changed(true);
             self.changed.push(id);
         }
     }
@@ -548,7 +720,8 @@ impl ActiveAlerts {
     /// Has the row of an alert that fires no more removed from the database.
     fn unsave(&mut self, id: RowId) {
         let row = self.table.row_mut(id);
-        if std::mem::take(&mut row.saved) {
+        if row.is_saved() {
+            row.set_saved(false);
             self.ended.push(Subject::from(row.subject));
         }
     }
@@ -556,14 +729,74 @@ impl ActiveAlerts {
     fn insert(&mut self, event: &Event, alert: &Alert) -> Option<RowId> {
         let labels = self.table.labels_key(&alert.labels);
         let started = micros(alert.starts_at);
-        self.table
-            .insert(AlertRow::new(labels, started, event.subject.number()))
+        let source = self.source_number(&event.source);
+        let row = AlertRow::new(labels, started, event.subject.number(), source);
+        self.table.insert(row)
     }
 
     fn remove(&mut self, id: RowId) {
         self.unsave(id);
         self.table.remove(id);
     }
+}
+
+/// The names under which sources end incidents of their own as outages. Whether such an incident was
+/// told as an alert is not known then.
+fn ended_declarations(reports: &[Reported]) -> BTreeSet<Box<str>> {
+    let ends = reports.iter().map(|report| &report.event).filter(|event| {
+        matches!(&event.fact, Fact::Declaration(declared) if declared.status == AlertStatus::Resolved)
+    });
+    ends.filter_map(|event| event.incident.clone()).collect()
+}
+
+fn is_end(event: &Event) -> bool {
+    matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Resolved)
+}
+
+/// The end of a resolved alert, which may be ahead of this service's clock.
+fn stated_end(event: &Event) -> Time {
+    match &event.fact {
+        Fact::Alert(alert) => alert.ends_at.unwrap_or(event.occurred_at),
+        _ => event.occurred_at,
+    }
+}
+
+/// Set if an end tells when its episode began.
+fn begins(event: &Event, declared: &BTreeSet<Box<str>>) -> bool {
+    let lasts = matches!(&event.fact, Fact::Alert(alert) if alert.starts_at < stated_end(event));
+    let is_outage = event
+        .incident
+        .as_ref()
+        .is_some_and(|name| declared.contains(name));
+    lasts && !is_outage
+}
+
+/// Set if two starts of an alert are of replicas that evaluate it at their own instants.
+fn is_replica(one: Time, other: Time) -> bool {
+    (one - other).abs() <= REPLICA_SKEW
+}
+
+/// The beginning that an end states: the same event as if it had been reported in time.
+fn beginning(end: &Event) -> Event {
+    let mut event = end.clone();
+    if let Fact::Alert(alert) = &mut event.fact {
+        alert.status = AlertStatus::Firing;
+        alert.ends_at = None;
+        alert.end_reason = EndReason::default();
+        event.occurred_at = alert.starts_at;
+    }
+    event.identify();
+    event
+}
+
+/// An end for an episode with another start.
+fn restarted(mut end: Event, started: Time) -> Event {
+    if let Fact::Alert(alert) = &mut end.fact {
+        alert.borrowed_end = !is_replica(alert.starts_at, started);
+        alert.starts_at = started;
+    }
+    end.identify();
+    end
 }
 
 fn split_last<T>(list: &mut Vec<T>) -> Vec<T> {

@@ -11,6 +11,8 @@ use crate::model::time::Time;
 pub(crate) const DEFAULT_LEASE: TimeDelta = TimeDelta::hours(25);
 /// Time an ended or lapsed episode is remembered, within which it may be reported firing again.
 pub(crate) const RETENTION: TimeDelta = TimeDelta::hours(24);
+/// Starts of one alert no further apart are of replicas that evaluate it at their own instants.
+pub(crate) const REPLICA_SKEW: TimeDelta = TimeDelta::minutes(2);
 /// Lease of an alert that never lapses.
 pub(crate) const NEVER: Time = Time::MAX_UTC;
 
@@ -32,13 +34,21 @@ pub(crate) struct AlertRow {
     /// Second, since 1970, of the bucket that holds this row; 0: none.
     pub(crate) bucket: u32,
     pub(crate) state: EpisodeState,
-    /// Set while the index of open episodes points here. If it does not, an episode with the same
-    /// labels that began later is firing too.
+    /// Number of the source that reported it first.
+    pub(crate) source: u8,
+    /// Set for the episode of its labels that was opened last. If it is not, another one with the
+    /// same labels is firing too.
     pub(crate) open: bool,
-    /// Set when it changed since it was saved.
-    pub(crate) changed: bool,
-    /// Set while the database has a row for it.
-    pub(crate) saved: bool,
+    storage: StorageState,
+}
+
+/// The row of an episode in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StorageState {
+    Absent,
+    AbsentChanged,
+    Saved,
+    SavedChanged,
 }
 
 /// State of an episode.
@@ -56,7 +66,7 @@ pub(crate) enum EpisodeState {
 }
 
 impl AlertRow {
-    pub(crate) fn new(labels: LabelsKey, started: i64, subject: u64) -> Self {
+    pub(crate) fn new(labels: LabelsKey, started: i64, subject: u64, source: u8) -> Self {
         Self {
             labels,
             started,
@@ -65,10 +75,43 @@ impl AlertRow {
             end: 0,
             bucket: 0,
             state: EpisodeState::Free,
+            source,
             open: false,
-            changed: false,
-            saved: false,
+            storage: StorageState::Absent,
         }
+    }
+
+    /// Set while the database has a row for it.
+    pub(crate) fn is_saved(&self) -> bool {
+        matches!(
+            self.storage,
+            StorageState::Saved | StorageState::SavedChanged
+        )
+    }
+
+    /// Set when it changed since it was saved.
+    pub(crate) fn is_changed(&self) -> bool {
+        matches!(
+            self.storage,
+            StorageState::AbsentChanged | StorageState::SavedChanged
+        )
+    }
+
+    pub(crate) fn set_saved(&mut self, saved: bool) {
+        self.set_storage(saved, self.is_changed());
+    }
+
+    pub(crate) fn set_changed(&mut self, changed: bool) {
+        self.set_storage(self.is_saved(), changed);
+    }
+
+    fn set_storage(&mut self, saved: bool, changed: bool) {
+        self.storage = match (saved, changed) {
+            (false, false) => StorageState::Absent,
+            (false, true) => StorageState::AbsentChanged,
+            (true, false) => StorageState::Saved,
+            (true, true) => StorageState::SavedChanged,
+        };
     }
 
     pub(crate) fn is_firing(&self) -> bool {

@@ -30,7 +30,7 @@ pub(crate) struct AlertTable {
     free: Vec<RowId>,
     /// Rows by labels and start.
     episodes: HashTable<RowId>,
-    /// Rows by labels: the firing episode that began last.
+    /// Rows by labels: those that fire or lapsed. Nearly always one for the same labels.
     open: HashTable<RowId>,
     subjects: HashTable<RowId>,
     /// Rows by the second, since 1970, in which they fall due. A row is only in the bucket it
@@ -105,12 +105,18 @@ impl AlertTable {
         self.episode(self.labels_key(&alert.labels), micros(alert.starts_at))
     }
 
-    /// The firing episode with these labels that began last.
+    /// Of the firing episodes with these labels, the one that was opened last.
     pub(crate) fn open_episode(&self, labels: &LabelSet) -> Option<RowId> {
-        let labels = self.labels_key(labels);
+        self.open_episodes(self.labels_key(labels))
+            .max_by_key(|row| (self.row(*row).open, self.row(*row).started))
+    }
+
+    /// The firing and lapsed episodes with these labels.
+    pub(crate) fn open_episodes(&self, labels: LabelsKey) -> impl Iterator<Item = RowId> {
         self.open
-            .find(labels[0], |row| self.row(*row).labels == labels)
+            .iter_hash(labels[0])
             .copied()
+            .filter(move |row| self.row(*row).labels == labels)
     }
 
     pub(crate) fn by_subject(&self, subject: &Subject) -> Option<RowId> {
@@ -122,33 +128,27 @@ impl AlertTable {
             .copied()
     }
 
-    /// Makes this the open episode of its labels.
+    /// Makes this the episode of its labels that was opened last.
     pub(crate) fn open(&mut self, row: RowId) {
         let labels = self.row(row).labels;
-        let rows = &mut self.rows;
-        match self
-            .open
-            .find_entry(labels[0], |other| rows[*other as usize].labels == labels)
-        {
-            Ok(mut entry) => {
-                let before = std::mem::replace(entry.get_mut(), row);
-                rows[before as usize].open = false;
-            }
-            Err(_) => {
-                self.open
-                    .insert_unique(labels[0], row, |row| rows[*row as usize].labels[0]);
-            }
+        let others: Vec<RowId> = self.open_episodes(labels).collect();
+        for other in &others {
+            self.row_mut(*other).open = false;
         }
-        rows[row as usize].open = true;
+        if !others.contains(&row) {
+            let rows = &self.rows;
+            self.open
+                .insert_unique(labels[0], row, |row| rows[*row as usize].labels[0]);
+        }
+        self.row_mut(row).open = true;
     }
 
     /// Removes this from the open episodes.
     pub(crate) fn close(&mut self, row: RowId) {
-        if std::mem::take(&mut self.row_mut(row).open)
-            && let Ok(entry) = self
-                .open
-                .find_entry(self.rows[row as usize].labels[0], |other| *other == row)
-        {
+        let closed = self.row_mut(row);
+        closed.open = false;
+        let hash = closed.labels[0];
+        if let Ok(entry) = self.open.find_entry(hash, |other| *other == row) {
             entry.remove();
         }
     }
@@ -189,7 +189,7 @@ impl AlertTable {
         for entry in entries.into_iter().flatten() {
             entry.remove();
         }
-        *self.row_mut(row) = AlertRow::new(removed.labels, 0, 0);
+        *self.row_mut(row) = AlertRow::new(removed.labels, 0, 0, 0);
         self.free.push(row);
     }
 

@@ -72,6 +72,7 @@ fn alert(
     ];
     Fact::Alert(Alert {
         seen_again: None,
+        borrowed_end: false,
         recalled: false,
         name: name.to_owned().into(),
         status: if ends.is_some() {
