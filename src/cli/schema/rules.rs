@@ -206,7 +206,7 @@ pub(crate) const CONDITION: &[SchemaKey] = &[
         "no_data",
         Shape::Word(&["unknown", "degraded", "healthy"]),
         "\"unknown\"",
-        "State when there is no data.",
+        "State when there is no data: no value, or not-a-number, as 0/0 without traffic.",
     ),
 ];
 

@@ -15,7 +15,7 @@ use crate::rules::rule_set::ConditionRule;
 /// The value of one series at an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Observation {
-    /// The series had this value, in the unit of the query.
+    /// The series had this value, in the unit of the query. Not-a-number, as of 0/0, is no data.
     Value(f64),
     /// The series was not in the answer.
     Absent,
@@ -159,6 +159,10 @@ impl SeriesStateMachine {
         at: Time,
         reading: Observation,
     ) -> Vec<StateChange> {
+        let reading = match reading {
+            Observation::Value(value) if value.is_nan() => Observation::Absent,
+            other => other,
+        };
         let mut turns = Vec::new();
         if let Some(last) = self.last {
             if at <= last {

@@ -91,16 +91,16 @@ fn every_comparison_is_that_of_promql() {
             .step(&rule, minute(0), reading(value))
             .is_empty()
     };
-    for (comparison, below, equal, above, nan) in [
-        (">", false, false, true, false),
-        (">=", false, true, true, false),
-        ("<", true, false, false, false),
-        ("<=", true, true, false, false),
-        ("==", false, true, false, false),
-        ("!=", true, false, true, true),
+    for (comparison, below, equal, above) in [
+        (">", false, false, true),
+        (">=", false, true, true),
+        ("<", true, false, false),
+        ("<=", true, true, false),
+        ("==", false, true, false),
+        ("!=", true, false, true),
     ] {
-        let found = ["1", "2", "3", "NaN"].map(|value| degraded(comparison, value));
-        assert_eq!(found, [below, equal, above, nan], "{comparison}");
+        let found = ["1", "2", "3"].map(|value| degraded(comparison, value));
+        assert_eq!(found, [below, equal, above], "{comparison}");
     }
 }
 
@@ -153,7 +153,7 @@ fn once_firing_it_holds_until_it_has_recovered() {
         "degraded@4<2 healthy@6",
     );
     // Not-a-number is no recovery.
-    check(recovered, "3 NaN NaN 0", "degraded@0 healthy@3");
+    check(recovered, "3 NaN NaN 0", "degraded@0 unknown@1 healthy@3");
     // Once it has recovered, only the upper threshold brings it back, kept or not.
     check(
         &format!("{recovered}, keep_firing_for: 3m"),
@@ -195,6 +195,37 @@ fn absence_means_what_the_rules_say() {
         "1 _ _ _ 1",
         "degraded@3<1 healthy@4",
     );
+}
+
+/// The share of errors while a balancer sends no requests at all: neither healthy nor degraded.
+#[test]
+fn nan_without_traffic_follows_no_data() {
+    let both = ["", "recovered: '< 0.5', "];
+    for recovered in both {
+        for (no_data, expected) in [
+            ("unknown", "degraded@1 unknown@2 healthy@4"),
+            ("healthy", "degraded@1 healthy@2"),
+            ("degraded", "degraded@1 healthy@4"),
+        ] {
+            let more = format!("{recovered}no_data: {no_data}");
+            check(&more, "0 3 NaN NaN 0", expected);
+        }
+        check(recovered, "3 NaN 3", "degraded@0 unknown@1 degraded@2");
+        check(
+            &format!("{recovered}near_miss: '> 1'"),
+            "1.5 NaN 1.5",
+            "near@0 unknown@1 near@2",
+        );
+    }
+    // In PromQL it is unequal to every number, and is no data all the same.
+    let text = "conditions: [{name: a, service: s, metrics: m, query: up, degraded: '!= 2'}]";
+    let rules = parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).unwrap();
+    let turns = SeriesStateMachine::default().step(
+        &rules.conditions[0],
+        minute(0),
+        Observation::Value(f64::NAN),
+    );
+    assert_eq!(turns.iter().map(shown).collect::<Vec<_>>(), ["unknown@0"]);
 }
 
 #[test]
