@@ -11,7 +11,7 @@ use super::horizons::RECONSIDER;
 use super::incident::attributes::opener;
 use super::incident::reconcile::Reconciler;
 use super::incident::responders;
-use super::incident::tracked::{TrackedIncident, TrackedIncidents, is_unfinished};
+use super::incident::tracked::{TrackedIncident, TrackedIncidents, may_change};
 use super::interner::Interner;
 use super::policy::Policy;
 use super::retention::RetentionSchedule;
@@ -246,9 +246,10 @@ impl State {
         self.now = self.now.max(now);
         let mut changes = IncidentChanges::default();
         if self.correlation.fits(policy) {
-            // Groups stay as they are, and closed incidents as they were decided.
+            // Groups stay as they are, and closed incidents as they were decided, unless their end is
+            // still unknown.
             self.correlation.mark_rebuilt();
-            self.incidents.mark_stale(is_unfinished);
+            self.incidents.mark_stale(may_change);
             self.bundles.reset();
             self.reconciler(policy, &mut changes).settle();
             return changes;

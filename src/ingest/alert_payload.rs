@@ -382,7 +382,8 @@ pub(crate) fn raw_list<'a>(
 }
 
 /// Status and times by the rules of Alertmanager's and Grafana's webhooks. A resolved alert without
-/// `endsAt` ended by `now`, for an unknown reason.
+/// `endsAt` ended by `now`, for an unknown reason; one whose `endsAt` is before its `startsAt`
+/// has ended, nobody knows when.
 pub(crate) fn episode(
     sent: &AlertPayload<'_>,
     position: MemberPosition,
@@ -403,12 +404,6 @@ pub(crate) fn episode(
         }),
         Some("resolved") => {
             let (ends_at, end_reason) = match sent.ends_at {
-                Some(ends_at) if ends_at < starts_at => {
-                    return Err(position.fault(
-                        "endsAt",
-                        "before startsAt; an alert cannot end before it begins",
-                    ));
-                }
                 Some(ends_at) => (ends_at, end_reason(&sent.annotations)),
                 None => (now.max(starts_at), EndReason::Unknown),
             };
@@ -523,7 +518,13 @@ pub(crate) fn event(
         keep_firing_for: None,
         end_reason,
     };
-    let mut event = Event::new(source, ends_at.unwrap_or(starts_at), Fact::Alert(alert));
+    // An end before the start is told now, whenever it was.
+    let occurred_at = match ends_at {
+        Some(ends_at) if ends_at < starts_at => starts_at.max(now),
+        Some(ends_at) => ends_at,
+        None => starts_at,
+    };
+    let mut event = Event::new(source, occurred_at, Fact::Alert(alert));
     event.service = service.map(Into::into);
     event.environment = environment.map(Into::into);
     event.links = links;

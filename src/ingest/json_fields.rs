@@ -178,6 +178,9 @@ impl VendorAlert {
             .ends_at
             .map(|ends_at| ends_at.max(self.starts_at))
             .filter(|_| self.status == AlertStatus::Resolved);
+        let impossible = self
+            .ends_at
+            .is_some_and(|ends_at| time::is_impossible_end(self.starts_at, ends_at));
         let severity = self
             .severity
             .unwrap_or_else(|| labels::severity(&labels, message.names));
@@ -191,7 +194,11 @@ impl VendorAlert {
             ends_at,
             pending_for: None,
             keep_firing_for: None,
-            end_reason: self.end_reason,
+            end_reason: if impossible {
+                EndReason::Unknown
+            } else {
+                self.end_reason
+            },
             seen_again: None,
             borrowed_end: false,
             recalled: false,

@@ -57,13 +57,13 @@ pub(crate) fn news_v2(
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     expect_opening(body, b'[', EXPECTED)?;
     let mut reading = Reading::default();
-    let mut take = |position: MemberPosition, sent: AlertPayload<'_>| {
-        let episode = episode(&sent, position, now)?;
+    let mut take = |sent: AlertPayload<'_>| {
+        let episode = episode(&sent, now);
         let until = (episode.status == AlertStatus::Firing)
             .then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
         if until.is_some() && sent.alert_ref(until).is_some_and(|alert| renewed(&alert)) {
             reading.renewed += 1;
-            return Ok(());
+            return;
         }
         let start = Start::stated_if(sent.starts_at.is_some());
         reading.reports.push(Reported {
@@ -72,7 +72,6 @@ pub(crate) fn news_v2(
             start,
             only_if_firing: false,
         });
-        Ok(())
     };
     let mut faults: Vec<MemberFault> = Vec::new();
     // One check of the whole body is cheaper than one a string.
@@ -80,53 +79,38 @@ pub(crate) fn news_v2(
         .ok()
         .and_then(|text| serde_json::from_str(text).ok())
     {
-        let alerts = alerts.into_iter().enumerate();
-        faults.extend(
-            alerts.filter_map(|(index, sent)| take(MemberPosition::in_list("", index), sent).err()),
-        );
+        alerts.into_iter().for_each(&mut take);
     } else {
         let RawList(alerts) =
             serde_json::from_slice(body).map_err(|error| json_fault(&error, EXPECTED))?;
         for (index, raw) in alerts.into_iter().enumerate() {
             let position = MemberPosition::in_list("", index);
-            faults.extend(
-                alert_payload::read(raw, position)
-                    .and_then(|sent| take(position, sent))
-                    .err(),
-            );
+            faults.extend(alert_payload::read(raw, position).map(&mut take).err());
         }
     }
     reading.faults = faults;
     Ok(reading)
 }
 
-fn episode(
-    sent: &AlertPayload<'_>,
-    position: MemberPosition,
-    now: Time,
-) -> Result<EpisodeTimes, MemberFault> {
+fn episode(sent: &AlertPayload<'_>, now: Time) -> EpisodeTimes {
     let starts_at = sent
         .starts_at
         .unwrap_or_else(|| sent.ends_at.map_or(now, |ends_at| ends_at.min(now)));
     match sent.ends_at {
-        Some(ends_at) if ends_at < starts_at => Err(position.fault(
-            "endsAt",
-            "before startsAt; an alert cannot end before it begins",
-        )),
         Some(ends_at) if ends_at <= now => {
             let end_reason = alert_payload::end_reason(&sent.annotations);
-            Ok(EpisodeTimes {
+            EpisodeTimes {
                 status: AlertStatus::Resolved,
                 starts_at,
                 ends_at: Some(ends_at),
                 end_reason,
-            })
+            }
         }
-        _ => Ok(EpisodeTimes {
+        _ => EpisodeTimes {
             status: AlertStatus::Firing,
             starts_at,
             ends_at: None,
             end_reason: EndReason::default(),
-        }),
+        },
     }
 }

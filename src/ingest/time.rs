@@ -109,6 +109,12 @@ pub(crate) fn clamp(event: &mut Event, now: Time) {
     }
 }
 
+/// True if an end is so long before its start that one of them is wrong, and not only written in
+/// whole seconds. The end is unknown then.
+pub(crate) fn is_impossible_end(starts_at: Time, ends_at: Time) -> bool {
+    starts_at - ends_at > TimeDelta::seconds(1)
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]

@@ -100,6 +100,9 @@ pub struct Verdict {
     /// The factors of a score, in the order of multiplication.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factors: Vec<Factor>,
+    /// Degraded time that does not count, the longest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<Exclusion>,
     /// The events it is based on.
     pub evidence: Vec<EventId>,
     /// One sentence with the numbers.
@@ -151,6 +154,15 @@ impl Measure {
             unit,
         }
     }
+}
+
+/// Degraded time that a criterion does not count.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Exclusion {
+    /// The reason, as it follows a length of time: `of planned work`, `in staging`.
+    pub why: String,
+    /// Its length in seconds.
+    pub seconds: f64,
 }
 
 /// One factor of a score.

@@ -122,6 +122,7 @@ fn short(verdict: &Verdict) -> Verdict {
         shadow: verdict.shadow,
         measure: verdict.measure,
         factors: verdict.factors.clone(),
+        excluded: verdict.excluded.clone(),
         evidence: Vec::new(),
         sentence: verdict.sentence.clone(),
         would_change: verdict.would_change.clone(),

@@ -19,6 +19,7 @@ mod exposition;
 mod generic_mappings;
 mod grafana;
 mod harness;
+mod intervals;
 mod interventions;
 mod layers;
 mod ledger;

@@ -1,6 +1,6 @@
 //! The activity that events are evidence of.
 
-use crate::model::event::{AlertStatus, ConditionState, Event, Fact};
+use crate::model::event::{AlertStatus, ConditionState, EndReason, Event, Fact};
 
 /// The activity that an event is evidence of: begun (`Some(true)`), ended or momentary
 /// (`Some(false)`), or none.
@@ -19,6 +19,22 @@ pub(crate) fn activity(event: &Event) -> Option<bool> {
         Fact::Intervention(step) => (!step.dry_run && !step.refused).then_some(false),
         Fact::Lapsed(_) | Fact::NearMiss(_) | Fact::Request(_) => Some(false),
         _ => None,
+    }
+}
+
+/// True if the state of its subject is unknown after an event, until evidence says otherwise.
+pub(crate) fn leaves_unknown(event: &Event) -> bool {
+    match &event.fact {
+        Fact::Alert(alert) => {
+            let recovered = alert.end_reason == EndReason::Recovered
+                && alert
+                    .ends_at
+                    .is_some_and(|ends_at| ends_at >= alert.starts_at);
+            alert.status == AlertStatus::Resolved && !recovered
+        }
+        Fact::Condition(condition) => condition.state == ConditionState::Unknown,
+        Fact::Lapsed(_) => true,
+        _ => false,
     }
 }
 

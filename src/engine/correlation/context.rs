@@ -18,12 +18,10 @@ use crate::model::id::{EventId, Subject};
 const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(1);
 /// The time before an incident began in which a manual step may already be a response to it.
 pub(crate) const STEP_WITHIN: TimeDelta = TimeDelta::minutes(5);
-/// The time before an incident in which planned work may have begun that still goes on.
-const PLANNED_WITHIN: TimeDelta = TimeDelta::days(2);
 
 impl Partition {
-    /// Changes and steps shortly before the group opened, planned work, and its conditions that were
-    /// unknown before they joined.
+    /// Changes and steps shortly before the group opened, and its conditions that were unknown
+    /// before they joined.
     pub(crate) fn context<'a>(
         &'a self,
         group: &'a EventGroup,
@@ -36,7 +34,8 @@ impl Partition {
             .map(|(at, _)| *at)
             .min()
             .unwrap_or(began)
-            .min(opener.occurred_at - PLANNED_WITHIN);
+            .min(began - STEP_WITHIN)
+            .min(opener.occurred_at - CHANGED_WITHIN);
         let before = self
             .loose
             .range((from, EventId::FIRST)..sweep_key(opener))
@@ -50,15 +49,15 @@ impl Partition {
                     same_place && event.occurred_at >= opener.occurred_at - CHANGED_WITHIN
                 }
                 Fact::Intervention(_) => same_place && event.occurred_at >= began - STEP_WITHIN,
-                Fact::Declaration(declaration) => {
-                    same_place
-                        && declaration.planned
-                        && event.occurred_at >= opener.occurred_at - PLANNED_WITHIN
-                }
                 Fact::Condition(_) => unknown.contains(&sweep_key(event)),
                 _ => false,
             }
         })
+    }
+
+    /// The planned work declared for the time of the group, in no order.
+    pub(crate) fn declared_work(&self, group: &EventGroup) -> Vec<Arc<Event>> {
+        self.declared.concerning(group)
     }
 
     /// The last events of conditions that were unknown just before they joined the group.

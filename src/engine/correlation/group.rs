@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::activity::{activity, opens};
+use super::activity::{activity, leaves_unknown, opens};
 use super::keys::correlation_key;
 use crate::engine::id_map::IdMap;
 use crate::engine::incident::id::{name_of, natural_number, number_of};
@@ -31,6 +31,8 @@ pub(crate) struct EventGroup {
     /// The incident names under which sources sent its events.
     names: BTreeSet<String>,
     subjects: IdMap<Subject, SubjectState>,
+    /// True while all of its activity are requests for a postmortem.
+    only_requests: bool,
     /// Number of active subjects; they keep the group open.
     active: usize,
     /// The last episode of each alert, by the hash of its labels: its start, and its subject.
@@ -68,6 +70,10 @@ impl PartialEq for DerivationDelta {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct SubjectState {
     active: bool,
+    /// True if nothing has shown its state since it became unknown.
+    unknown: bool,
+    /// True if it is an alert whose end is known.
+    ended: bool,
     /// True if the group has more than one event of it.
     several_events: bool,
 }
@@ -88,6 +94,7 @@ impl EventGroup {
             number: natural_number(&members[opener].event),
             names: BTreeSet::new(),
             subjects: IdMap::default(),
+            only_requests: true,
             active: 0,
             episodes: IdMap::default(),
             repeated: BTreeSet::new(),
@@ -142,8 +149,13 @@ impl EventGroup {
             .and_modify(|state| state.several_events = true)
             .or_default();
         if let Some(active) = activity(&event) {
-            self.last_activity = self.last_activity.max(event.occurred_at);
-            self.set_active(event.subject, active);
+            let is_request = matches!(event.fact, Fact::Request(_));
+            self.only_requests &= is_request;
+            // To ask about an incident afterwards does not prolong it.
+            if !is_request || self.only_requests {
+                self.last_activity = self.last_activity.max(event.occurred_at);
+            }
+            self.set_state(&event, active);
             self.end_earlier_episode(&event);
         }
         if !self.delta.incomplete {
@@ -192,9 +204,34 @@ impl EventGroup {
             && self.subjects.get(&event.subject)
                 == Some(&SubjectState {
                     active: true,
+                    unknown: false,
+                    ended: false,
                     several_events: false,
                 })
             && !self.repeated.contains(&label_hash(alert))
+    }
+
+    /// Sets the state of an event's subject, which the event says is active or not.
+    fn set_state(&mut self, event: &Event, active: bool) {
+        let before = self.subjects.get(&event.subject).copied();
+        let before = before.unwrap_or_default();
+        let (mut active, mut unknown, mut ended) = (active, leaves_unknown(event), before.ended);
+        match &event.fact {
+            // Both may be told for one instant, in whatever order.
+            Fact::Alert(alert) if alert.status == AlertStatus::Firing => {
+                ended &= alert.seen_again.is_none();
+                active &= !ended;
+                unknown = ended && before.unknown;
+            }
+            Fact::Alert(_) => ended = true,
+            // What has ended does not lapse: its sender only stopped repeating the end.
+            Fact::Lapsed(_) => unknown = before.active || before.unknown,
+            _ => {}
+        }
+        self.set_active(event.subject, active);
+        if let Some(state) = self.subjects.get_mut(&event.subject) {
+            (state.unknown, state.ended) = (unknown, ended);
+        }
     }
 
     fn set_active(&mut self, subject: Subject, active: bool) {
@@ -213,14 +250,16 @@ impl EventGroup {
         let Fact::Alert(alert) = &event.fact else {
             return;
         };
-        let (labels, starts_at) = (label_hash(alert), alert.starts_at.timestamp_micros());
+        let starts_at = signals::began(event, alert).timestamp_micros();
+        let labels = label_hash(alert);
         let mut ended = None;
         self.episodes
             .entry(labels)
             .and_modify(|(started, subject)| {
-                if *subject != event.subject {
-                    self.repeated.insert(labels);
+                if *subject == event.subject {
+                    return;
                 }
+                self.repeated.insert(labels);
                 if *started < starts_at {
                     ended = Some(*subject);
                     (*started, *subject) = (starts_at, event.subject);
@@ -229,6 +268,9 @@ impl EventGroup {
             .or_insert((starts_at, event.subject));
         if let Some(subject) = ended {
             self.set_active(subject, false);
+            if let Some(state) = self.subjects.get_mut(&subject) {
+                state.unknown = false;
+            }
         }
     }
 
@@ -245,7 +287,11 @@ impl EventGroup {
             .find(|member| activity(&member.event).is_some());
         let last_activity =
             before.map_or(self.opener().occurred_at, |member| member.event.occurred_at);
-        if self.rekeyed || self.opener >= kept || !self.members[kept..].iter().all(leaves_no_trace)
+        let has_request = |member: &Member| matches!(member.event.fact, Fact::Request(_));
+        if self.rekeyed
+            || self.opener >= kept
+            || self.members.told().any(has_request)
+            || !self.members[kept..].iter().all(leaves_no_trace)
         {
             return Err(self.members);
         }
@@ -279,19 +325,25 @@ impl EventGroup {
         let Fact::Maintenance(window) = &work.fact else {
             return false;
         };
-        let end = if self.is_open() {
+        window.from < window.to
+            && window.from <= self.end()
+            && window.to > signals::onset(self.opener())
+            && (work.service.is_none() || self.is_about_service_of(work))
+    }
+
+    /// The end of its time, as far as that is known.
+    pub(crate) fn end(&self) -> Time {
+        if self.is_open() || self.subjects.values().any(|state| state.unknown) {
             Time::MAX_UTC
         } else {
             self.last_activity
-        };
-        let overlaps = window.from <= end && window.to > signals::onset(self.opener());
-        window.from < window.to
-            && overlaps
-            && (work.service.is_none()
-                || self
-                    .members
-                    .iter()
-                    .any(|member| member.event.service == work.service))
+        }
+    }
+
+    /// True if one of its events is about the service of that event.
+    pub(crate) fn is_about_service_of(&self, event: &Event) -> bool {
+        let mut members = self.members.iter();
+        members.any(|member| member.event.service == event.service)
     }
 
     /// True if some alert may have had several episodes under the same labels.
@@ -330,10 +382,11 @@ impl EventGroup {
         self.subjects.contains_key(subject)
     }
 
-    pub(crate) fn is_active(&self, subject: Subject) -> bool {
+    /// True if the subject is active, or nothing shows that it is not.
+    pub(crate) fn may_be_active(&self, subject: Subject) -> bool {
         self.subjects
             .get(&subject)
-            .is_some_and(|state| state.active)
+            .is_some_and(|state| state.active || state.unknown)
     }
 
     /// Its copy of a correlation key, for events to share.

@@ -4,6 +4,7 @@ pub(crate) mod activity;
 pub(crate) mod arrivals;
 pub(crate) mod context;
 pub(crate) mod corrections;
+mod declared_work;
 pub(crate) mod deploy_history;
 pub(crate) mod group;
 pub(crate) mod keys;
@@ -233,10 +234,10 @@ impl CorrelationState {
             if events.is_empty() && oldest.is_none_or(|((at, _), _)| *at >= horizon) {
                 continue;
             }
-            let deploys = partition.deploys.summary();
+            let in_effect = partition.in_effect();
             if !events.is_empty() {
                 let ids: BTreeSet<EventId> = events.keys().copied().collect();
-                for freed in partition.drop_opened_by(&ids, &deploys) {
+                for freed in partition.drop_opened_by(&ids, &in_effect) {
                     events.remove(&freed.id);
                     changes.loosened.insert(freed.id);
                 }
@@ -246,25 +247,24 @@ impl CorrelationState {
                     .get(&event.subject)
                     .is_some_and(|known| known.id == event.id)
             };
-            // Settings, assignments, deploys that tell rollbacks, and work that lies ahead remain
-            // in effect.
-            let in_effect = |event: &Event| match &event.fact {
+            // Settings, assignments, and work that lies ahead remain in effect, too.
+            let stays = |event: &Event| match &event.fact {
                 Fact::Settings(_)
                 | Fact::Edit(Correction::Assign { .. } | Correction::Identity { .. }) => true,
                 Fact::Maintenance(window) => window.to > horizon && is_latest(event),
-                _ => deploys.contains(&event.id),
+                _ => in_effect.contains(&event.id),
             };
             let too_old = partition
                 .loose
                 .range(..(horizon, EventId::FIRST))
-                .filter(|(_, event)| !in_effect(event));
+                .filter(|(_, event)| !stays(event));
             let too_old: Vec<SweepKey> = too_old.map(|(key, _)| *key).collect();
             for key in too_old {
                 changes.placed.insert(key.1);
                 events.extend(partition.loose.remove(&key).map(|event| (event.id, event)));
             }
             if !events.is_empty() {
-                partition.deploys.forget(&events.keys().copied().collect());
+                partition.forget(&events.keys().copied().collect());
                 forgotten.extend(events.into_values());
             }
         }

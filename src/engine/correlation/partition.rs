@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 
 use super::activity::opens;
 use super::corrections;
+use super::declared_work::DeclaredWork;
 use super::deploy_history::DeployHistory;
 use super::group::EventGroup;
 use super::keys::correlation_key;
@@ -37,6 +38,8 @@ pub(crate) struct Partition {
     pub(crate) loose: BTreeMap<SweepKey, Arc<Event>>,
     /// The deployed revisions of its services.
     pub(crate) deploys: DeployHistory,
+    /// Its declarations, of which planned work concerns every incident of its time.
+    pub(super) declared: DeclaredWork,
 }
 
 impl Partition {
@@ -85,8 +88,9 @@ impl Partition {
     }
 
     /// Records what an event means for others of the partition.
-    pub(crate) fn record(&mut self, event: &Event) {
+    pub(crate) fn record(&mut self, event: &Arc<Event>) {
         self.deploys.record(event);
+        self.declared.record(event);
         self.has_corrections |= corrections::is_correction(event);
     }
 
@@ -105,6 +109,20 @@ impl Partition {
         {
             group.mark_derived();
         }
+    }
+
+    /// The events that remain in effect however old they are: deploys that tell rollbacks, and
+    /// planned work that has not ended.
+    pub(crate) fn in_effect(&self) -> BTreeSet<EventId> {
+        let mut kept = self.deploys.summary();
+        kept.extend(self.declared.open());
+        kept
+    }
+
+    /// Drops these events from what is remembered of them.
+    pub(crate) fn forget(&mut self, gone: &BTreeSet<EventId>) {
+        self.deploys.forget(gone);
+        self.declared.forget(gone);
     }
 
     /// Has the next derivations look at all members.
@@ -296,7 +314,7 @@ impl Partition {
         let same = |group: &EventGroup| group.has_subject(&event.subject);
         if let Some(index) = first(&|group| {
             same(group)
-                && (!recurs || group.is_active(event.subject) || group.quiet_for(now) <= near)
+                && (!recurs || group.may_be_active(event.subject) || group.quiet_for(now) <= near)
         }) {
             return Some((index, JoinReason::Subject));
         }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::expr_context;
 use super::finding::seconds;
 use super::signal_classes::SignalClasses;
+use crate::engine::environment::PRODUCTION;
 use crate::engine::incident::degraded_time::{DegradedTime, degraded};
 use crate::engine::incident::intervals;
 use crate::engine::incident::tracked::TrackedIncidents;
@@ -15,6 +16,7 @@ use crate::expr::facts::{Facts, Scope};
 use crate::expr::truth::Truth;
 use crate::model::event::{Event, Fact};
 use crate::model::incident::Incident;
+use crate::model::lifecycle::Phase;
 use crate::model::signal::Signal;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
@@ -49,7 +51,7 @@ impl<'a> EvaluationContext<'a> {
         now: Time,
     ) -> Self {
         let every = incident.signals.iter().map(|signal| (signal, Truth::True));
-        let all = degraded(every, incident.phase, incident.phase_since, now);
+        let all = degraded(every, closed_at(incident).unwrap_or(now));
         let (lower, upper) = (
             seconds(intervals::total(&all.lower)),
             seconds(intervals::total(&all.upper)),
@@ -92,6 +94,11 @@ impl<'a> EvaluationContext<'a> {
         }
     }
 
+    /// The time at which the incident was closed, if it is.
+    pub(crate) fn closed_at(&self) -> Option<Time> {
+        closed_at(self.incident)
+    }
+
     /// The value of a criterion's `where` for a part of the incident; unknown if it depends on how
     /// long the incident was degraded, and that is unknown.
     pub(crate) fn passes(&self, criterion: &Criterion, part: Option<&Facts>) -> Truth {
@@ -109,6 +116,23 @@ impl<'a> EvaluationContext<'a> {
             }
             _ => lower,
         }
+    }
+
+    /// True if a signal with these fields would pass the criterion's `where`, if the incident was
+    /// in production or where it is.
+    pub(crate) fn would_pass(
+        &self,
+        criterion: &Criterion,
+        in_production: bool,
+        signal: &Facts,
+    ) -> bool {
+        let mut incident = self.facts.0.clone();
+        if in_production {
+            incident.set("environment", PRODUCTION);
+        }
+        criterion.filter.as_ref().is_none_or(|filter| {
+            filter.evaluate(&Scope::new().with(&incident).with(signal)) == Truth::True
+        })
     }
 
     /// Each signal with the value of the criterion's `where`.
@@ -130,14 +154,13 @@ impl<'a> EvaluationContext<'a> {
             .find(|(known, _)| *known == filter)
             .map(|(_, found)| Rc::clone(found));
         known.unwrap_or_else(|| {
-            let found = Rc::new(degraded(
-                self.signals(criterion),
-                self.incident.phase,
-                self.incident.phase_since,
-                self.now,
-            ));
+            let found = Rc::new(degraded(self.signals(criterion), self.now));
             self.degraded.borrow_mut().push((filter, Rc::clone(&found)));
             found
         })
     }
+}
+
+fn closed_at(incident: &Incident) -> Option<Time> {
+    (incident.phase == Phase::Closed).then_some(incident.phase_since)
 }

@@ -5,10 +5,11 @@ use std::cmp::Ordering;
 use chrono::TimeDelta;
 
 use super::context::EvaluationContext;
+use super::exclusions;
 use super::finding::{Finding, NextChange, outcome, seconds};
 use crate::engine::incident::degraded_time::{DegradationMetric, DegradedTime};
+use crate::engine::incident::intervals::{Interval, until};
 use crate::engine::wording::{duration, subject};
-use crate::model::time::Time;
 use crate::model::verdict::{Measure, Outcome, Unit};
 use crate::rules::counted_hours::CountedHours;
 use crate::rules::rule_set::Criterion;
@@ -35,7 +36,7 @@ pub(crate) fn evaluate<'a>(
         .chain(total)
         .map(|(metric, required)| {
             let needed = (required, hours);
-            (measure(&found, metric, needed, context.now, next), metric)
+            (measure(context, &found, metric, needed, next), metric)
         })
         .max_by(|(a, _), (b, _)| {
             let share = |measure: &Measure| {
@@ -54,23 +55,38 @@ pub(crate) fn evaluate<'a>(
         measure.upper >= measure.required,
     );
     let subject = subject(context.incident, found.service.as_deref());
-    let sentences = sentences(&subject, outcome, &measure, (metric, hours), found.lasting);
-    Finding::new(outcome, Some(measure), found.evidence.clone(), sentences)
+    let (sentence, would_change) =
+        sentences(&subject, outcome, &measure, (metric, hours), found.lasting);
+    let excluded = exclusions::exclusions(context, criterion, &found.upper);
+    let sentence = sentence + &exclusions::sentence(&excluded);
+    Finding {
+        excluded,
+        ..Finding::new(
+            outcome,
+            Some(measure),
+            found.evidence.clone(),
+            (sentence, would_change),
+        )
+    }
 }
 
 /// The degraded time by one metric; adds the instants at which it could reach what is required.
 fn measure(
+    context: &EvaluationContext<'_>,
     found: &DegradedTime,
     metric: DegradationMetric,
     (required, hours): (i64, Option<&CountedHours>),
-    now: Time,
     next: &mut NextChange,
 ) -> Measure {
-    let required = TimeDelta::seconds(required);
-    let (lower, upper) = (
-        metric.measure(&found.lower, hours),
-        metric.measure(&found.upper, hours),
-    );
+    let (now, required) = (context.now, TimeDelta::seconds(required));
+    let of = |time: &[Interval]| metric.measure(time, hours);
+    let (lower, mut upper) = (of(&found.lower), of(&found.upper));
+    if let Some(closed_at) = context.closed_at() {
+        // Unknown time that goes on can only change the outcome. How much it is by now would depend
+        // on when it is asked.
+        let by_then = of(&until(&found.upper, closed_at));
+        upper = upper.min(by_then.max(required));
+    }
     if found.lasting && lower < required {
         next.add(metric.reached(&found.lower, hours, required, now));
     }

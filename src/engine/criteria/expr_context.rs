@@ -222,7 +222,7 @@ pub(crate) fn near_miss_signal(signal: &Signal, score: f64, closeness: Option<f6
     facts
 }
 
-fn severity(severity: Severity) -> &'static str {
+pub(crate) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::None => "none",
         Severity::Info => "info",

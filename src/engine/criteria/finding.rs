@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::expr::truth::Truth;
 use crate::model::id::EventId;
 use crate::model::time::Time;
-use crate::model::verdict::{Factor, Measure, Outcome, Unit};
+use crate::model::verdict::{Exclusion, Factor, Measure, Outcome, Unit};
 
 /// A verdict without the criterion's own part.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub(crate) struct Finding {
     pub(crate) outcome: Outcome,
     pub(crate) measure: Option<Measure>,
     pub(crate) factors: Vec<Factor>,
+    pub(crate) excluded: Vec<Exclusion>,
     pub(crate) evidence: Vec<EventId>,
     pub(crate) sentence: String,
     pub(crate) would_change: String,
@@ -30,6 +31,7 @@ impl Finding {
             outcome,
             measure,
             factors: Vec::new(),
+            excluded: Vec::new(),
             evidence,
             sentence,
             would_change,

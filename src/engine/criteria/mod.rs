@@ -3,6 +3,7 @@
 
 mod context;
 mod degradation;
+mod exclusions;
 pub(crate) mod expr_context;
 mod finding;
 mod hours;
@@ -87,6 +88,7 @@ fn verdict(criterion: &Criterion, finding: Finding) -> Verdict {
         shadow: criterion.shadow,
         measure: finding.measure,
         factors: finding.factors,
+        excluded: finding.excluded,
         evidence: finding.evidence,
         sentence: finding.sentence,
         would_change: finding.would_change,

@@ -93,6 +93,14 @@ pub(crate) fn was_degraded(signal: &Signal) -> bool {
     signal.role.as_deref() != Some("cause") && has_span(signal, SpanState::Degraded)
 }
 
+/// True if nothing tells how long the unknown time at the end of the signal lasts.
+pub(crate) fn has_unknown_end(signal: &Signal) -> bool {
+    signal
+        .spans
+        .last()
+        .is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown)
+}
+
 /// True if the signal was in that state at some time.
 pub(crate) fn has_span(signal: &Signal, state: SpanState) -> bool {
     signal.spans.iter().any(|span| span.state == state)

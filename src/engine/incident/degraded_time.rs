@@ -6,7 +6,6 @@ use chrono::TimeDelta;
 use super::intervals::{Interval, inside, longest, most_within, runs, union};
 use crate::expr::truth::Truth;
 use crate::model::id::EventId;
-use crate::model::lifecycle::Phase;
 use crate::model::signal::Signal;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
@@ -31,12 +30,10 @@ pub(crate) struct DegradedTime {
     pub(crate) service: Option<String>,
 }
 
-/// Unites the signals that pass, as of `now`. Unknown time ends with a closed incident, which was
-/// closed at `closed_at`.
+/// Unites the signals that pass, as of `now`. Unknown time goes on until evidence ends it, even in a
+/// closed incident.
 pub(crate) fn degraded<'a>(
     signals: impl Iterator<Item = (&'a Signal, Truth)>,
-    phase: Phase,
-    closed_at: Time,
     now: Time,
 ) -> DegradedTime {
     let mut found = DegradedTime::default();
@@ -56,18 +53,13 @@ pub(crate) fn degraded<'a>(
                 continue;
             }
             counted = true;
-            let lasts = if span.state == SpanState::Unknown && phase == Phase::Closed {
-                closed_at.max(span.start)
-            } else {
-                now
-            };
             let interval = Interval {
                 start: span.start,
-                end: span.end.unwrap_or(lasts).min(now),
+                end: span.end.unwrap_or(now).min(now),
             };
             let lasting = span.end.is_none_or(|end| end > now);
             found.upper.push(interval);
-            found.maybe_lasting |= lasting && phase < Phase::Closed;
+            found.maybe_lasting |= lasting;
             if sure {
                 found.lower.push(interval);
                 found.lasting |= lasting;
@@ -116,7 +108,7 @@ impl DegradationMetric {
         }
     }
 
-    /// The earliest instant at which `required` could be reached if the last interval goes on.
+    /// The earliest instant at which `required` could be reached if an interval lasts at `now`.
     pub(crate) fn reached(
         self,
         united: &[Interval],
@@ -126,10 +118,10 @@ impl DegradationMetric {
     ) -> Option<Time> {
         let time = hours.map_or_else(|| united.to_vec(), |hours| counted(united, hours));
         let so_far = match self {
-            // An interval that begins just now has no run yet.
+            // An interval that begins just now is not in a run yet, but may continue the last one.
             Self::Longest { bridge } => runs(united, bridge)
                 .last()
-                .filter(|run| run.end == now)
+                .filter(|run| run.end == now || now - run.end < bridge)
                 .map_or(TimeDelta::zero(), |run| inside(&time, run.interval())),
             Self::Within(window) => inside(
                 &time,

@@ -104,6 +104,45 @@ pub(crate) fn inside(united: &[Interval], window: Interval) -> TimeDelta {
         .sum()
 }
 
+/// The united intervals without what is in `other`, which is united, too.
+pub(crate) fn without(united: &[Interval], other: &[Interval]) -> Vec<Interval> {
+    let mut left = Vec::new();
+    for interval in united {
+        let mut start = interval.start;
+        let first = other.partition_point(|other| other.end <= start);
+        for taken in other[first..]
+            .iter()
+            .take_while(|taken| taken.start < interval.end)
+        {
+            if start < taken.start {
+                left.push(Interval {
+                    start,
+                    end: taken.start,
+                });
+            }
+            start = taken.end;
+        }
+        if start < interval.end {
+            left.push(Interval {
+                start,
+                end: interval.end,
+            });
+        }
+    }
+    left
+}
+
+/// The part of the united intervals before `end`.
+pub(crate) fn until(united: &[Interval], end: Time) -> Vec<Interval> {
+    let before = united.iter().take_while(|interval| interval.start < end);
+    before
+        .map(|interval| Interval {
+            end: interval.end.min(end),
+            ..*interval
+        })
+        .collect()
+}
+
 /// The sum of their lengths.
 pub(crate) fn total(united: &[Interval]) -> TimeDelta {
     united
@@ -114,7 +153,7 @@ pub(crate) fn total(united: &[Interval]) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::{Interval, longest, most_within, total, union};
+    use super::{Interval, longest, most_within, total, union, without};
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::{Strategy, prop_assert_eq, proptest};
 
@@ -155,6 +194,14 @@ mod tests {
         fn union_counts_each_second_once(list in intervals()) {
             let marked = seconds(&list).into_iter().filter(|&on| on).count();
             prop_assert_eq!(total(&union(list)).num_seconds() as usize, marked);
+        }
+
+        #[test]
+        fn without_keeps_the_seconds_of_only_one(list in intervals(), other in intervals()) {
+            let kept = without(&union(list.clone()), &union(other.clone()));
+            let wanted: Vec<bool> = seconds(&list).into_iter().zip(seconds(&other)).map(|(one, other)| one && !other).collect();
+            prop_assert_eq!(seconds(&kept), wanted);
+            prop_assert_eq!(union(kept.clone()), kept);
         }
 
         #[test]

@@ -18,13 +18,13 @@ pub(crate) fn members(
     planned: &[Arc<Event>],
 ) -> (Members, MemberFingerprint) {
     let mut context: Vec<Arc<Event>> = partition.context(group).cloned().collect();
-    if !planned.is_empty() {
-        context.extend(
-            planned
-                .iter()
-                .filter(|event| group.overlaps_planned(event))
-                .cloned(),
-        );
+    let before = context.len();
+    let planned = planned.iter().filter(|event| group.overlaps_planned(event));
+    context.extend(planned.cloned());
+    context.extend(partition.declared_work(group));
+    // Planned work may be announced while the incident lasts, or after it.
+    let is_planned = context.len() > before;
+    if is_planned {
         context.sort_by_key(|event| sweep_key(event));
     }
     let rollbacks = context
@@ -46,8 +46,7 @@ pub(crate) fn members(
         reason: JoinReason::Context,
     });
     let mut members: Vec<Member> = context.chain(group.members.iter().cloned()).collect();
-    if !planned.is_empty() {
-        // Planned work may be announced while the incident lasts, or after it.
+    if is_planned {
         members.sort_by_key(|member| sweep_key(&member.event));
     }
     (members.into(), fingerprint)

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
+use super::attributes::has_unknown_end;
+use super::signals;
 use crate::model::correction::Correction;
 use crate::model::event::{ActorKind, AlertStatus, Event, Fact};
 use crate::model::id::{EventId, Subject};
@@ -112,7 +114,11 @@ fn detected(members: &Members) -> Option<Milestone> {
     members
         .iter()
         .find_map(|Member { event, .. }| match &event.fact {
-            Fact::Alert(alert) => Some(milestone(alert.starts_at, Certainty::Measured, event)),
+            Fact::Alert(alert) => Some(milestone(
+                signals::began(event, alert),
+                Certainty::Measured,
+                event,
+            )),
             Fact::Condition(_) => Some(milestone(event.occurred_at, Certainty::Measured, event)),
             Fact::Declaration(declaration) if declaration.planned => None,
             Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Request(_) => {
@@ -219,16 +225,10 @@ fn resolved(
     if let Some(event) = declared.filter(|event| event.occurred_at == last_activity) {
         return Some(milestone(last_activity, Certainty::Stated, event));
     }
-    let unknown = |signal: &Signal| {
-        signal
-            .spans
-            .last()
-            .is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown)
-    };
     let inferred = Milestone {
         at: last_activity,
         certainty: Certainty::Inferred,
         source: None,
     };
-    (!signals.iter().any(unknown)).then_some(inferred)
+    (!signals.iter().any(has_unknown_end)).then_some(inferred)
 }

@@ -54,7 +54,7 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
                         episodes
                             .entry(&alert.labels)
                             .or_default()
-                            .push((alert.starts_at, event.subject));
+                            .push((began(event, alert), event.subject));
                     }
                     begin(
                         &mut sorts,
@@ -65,7 +65,7 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
                         alert.labels.get("afterword"),
                     )
                 });
-                alert_spans(signal, alert);
+                alert_spans(signal, event, alert);
             }
             Fact::Condition(condition) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
@@ -271,7 +271,7 @@ pub(crate) fn added(
             alert.severity,
             alert.labels.get("afterword"),
         );
-        alert_spans(&mut signal, alert);
+        alert_spans(&mut signal, event, alert);
         match before.binary_search_by_key(&order(&signal), order) {
             Ok(_) => known += 1,
             Err(_) => new.push(signal),
@@ -361,16 +361,28 @@ fn begin(
 /// The time at which what an event states began, as far as the event itself knows.
 pub(crate) fn onset(event: &Event) -> Time {
     match &event.fact {
-        Fact::Alert(alert) => alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0)),
+        Fact::Alert(alert) => {
+            began(event, alert) - TimeDelta::seconds(alert.pending_for.unwrap_or(0))
+        }
         Fact::Condition(condition) => condition.since.unwrap_or(event.occurred_at),
         _ => event.occurred_at,
     }
 }
 
+/// The `startsAt` of an alert; where the sender's clock is ahead, the time of its first report.
+pub(crate) fn began(event: &Event, alert: &Alert) -> Time {
+    if event.clamped {
+        alert.starts_at.min(event.occurred_at)
+    } else {
+        alert.starts_at
+    }
+}
+
 /// Adds the span of an alert, `[startsAt − for, endsAt − keep_firing_for)`, and an unknown one after
 /// an end that is no recovery.
-fn alert_spans(signal: &mut Signal, alert: &Alert) {
-    let stated = alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0));
+fn alert_spans(signal: &mut Signal, event: &Event, alert: &Alert) {
+    let stated = onset(event);
+    let waited = TimeDelta::seconds(alert.pending_for.unwrap_or(0));
     // Not every message about an alert knows its `for`.
     let start = signal
         .spans
@@ -385,10 +397,24 @@ fn alert_spans(signal: &mut Signal, alert: &Alert) {
         state: SpanState::Degraded,
     };
     match (alert.status, alert.ends_at) {
+        // Of an end before the beginning only one thing is certain: it is wrong.
+        (AlertStatus::Resolved, Some(ends_at)) if ends_at < start + waited => {
+            signal.spans = vec![Span {
+                state: SpanState::Unknown,
+                ..open(None)
+            }]
+            .into();
+        }
         (AlertStatus::Resolved, Some(ends_at)) => {
+            let ends_at = if event.clamped {
+                ends_at.min(event.occurred_at)
+            } else {
+                ends_at
+            };
             let end = (ends_at - TimeDelta::seconds(alert.keep_firing_for.unwrap_or(0))).max(start);
             signal.spans = vec![open(Some(end))].into();
             if alert.end_reason != EndReason::Recovered {
+                signal.spans.retain(|span| span.start < end);
                 signal.spans.push(Span {
                     start: end,
                     end: None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::attributes::{has_near_miss, opener};
+use super::attributes::{has_near_miss, has_unknown_end, opener};
 use super::fingerprint::MemberFingerprint;
 use super::id;
 use super::index::IncidentIndex;
@@ -40,7 +40,7 @@ impl TrackedIncident {
     /// A stored incident.
     pub(crate) fn restore(incident: Incident, partition: Arc<str>, now: Time) -> Self {
         Self {
-            due: is_unfinished(&incident).then_some(now),
+            due: may_change(&incident).then_some(now),
             named_after: named_after(&incident),
             fingerprint: MemberFingerprint::from_incident(&incident),
             summary: IncidentSummary::from_incident(&incident),
@@ -52,8 +52,13 @@ impl TrackedIncident {
 
 /// True unless the incident is closed and its near miss, if any, no longer waits for its period to
 /// end.
-pub(crate) fn is_unfinished(incident: &Incident) -> bool {
+fn is_unfinished(incident: &Incident) -> bool {
     incident.phase != Phase::Closed || (incident.announced.is_none() && has_near_miss(incident))
+}
+
+/// True if time alone may change the incident: a closed one while an end is unknown, too.
+pub(crate) fn may_change(incident: &Incident) -> bool {
+    is_unfinished(incident) || incident.signals.iter().any(has_unknown_end)
 }
 
 /// The event that an incident is named after.

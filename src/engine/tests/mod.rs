@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod declared;
+mod intervals;
 mod people;
 pub(crate) mod properties;
 mod rollbacks;

@@ -11,11 +11,11 @@ use crate::app::ledger::LedgerRow;
 use crate::model::correction::Answer;
 use crate::model::milestone::Milestone;
 use crate::model::time::Time;
-use crate::model::verdict::Decision;
+use crate::model::verdict::{Decision, Exclusion};
 use crate::trial::csv::lines;
 
 /// Column names. New columns are appended; none is renamed or moved.
-pub(crate) const COLUMNS: [&str; 36] = [
+pub(crate) const COLUMNS: [&str; 37] = [
     "incident",
     "closed_at",
     "title",
@@ -52,6 +52,7 @@ pub(crate) const COLUMNS: [&str; 36] = [
     "amended_at",
     "decision_at_closing",
     "shadows",
+    "excluded",
 ];
 
 /// Header row as CSV.
@@ -89,6 +90,13 @@ fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
     let shadows = entry
         .shadows()
         .map(|(verdict, would_have)| format!("{}: {}", verdict.criterion, word(&would_have)));
+    let excluded = entry.verdicts.iter().flat_map(|verdict| {
+        let of = |excluded: &Exclusion| {
+            let seconds = excluded.seconds;
+            format!("{}: {seconds:.0}s {}", verdict.criterion, excluded.why)
+        };
+        verdict.excluded.iter().map(of)
+    });
     let named =
         |id: Option<&crate::model::id::IncidentId>| id.map(|id| id.0.clone()).unwrap_or_default();
     [
@@ -152,6 +160,7 @@ fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
                 .map_or(Decision::None, |announced| announced.decision),
         ),
         shadows.collect::<Vec<_>>().join("; "),
+        excluded.collect::<Vec<_>>().join("; "),
     ]
 }
 

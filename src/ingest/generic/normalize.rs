@@ -129,6 +129,10 @@ impl EventDraft {
         }
         let end = ends.or(occurred).unwrap_or(now);
         let start = starts.unwrap_or(end);
+        if time::is_impossible_end(start, end) {
+            self.object
+                .insert("end_reason".to_owned(), "unknown".into());
+        }
         self.object
             .insert("starts_at".to_owned(), format_rfc3339(start).into());
         self.object

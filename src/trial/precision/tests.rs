@@ -36,6 +36,7 @@ fn verdict(criterion: &str, outcome: Outcome, decision: Decision) -> Verdict {
         shadow: criterion.starts_with('~'),
         measure: None,
         factors: Vec::new(),
+        excluded: Vec::new(),
         evidence: Vec::new(),
         sentence: String::new(),
         would_change: String::new(),

@@ -262,6 +262,7 @@ pub(crate) fn verdict(
         shadow: false,
         measure,
         factors: Vec::new(),
+        excluded: Vec::new(),
         evidence,
         sentence: sentence.to_owned(),
         would_change: would_change.to_owned(),
