@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use crate::engine::conditions::promql_subset::sample_buffer::LOOKBACK;
 use crate::engine::conditions::state_machine::{
     ConditionIdentity, Observation, SeriesStateMachine,
 };
@@ -12,7 +13,7 @@ use crate::model::fault::nearest;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
-use crate::rules::scenario::event::ScenarioSamples;
+use crate::rules::scenario::event::{ScenarioSample, ScenarioSamples};
 use crate::trial::difference::{Difference, duration};
 
 /// State changes of all series, unordered. The last state of a series persists.
@@ -35,14 +36,16 @@ pub(crate) fn events(
             .entry((&entry.condition, &entry.labels))
             .or_insert(Series {
                 rule,
-                readings: BTreeMap::new(),
+                samples: BTreeMap::new(),
             });
         let mut at = origin + TimeDelta::seconds(entry.at);
         for value in &entry.values {
-            // For one evaluation the later entry wins.
-            series
-                .readings
-                .insert(at, value.map_or(Observation::Absent, Observation::Value));
+            // For one evaluation the later entry wins; a gap has no sample that could.
+            if *value == ScenarioSample::Gap {
+                series.samples.entry(at).or_insert(*value);
+            } else {
+                series.samples.insert(at, *value);
+            }
             at += TimeDelta::seconds(rule.every);
         }
     }
@@ -57,18 +60,33 @@ pub(crate) fn events(
 
 struct Series<'a> {
     rule: &'a ConditionRule,
-    readings: BTreeMap<Time, Observation>,
+    /// The sample of each evaluation.
+    samples: BTreeMap<Time, ScenarioSample>,
 }
 
 impl Series<'_> {
     fn turns(&self, labels: &Labels) -> Vec<Event> {
         let mut watch = SeriesStateMachine::default();
         let turns = self
-            .readings
-            .iter()
-            .flat_map(|(at, reading)| watch.step(self.rule, *at, *reading));
+            .readings()
+            .flat_map(|(at, reading)| watch.step(self.rule, at, reading));
         let called = ConditionIdentity::from_rule(self.rule);
         turns.map(|turn| called.event(labels, &turn)).collect()
+    }
+
+    /// The observation at each evaluation. As in Prometheus, a value counts through a gap for five
+    /// minutes.
+    fn readings(&self) -> impl Iterator<Item = (Time, Observation)> + '_ {
+        let mut last: Option<(Time, f64)> = None;
+        self.samples.iter().map(move |(at, sample)| {
+            match sample {
+                ScenarioSample::Value(value) => last = Some((*at, *value)),
+                ScenarioSample::Stale => last = None,
+                ScenarioSample::Gap => last = last.filter(|(taken, _)| *at - *taken < LOOKBACK),
+            }
+            let reading = last.map_or(Observation::Absent, |(_, value)| Observation::Value(value));
+            (*at, reading)
+        })
     }
 }
 

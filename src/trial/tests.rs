@@ -22,8 +22,12 @@ conditions:
 
 /// The difference in a scenario with these events and this expectation; empty when it passes.
 fn difference(events: &str, expect: &str) -> String {
+    difference_under(RULES, events, expect)
+}
+
+fn difference_under(rules: &str, events: &str, expect: &str) -> String {
     let policy = Policy::new(
-        parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(),
+        parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(),
         &[],
         &[],
     );
@@ -40,6 +44,11 @@ fn difference(events: &str, expect: &str) -> String {
 #[track_caller]
 fn check(events: &str, expect: &str) {
     assert_eq!(difference(events, expect), "", "{events}");
+}
+
+#[track_caller]
+fn check_under(rules: &str, events: &str, expect: &str) {
+    assert_eq!(difference_under(rules, events, expect), "", "{events}");
 }
 
 #[test]
@@ -76,6 +85,59 @@ fn what_is_absent_is_neither_healthy_nor_degraded() {
     check(
         events,
         "{at: 34m, criteria: {long: not_met, flapping: not_met}}",
+    );
+}
+
+#[test]
+fn through_a_gap_a_value_counts_for_five_minutes_as_in_promtool() {
+    // Degraded from minute 1 until it is stale in minute 6.
+    let gap = "  - {at: 0m, samples: checkout-errors, values: '0 0.03 _x20'}";
+    let brief = "criteria: {flapping: not_met, long: not_met}";
+    check(
+        gap,
+        &format!(
+            "{{at: 5m, {brief}}}, {{at: 10m, {brief}}}, {{at: 11m, criteria: {{flapping: unknown}}}}"
+        ),
+    );
+    // A staleness marker ends the series at once.
+    let ended = "  - {at: 0m, samples: checkout-errors, values: '0 0.03 stale _x20'}";
+    check(
+        ended,
+        "{at: 10m, criteria: {flapping: not_met}}, {at: 11m, criteria: {flapping: unknown}}",
+    );
+    // A gap in one entry does not undo the value that another has for that minute.
+    let both = "  - {at: 0m, samples: checkout-errors, values: '0.03x12'}
+  - {at: 6m, samples: checkout-errors, values: '_x6 0'}";
+    check(both, "{at: 10m, criteria: {flapping: met}}");
+}
+
+#[test]
+fn unknown_time_lasts_until_evidence_however_long_the_incident_is_closed() {
+    let rules = "criteria: [{name: two-hours, on: degradation, longest: 2h, decision: suggest}]";
+    let state = |at: &str, state: &str| {
+        format!("  - {{at: {at}, condition: errors, state: {state}, service: checkout}}\n")
+    };
+    let begun = [state("0m", "degraded"), state("10m", "unknown")].concat();
+    let closed = "{at: 119m, incidents: 1, decision: none, criteria: {two-hours: not_met}}, \
+                  {at: 120m, decision: suggest, criteria: {two-hours: unknown}}";
+    let suggested = "{at: 200m, incidents: 1, decision: suggest, criteria: {two-hours: unknown}}";
+    // Never seen again, healthy after three hours, degraded after three hours.
+    check_under(rules, &begun, &format!("{closed}, {suggested}"));
+    let healthy = [&*begun, &state("190m", "healthy")].concat();
+    check_under(rules, &healthy, &format!("{closed}, {suggested}"));
+    let again = [
+        &*begun,
+        &state("190m", "degraded"),
+        &state("199m", "healthy"),
+    ]
+    .concat();
+    check_under(rules, &again, &format!("{closed}, {suggested}"));
+    // Known to be healthy in time.
+    let soon = [&*begun, &state("110m", "healthy")].concat();
+    check_under(
+        rules,
+        &soon,
+        "{at: 300m, incidents: 1, decision: none, criteria: {two-hours: not_met}}",
     );
 }
 

@@ -11,6 +11,7 @@ use afterword::engine::state::State;
 use afterword::model::labels::Labels;
 use afterword::model::time::Time;
 use afterword::rules::rule_set::{ConditionRule, RuleSet};
+use afterword::rules::scenario::event::ScenarioSample;
 use afterword::rules::{parse, scenario};
 
 use crate::harness::World;
@@ -362,13 +363,13 @@ fn sample_notation_matches_promtool() {
         );
         let file = scenario::parse("s.test.yaml", &text).unwrap();
         for (minute, value) in file.scenarios[0].samples[0].values.iter().enumerate() {
-            let shown = value.map(|value| {
-                if value.is_finite() {
-                    value.to_string()
-                } else {
-                    format!("{}.inf", if value < 0.0 { "-" } else { "" })
+            let shown = match value {
+                ScenarioSample::Value(value) if value.is_finite() => Some(value.to_string()),
+                ScenarioSample::Value(value) => {
+                    Some(format!("{}.inf", if *value < 0.0 { "-" } else { "" }))
                 }
-            });
+                ScenarioSample::Gap | ScenarioSample::Stale => None,
+            };
             at[minute].extend(shown.map(|value| (format!("m{{case=\"n{case}\"}}"), value)));
         }
         series.push((format!("m{{case=\"n{case}\"}}"), (*notation).to_owned()));

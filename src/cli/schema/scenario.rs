@@ -192,7 +192,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
         need(
             "values",
             Shape::Text,
-            "One value per evaluation, in promtool notation: `0x3 0.03x40 _x2 stale 0`.",
+            "One value per evaluation, in promtool notation: `0x3 0.03x40 _x2 stale 0`. `_` is a gap, through which the value before counts for five minutes; `stale` ends the series.",
         ),
     ),
     (

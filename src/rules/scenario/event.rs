@@ -36,8 +36,19 @@ pub struct ScenarioSamples {
     pub condition: String,
     /// Label set of the series.
     pub labels: Labels,
-    /// Values in the unit of the query; `None` when the series is absent.
-    pub values: Vec<Option<f64>>,
+    /// One sample per evaluation.
+    pub values: Vec<ScenarioSample>,
+}
+
+/// One step of a series, as in promtool's unit tests.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ScenarioSample {
+    /// A value in the unit of the query.
+    Value(f64),
+    /// `_`: no sample. The value before counts until it is stale.
+    Gap,
+    /// `stale`: the series has ended.
+    Stale,
 }
 
 /// An event's fact, with relative times.

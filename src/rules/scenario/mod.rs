@@ -1,7 +1,7 @@
 //! Scenario files, `*.test.yaml`: timed events and the decisions expected of them.
 
 pub(crate) mod entry;
-pub(crate) mod event;
+pub mod event;
 mod series;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 
 use crate::model::fault::Fault;
 use crate::model::labels::Labels;
-use crate::rules::scenario::event::ScenarioSamples;
+use crate::rules::scenario::event::{ScenarioSample, ScenarioSamples};
 use crate::yaml::scalar::Spanned;
 
 /// Maximum number of values, since a few letters could otherwise fill the memory.
@@ -54,14 +54,14 @@ pub(crate) fn read(
 
 /// Appends the values of one word: `a`, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`. As in
 /// promtool, `xN` repeats a value N more times.
-fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
+fn expand(word: &str, values: &mut Vec<ScenarioSample>) -> Result<(), String> {
     let bad = || {
         format!(
             "{word:?} is not a value; write a number, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`"
         )
     };
     if word == "stale" {
-        return add(word, values, 1, |_| None);
+        return add(word, values, 1, |_| ScenarioSample::Stale);
     }
     if let Some(rest) = word.strip_prefix('_') {
         let times = if rest.is_empty() {
@@ -69,11 +69,11 @@ fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
         } else {
             times(rest).ok_or_else(bad)?
         };
-        return add(word, values, times, |_| None);
+        return add(word, values, times, |_| ScenarioSample::Gap);
     }
     let (first, rest) = number(word).ok_or_else(bad)?;
     if rest.is_empty() {
-        return add(word, values, 1, |_| Some(first));
+        return add(word, values, 1, |_| ScenarioSample::Value(first));
     }
     let (step, rest) = if rest.starts_with('x') {
         (0.0, rest)
@@ -89,15 +89,15 @@ fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
         if place > 0 {
             next += step;
         }
-        Some(next)
+        ScenarioSample::Value(next)
     })
 }
 
 fn add(
     word: &str,
-    values: &mut Vec<Option<f64>>,
+    values: &mut Vec<ScenarioSample>,
     count: usize,
-    value: impl FnMut(usize) -> Option<f64>,
+    value: impl FnMut(usize) -> ScenarioSample,
 ) -> Result<(), String> {
     if count > MOST_VALUES.saturating_sub(values.len()) {
         return Err(format!(
@@ -152,9 +152,9 @@ fn decimal(text: &str) -> usize {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
-    use super::{MOST_VALUES, expand};
+    use super::{MOST_VALUES, ScenarioSample, expand};
 
-    fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
+    fn values(text: &str) -> Result<Vec<ScenarioSample>, String> {
         let mut values = Vec::new();
         text.split_whitespace()
             .try_for_each(|word| expand(word, &mut values))
@@ -166,7 +166,11 @@ mod tests {
         let values = values(text).unwrap_or_else(|fault| panic!("{fault}"));
         let words: Vec<String> = values
             .iter()
-            .map(|value| value.map_or("_".to_owned(), |value| value.to_string()))
+            .map(|sample| match sample {
+                ScenarioSample::Value(value) => value.to_string(),
+                ScenarioSample::Gap => "_".to_owned(),
+                ScenarioSample::Stale => "stale".to_owned(),
+            })
             .collect();
         assert_eq!(words.join(" "), expected, "{text}");
     }
@@ -177,8 +181,11 @@ mod tests {
         check("-2+4x3", "-2 2 6 10");
         check("1-2x4", "1 -1 -3 -5 -7");
         check("1x4", "1 1 1 1 1");
-        check("1 _x3 stale", "1 _ _ _ _");
-        check("0x3 0.03x2 _x2 stale 0", "0 0 0 0 0.03 0.03 0.03 _ _ _ 0");
+        check("1 _x3 stale", "1 _ _ _ stale");
+        check(
+            "0x3 0.03x2 _x2 stale 0",
+            "0 0 0 0 0.03 0.03 0.03 _ _ stale 0",
+        );
         check("1x0 _x0 _ 5", "1 _ 5");
         check("0.1+0.1x2", "0.1 0.2 0.30000000000000004");
         check("1e2 1E-1x1 1e+1-1e0x2 .5 5.", "100 0.1 0.1 10 9 8 0.5 5");

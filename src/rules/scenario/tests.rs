@@ -2,6 +2,7 @@
 
 use chrono::{TimeDelta, TimeZone, Utc};
 
+use super::event::ScenarioSample::{Gap, Stale, Value};
 use super::{Scenario, ScenarioFile, parse};
 use crate::model::event::{AlertStatus, Condition, ConditionState, Event, Fact, Severity};
 use crate::model::time::Time;
@@ -145,11 +146,11 @@ fn samples_are_read() {
     );
     assert_eq!(
         samples[0].values,
-        [Some(0.0), Some(0.0), Some(0.5), None, None]
+        [Value(0.0), Value(0.0), Value(0.5), Gap, Stale]
     );
     assert_eq!(
         (samples[1].labels["zone"].as_str(), &samples[1].values[..]),
-        ("b", &[Some(1.0), Some(2.0), Some(3.0)][..])
+        ("b", &[Value(1.0), Value(2.0), Value(3.0)][..])
     );
     let Fact::Acknowledgement(acknowledgement) = events[1].event(origin()).fact else {
         panic!("no acknowledgement")
