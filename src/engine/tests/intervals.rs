@@ -368,7 +368,7 @@ fn maintenance(from: i64, to: i64) -> Event {
     event
 }
 
-/// What is told of an hour of alerts under `ONLY_CRITICAL`, as changed and joined by `more`.
+/// The verdict on an hour of alerts under `ONLY_CRITICAL`, as changed and joined by `more`.
 fn told_of_an_hour(change: &dyn Fn(&mut Event), more: Vec<Event>) -> Verdict {
     let (mut state, policy) = (State::default(), policy_of(ONLY_CRITICAL));
     let mut events = vec![
