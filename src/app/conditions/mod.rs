@@ -14,6 +14,7 @@ mod plot_merge;
 mod plot_schedule;
 pub(crate) mod plots;
 mod prometheus;
+mod pruning;
 mod retention;
 pub(crate) mod sample_filter;
 mod samples;
@@ -119,7 +120,7 @@ impl Pipeline<'_> {
                 }
             }
         }
-        self.spawn(retention::prune_loop(self.task("")));
+        self.spawn(pruning::prune_loop(self.task("")));
     }
 
     /// Starts the tasks of an entry of `metrics:`.
