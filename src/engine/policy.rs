@@ -13,7 +13,7 @@ use crate::expr::truth::Truth;
 use crate::model::directory::Directory;
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::{Limits, Maintenance, Service};
-use crate::rules::rule_set::{CriterionTest, RuleSet};
+use crate::rules::rule_set::{CriterionTest, Likeness, RuleSet};
 
 /// The settings that partitioning rests on: while they stay the same, so do all partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,6 +181,31 @@ impl Policy {
         windows.max()
     }
 
+    /// The longest window in which manual steps of several incidents count together.
+    pub(crate) fn step_window(&self) -> Option<TimeDelta> {
+        let windows = self.rules.criteria.iter().filter_map(|criterion| {
+            let CriterionTest::Intervention { window, .. } = &criterion.test else {
+                return None;
+            };
+            window.as_ref().map(|window| window.within)
+        });
+        windows.max().map(TimeDelta::seconds)
+    }
+
+    /// The longest time after which an incident that is alike in a stated way counts, and true if
+    /// it is always of the same service; `None` if no criterion states one.
+    pub(crate) fn likeness_window(&self) -> Option<(TimeDelta, bool)> {
+        let stated = self.rules.criteria.iter().filter_map(|criterion| {
+            let CriterionTest::Recurrence { within, same, .. } = &criterion.test else {
+                return None;
+            };
+            (!same.is_empty()).then(|| (*within, same.contains(&Likeness::Service)))
+        });
+        stated
+            .reduce(|(a, on_service), (b, also)| (a.max(b), on_service && also))
+            .map(|(within, on_service)| (TimeDelta::seconds(within), on_service))
+    }
+
     /// The time for which closed incidents are remembered: as long as any rule looks back, and a day
     /// more for late events.
     #[must_use]
@@ -194,11 +219,14 @@ impl Policy {
             .rules
             .criteria
             .iter()
-            .map(|criterion| match criterion.test {
+            .map(|criterion| match &criterion.test {
                 CriterionTest::NearMiss {
                     quiet_for, at_most, ..
                 } => (quiet_for + at_most.1).max(NOVEL_AFTER.num_seconds()),
-                CriterionTest::Recurrence { within, .. } => within,
+                CriterionTest::Recurrence { within, .. } => *within,
+                CriterionTest::Intervention { window, .. } => {
+                    window.as_ref().map_or(0, |window| window.within)
+                }
                 _ => 0,
             });
         RECONSIDER.max(TimeDelta::seconds(furthest.max().unwrap_or(0)))

@@ -9,10 +9,10 @@ use crate::model::fault::Fault;
 use crate::model::verdict::{CriterionKind, Decision, PostmortemForm};
 use crate::rules::criterion_hours::{self, Calendars, HoursEntry};
 use crate::rules::positive::positive;
-use crate::rules::rule_set::{Criterion, CriterionTest};
+use crate::rules::rule_set::{Criterion, CriterionTest, Likeness, StepGrouping, StepWindow};
 use crate::rules::seconds::Seconds;
 use crate::yaml::node::Node;
-use crate::yaml::scalar::{Duration, Quota, Spanned};
+use crate::yaml::scalar::{Duration, Quota, Spanned, TextOrTexts};
 use crate::yaml::unique_names::UniqueNames;
 
 const DAY: Seconds = 86_400;
@@ -36,6 +36,8 @@ struct CriterionEntry {
     quiet_for: Option<Spanned<Duration>>,
     at_most: Option<Quota>,
     times: Option<Spanned<u32>>,
+    per: Option<TextOrTexts>,
+    same: Option<TextOrTexts>,
 }
 
 /// A value of `on:`, the parameters it takes, and the roots its `where` may use.
@@ -55,7 +57,7 @@ fn kind(on: CriterionKind) -> KindFields {
         ),
         CriterionKind::Intervention => (
             "intervention",
-            &["at_least"],
+            &["at_least", "within", "per"],
             &[Root::Incident, Root::Intervention],
         ),
         CriterionKind::Request => ("request", &[], &[Root::Incident, Root::Request]),
@@ -64,7 +66,11 @@ fn kind(on: CriterionKind) -> KindFields {
             &["score_at_least", "quiet_for", "at_most"],
             &[Root::Incident, Root::NearMiss],
         ),
-        CriterionKind::Recurrence => ("recurrence", &["times", "within"], &[Root::Incident]),
+        CriterionKind::Recurrence => (
+            "recurrence",
+            &["times", "within", "same"],
+            &[Root::Incident],
+        ),
     };
     KindFields {
         word,
@@ -113,9 +119,7 @@ pub(crate) fn read(
         CriterionKind::Outage => Some(CriterionTest::Outage),
         CriterionKind::Request => Some(CriterionTest::Request),
         CriterionKind::Degradation => reader.degradation(&entry),
-        CriterionKind::Intervention => Some(CriterionTest::Intervention {
-            at_least: reader.count("at_least", entry.at_least.as_ref(), 1),
-        }),
+        CriterionKind::Intervention => Some(reader.intervention(&entry)),
         CriterionKind::NearMiss => reader.near_miss(&entry),
         CriterionKind::Recurrence => reader.recurrence(&entry),
     };
@@ -178,6 +182,8 @@ fn refuse_parameters_of_others(
         "quiet_for",
         "at_most",
         "times",
+        "per",
+        "same",
     ] {
         if node.get(parameter).is_none() || kind.parameters.contains(&parameter) {
             continue;
@@ -274,6 +280,62 @@ impl CriterionReader<'_> {
         Some(CriterionTest::Degradation { longest, total })
     }
 
+    fn intervention(&mut self, entry: &CriterionEntry) -> CriterionTest {
+        let at_least = self.count("at_least", entry.at_least.as_ref(), 1);
+        let within = self.duration("within", entry.within.as_ref());
+        let groupings = [
+            ("service", StepGrouping::Service),
+            ("scope", StepGrouping::Scope),
+            ("action", StepGrouping::Action),
+        ];
+        let per = self.words(
+            "per",
+            entry.per.as_ref(),
+            "service, scope or action",
+            |word| {
+                let found = groupings.iter().find(|(name, _)| *name == word);
+                found.map(|(_, grouping)| *grouping)
+            },
+        );
+        if within.is_none() && entry.per.is_some() && !self.node.mentions("within") {
+            self.fault_at_key(
+                "per",
+                "`per` needs `within`, the window in which the steps of several incidents are counted",
+            );
+        }
+        let per = per.unwrap_or_else(|| vec![StepGrouping::Service]);
+        let window = within.map(|within| StepWindow { within, per });
+        CriterionTest::Intervention { at_least, window }
+    }
+
+    /// The values of a key that takes one word or a list of them; `None` when it is left out.
+    fn words<T>(
+        &mut self,
+        key: &str,
+        given: Option<&TextOrTexts>,
+        allowed: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let given = given?;
+        let mut found = Vec::new();
+        for word in &given.0 {
+            match read(word) {
+                Some(value) => found.push(value),
+                None => {
+                    let message = format!(
+                        "`{key}` cannot be `{}`; it takes {allowed}",
+                        word.escape_debug()
+                    );
+                    self.fault_at_key(key, &message);
+                }
+            }
+        }
+        if given.0.is_empty() {
+            self.fault_at_key(key, &format!("`{key}` is empty; it takes {allowed}"));
+        }
+        Some(found)
+    }
+
     fn near_miss(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
         let score_at_least = entry.score_at_least.as_ref().map_or(0.0, |score| {
             if !score.value.is_finite() || score.value < 0.0 {
@@ -308,7 +370,22 @@ impl CriterionReader<'_> {
             self.fault_here("`within` is missing: the window in which the occurrences must lie");
         }
         let times = self.count("times", entry.times.as_ref(), 2);
+        let allowed = "service, alert, condition, criterion or label:NAME";
+        let same = self.words("same", entry.same.as_ref(), allowed, |word| {
+            match (word, word.strip_prefix("label:")) {
+                ("service", _) => Some(Likeness::Service),
+                ("alert", _) => Some(Likeness::Alert),
+                ("condition", _) => Some(Likeness::Condition),
+                ("criterion", _) => Some(Likeness::Criterion),
+                (_, Some(name)) if !name.is_empty() => Some(Likeness::Label(name.to_owned())),
+                _ => None,
+            }
+        });
         let within = self.duration("within", entry.within.as_ref())?;
-        Some(CriterionTest::Recurrence { times, within })
+        Some(CriterionTest::Recurrence {
+            times,
+            within,
+            same: same.unwrap_or_default(),
+        })
     }
 }

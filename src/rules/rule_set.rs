@@ -54,6 +54,8 @@ pub enum CriterionTest {
     Intervention {
         /// Minimum number of steps.
         at_least: u32,
+        /// The window over several incidents; `None`: one incident.
+        window: Option<StepWindow>,
     },
     /// A stakeholder's request.
     Request,
@@ -66,13 +68,50 @@ pub enum CriterionTest {
         /// Maximum number of postmortems, and the period it applies to.
         at_most: (u32, Seconds),
     },
-    /// The same service and opening alert or condition again.
+    /// The same thing again.
     Recurrence {
         /// Number of occurrences, this one included.
         times: u32,
         /// Window of the occurrences.
         within: Seconds,
+        /// What must be the same; empty: the service and the alert or condition that opened it.
+        same: Vec<Likeness>,
     },
+}
+
+/// A window in which manual steps of several incidents are counted together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepWindow {
+    /// Its length.
+    pub within: Seconds,
+    /// What the steps must have in common.
+    pub per: Vec<StepGrouping>,
+}
+
+/// Things that manual steps may have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepGrouping {
+    /// The service.
+    Service,
+    /// An owner of the services concerned.
+    Scope,
+    /// The action.
+    Action,
+}
+
+/// Things that incidents may have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Likeness {
+    /// The service of the opening event.
+    Service,
+    /// The alert that opened it.
+    Alert,
+    /// The condition that opened it.
+    Condition,
+    /// A criterion that is met.
+    Criterion,
+    /// The value of a label of the opening alert or condition.
+    Label(String),
 }
 
 impl CriterionTest {

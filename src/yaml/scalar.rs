@@ -161,6 +161,36 @@ impl TryFrom<String> for Timestamp {
     }
 }
 
+/// One text, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TextOrTexts(pub(crate) Vec<String>);
+
+impl<'de> Deserialize<'de> for TextOrTexts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = TextOrTexts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a list of texts")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TextOrTexts, E> {
+                Ok(TextOrTexts(vec![text.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<TextOrTexts, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = entries.next_element()? {
+                    texts.push(text);
+                }
+                Ok(TextOrTexts(texts))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
 /// Value with its position in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spanned<T> {

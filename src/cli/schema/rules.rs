@@ -97,7 +97,7 @@ pub(crate) const CRITERION: &[SchemaKey] = &[
         "within",
         Shape::Duration,
         "null",
-        "degradation, recurrence: time window.",
+        "degradation, intervention, recurrence: time window. For intervention, the steps of all incidents in it are counted.",
     ),
     may(
         "at_least",
@@ -128,6 +128,18 @@ pub(crate) const CRITERION: &[SchemaKey] = &[
         Shape::Whole(2),
         "null",
         "recurrence: number of occurrences, including this one; required there.",
+    ),
+    may(
+        "per",
+        Shape::TextOrTexts,
+        "null",
+        "intervention with `within`: what the steps must have in common: `service` (the default), `scope` (an owner), `action`, or a list of them.",
+    ),
+    may(
+        "same",
+        Shape::TextOrTexts,
+        "null",
+        "recurrence: what must be the same, by default the service and the alert or condition: any of `service`, `alert` and `condition` (that opened it), `criterion` (that is met), `label:NAME` (of the opening alert or condition).",
     ),
 ];
 

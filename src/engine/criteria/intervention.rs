@@ -1,288 +1,154 @@
-//! `on: intervention`: a human had to step into a process that should be automatic.
+//! `on: intervention`: a human had to step into a process that should be automatic, in one incident
+//! or in several within a window.
 
-use std::borrow::Cow;
-use std::cell::LazyCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
 use super::context::EvaluationContext;
-use super::expr_context;
 use super::finding::{Finding, outcome, times};
-use super::hours::{self, counts_at};
-use crate::engine::correlation::context::STEP_WITHIN;
-use crate::engine::environment::environment;
-use crate::engine::incident::attributes::opener;
-use crate::engine::incident::signals;
+use super::manual_steps::{ManualAct, counted};
+use crate::engine::incident::attributes::{StepKey, scopes};
 use crate::engine::wording;
-use crate::expr::truth::Truth;
-use crate::model::event::{ActorKind, Event, Fact, Intervention};
-use crate::model::settings::Maintenance;
-use crate::model::spans::SpanState;
-use crate::model::time::Time;
+use crate::model::id::IncidentId;
+use crate::model::incident::Incident;
 use crate::model::verdict::{Measure, Outcome};
-use crate::rules::rule_set::Criterion;
-
-/// The action of a deploy that brings back an earlier revision.
-const ROLLBACK: &str = "rollback";
-/// The time after an incident's end in which a step still belongs to the response.
-const RESPONSE_AFTER: TimeDelta = TimeDelta::minutes(15);
-/// The longest time between two reports of one act: clocks differ, and one system may react to the
-/// report of another.
-const ONE_ACT: TimeDelta = TimeDelta::minutes(2);
-
-/// A step that counts, or may count.
-struct ManualStep<'a> {
-    event: &'a Event,
-    action: Cow<'a, str>,
-    /// True if a person reported it, rather than a system.
-    stated: bool,
-    /// True if a human is known to have taken it.
-    sure: bool,
-}
+use crate::rules::rule_set::{Criterion, StepGrouping, StepWindow};
 
 pub(crate) fn evaluate(
     context: &EvaluationContext<'_>,
     criterion: &Criterion,
     at_least: u32,
+    window: Option<&StepWindow>,
 ) -> Finding {
-    let response = LazyCell::new(|| response_time(context));
-    let mut counted: Vec<ManualStep<'_>> = Vec::new();
-    let mut excluded: BTreeMap<&'static str, usize> = BTreeMap::new();
-    let mut reported = 0;
-    for &event in &context.rest {
-        let Some(step) = step_of(context, event) else {
-            continue;
-        };
-        reported += 1;
-        let (from, until) = *response;
-        let outside =
-            event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);
-        let reason = if outside {
-            Some("outside the incident")
-        } else if !counts_at(criterion, event.occurred_at) {
-            Some(hours::OUTSIDE)
-        } else {
-            exclusion(context, event, &step)
-        };
-        let sure = match reason {
-            Some(reason) => Err(reason),
-            None => match passes(context, criterion, event, &step) {
-                Truth::False => Err("excluded by `where`"),
-                Truth::Unknown(_) => Ok(false),
-                // A person who reports a step took it; an observed one needs a known human actor.
-                Truth::True => {
-                    Ok(step.stated || acting_kind(context, event) == Some(ActorKind::Human))
-                }
-            },
-        };
-        match sure {
-            Ok(sure) => counted.push(ManualStep {
-                event,
-                stated: matches!(&event.fact, Fact::Intervention(step) if step.stated),
-                action: match step {
-                    Cow::Borrowed(step) => Cow::Borrowed(step.action.as_str()),
-                    Cow::Owned(step) => Cow::Owned(step.action),
-                },
-                sure,
-            }),
-            Err(reason) => *excluded.entry(reason).or_default() += 1,
-        }
-    }
-    let acts = acts(&counted);
-    let sure = acts
-        .iter()
-        .filter(|act| act.iter().any(|step| step.sure))
-        .count();
-    let repeated = counted.len() - acts.len();
-    if repeated > 0 {
-        excluded.insert("reported more than once", repeated);
-    }
-    let measure = times(sure, acts.len(), at_least);
+    let own = counted(context, criterion);
+    let earlier = window.map(|window| earlier_acts(context, criterion, &own.acts, window));
+    let together: Vec<&ManualAct> = match (window, &earlier) {
+        (Some(window), Some(earlier)) => best_window(context.incident, &own.acts, earlier, window),
+        _ => own.acts.iter().collect(),
+    };
+    let sure = together.iter().filter(|act| act.sure).count();
+    let measure = times(sure, together.len(), at_least);
     let outcome = outcome(
         measure.lower >= measure.required,
         measure.upper >= measure.required,
     );
-    let evidence = counted.iter().map(|step| step.event.id).collect();
-    let mut actions: Vec<&str> = acts
-        .iter()
-        .filter_map(|act| act.iter().min_by_key(|step| step.action != ROLLBACK))
-        .map(|step| &*step.action)
-        .collect();
+    let evidence = together.iter().flat_map(|act| act.events.clone()).collect();
+    let mut actions: Vec<&str> = together.iter().map(|act| act.action.as_str()).collect();
     actions.dedup();
-    let sentences = sentences(outcome, &measure, &actions, reported, &excluded);
+    let place = window.map_or_else(String::new, |window| {
+        place(context.incident, together.last().copied(), window)
+    });
+    let sentences = sentences(
+        (outcome, &measure),
+        &actions,
+        &place,
+        own.reported,
+        &own.excluded,
+    );
     Finding::new(outcome, Some(measure), evidence, sentences)
 }
 
-/// The step that an event reports, if any; a deploy of an earlier revision is one too.
-fn step_of<'a>(context: &EvaluationContext<'_>, event: &'a Event) -> Option<Cow<'a, Intervention>> {
-    match &event.fact {
-        Fact::Intervention(step) => Some(Cow::Borrowed(step)),
-        Fact::Change(change) if context.incident.rollbacks.contains(&event.id) => {
-            Some(Cow::Owned(Intervention {
-                action: ROLLBACK.to_owned(),
-                why: change.title.clone(),
-                stated: false,
-                should_be_automatic: None,
-                dry_run: false,
-                refused: false,
-                planned: false,
-            }))
-        }
-        _ => None,
-    }
-}
+/// An act of another incident, with the owners of that.
+type OtherAct<'a> = (ManualAct, &'a [String]);
 
-/// From shortly before the incident began until shortly after it ended; without an end while it
-/// lasts or is unknown.
-fn response_time(context: &EvaluationContext<'_>) -> (Time, Option<Time>) {
-    let incident = context.incident;
-    let onset = opener(incident).map_or(incident.phase_since, signals::onset);
-    let began = incident
-        .milestones
-        .began
-        .as_ref()
-        .map_or(onset, |began| began.at.min(onset));
-    let spans = || {
-        incident
-            .signals
-            .iter()
-            .flat_map(|signal| &signal.spans)
-            .filter(|span| span.state != SpanState::Planned)
-    };
-    let lasts = spans().any(|span| span.end.is_none());
-    let ended = spans().filter_map(|span| span.end).max().filter(|_| !lasts);
-    (
-        began - STEP_WITHIN,
-        ended.map(|ended| ended + RESPONSE_AFTER),
-    )
-}
-
-fn acting_kind(context: &EvaluationContext<'_>, event: &Event) -> Option<ActorKind> {
-    context
-        .policy
-        .who
-        .acted(event, &context.incident.identities)
-}
-
-/// The value of the criterion's `where` for a step.
-fn passes(
-    context: &EvaluationContext<'_>,
+/// The acts of other incidents that may count together with these.
+fn earlier_acts<'a>(
+    context: &EvaluationContext<'a>,
     criterion: &Criterion,
-    event: &Event,
-    step: &Intervention,
-) -> Truth {
-    let actor = event.actor.as_ref().map_or("", |actor| {
-        let identities = &context.incident.identities;
-        let person = context
-            .policy
-            .who
-            .person(&event.source, &actor.id, identities);
-        person.map_or(actor.id.as_str(), |person| person.id.as_str())
-    });
-    let kind = acting_kind(context, event).unwrap_or_default();
-    let automatic = should_be_automatic(context, event, step);
-    let facts = expr_context::intervention(event, step, actor, kind, automatic);
-    context.passes(criterion, Some(&facts))
-}
-
-/// True if the step should be automatic: as stated, else if the service lists its action.
-fn should_be_automatic(
-    context: &EvaluationContext<'_>,
-    event: &Event,
-    step: &Intervention,
-) -> bool {
-    let listed = || {
-        let service = event.service.as_ref();
-        let service = service.and_then(|name| context.policy.service(name));
-        service.is_some_and(|service| {
-            service
-                .automatic
-                .iter()
-                .any(|action| action.eq_ignore_ascii_case(&step.action))
-        })
-    };
-    step.should_be_automatic.unwrap_or_else(listed)
-}
-
-/// The reason why a step is no manual intervention under any criterion.
-fn exclusion(
-    context: &EvaluationContext<'_>,
-    event: &Event,
-    step: &Intervention,
-) -> Option<&'static str> {
-    let at = event.occurred_at;
-    let reported = signals::reported_windows(&context.incident.members);
-    let covers = |window: &Maintenance| {
-        (window.service.is_none() || window.service.as_deref() == event.service.as_deref())
-            && window.from <= at
-            && at < window.to
-    };
-    if acting_kind(context, event) == Some(ActorKind::Robot) {
-        Some("taken by automation")
-    } else if step.dry_run {
-        Some("a dry run")
-    } else if step.refused {
-        Some("refused by the system")
-    } else if step.planned
-        || context
-            .policy
-            .maintenance
-            .iter()
-            .chain(&reported)
-            .any(covers)
-    {
-        Some("planned")
-    } else {
-        None
-    }
-}
-
-/// The steps by act: kubectl's undo of a Deployment, its audit log entry and the deploy that follows
-/// are one rollback, and the twenty evictions of a drained node are one eviction.
-///
-/// The steps of an act are of one service, each at most [`ONE_ACT`] after the one before. They are
-/// all rollbacks; or of one action by the same actor, or reported by a person and seen by a system;
-/// or parts of one message about one actor and instant. Two reports by people are two acts.
-fn acts<'s, 'a>(steps: &'s [ManualStep<'a>]) -> Vec<Vec<&'s ManualStep<'a>>> {
-    let mut acts: Vec<Vec<&ManualStep<'a>>> = Vec::new();
-    // Members are in the order of time.
-    for step in steps {
-        let belongs = |act: &&mut Vec<&ManualStep<'a>>| {
-            let near = act
-                .last()
-                .is_some_and(|last| step.event.occurred_at - last.event.occurred_at <= ONE_ACT);
-            near && act.iter().any(|other| is_same_act(other, step))
-                && !(step.stated && act.iter().any(|other| other.stated))
+    own: &[ManualAct],
+    window: &StepWindow,
+) -> Vec<OtherAct<'a>> {
+    let EvaluationContext {
+        incident,
+        others,
+        policy,
+        now,
+        ..
+    } = *context;
+    let mut found: BTreeSet<&IncidentId> = BTreeSet::new();
+    for act in own {
+        let keys = match window.per.first() {
+            Some(StepGrouping::Action) => vec![StepKey::Action(act.action.to_lowercase())],
+            Some(StepGrouping::Scope) => {
+                let scopes = scopes(incident).iter().cloned();
+                scopes.map(StepKey::Scope).collect()
+            }
+            _ => vec![StepKey::Service(act.service.clone())],
         };
-        match acts.iter_mut().find(belongs) {
-            Some(act) => act.push(step),
-            None => acts.push(vec![step]),
+        let since = act.at - TimeDelta::seconds(window.within);
+        for key in &keys {
+            let steps = others.index().with_step(key, since, act.at);
+            found.extend(steps.map(|(_, id)| id));
         }
     }
-    acts
+    let other = found
+        .into_iter()
+        .filter(|id| **id != incident.id)
+        .filter_map(|id| others.get(id));
+    other
+        .flat_map(|other| {
+            let context = EvaluationContext::new(other, others, policy, now);
+            let acts = counted(&context, criterion).acts;
+            acts.into_iter().map(|act| (act, scopes(other)))
+        })
+        .collect()
 }
 
-fn is_same_act(one: &ManualStep<'_>, other: &ManualStep<'_>) -> bool {
-    let (a, b) = (one.event, other.event);
-    if a.service != b.service || environment(a) != environment(b) {
-        return false;
-    }
-    let same_actor = a.actor.is_some() && a.actor == b.actor;
-    if same_actor
-        && a.occurred_at == b.occurred_at
-        && (one.action == ROLLBACK || other.action == ROLLBACK)
-    {
-        return true;
-    }
-    one.action.eq_ignore_ascii_case(&other.action)
-        && (one.action.eq_ignore_ascii_case(ROLLBACK) || same_actor || one.stated != other.stated)
+/// The most acts within a window that ends with an act of this incident, in the order of time.
+fn best_window<'s>(
+    incident: &Incident,
+    own: &'s [ManualAct],
+    earlier: &'s [OtherAct<'_>],
+    window: &StepWindow,
+) -> Vec<&'s ManualAct> {
+    let within = TimeDelta::seconds(window.within);
+    let own_scopes = scopes(incident);
+    let windows = own.iter().map(|last| {
+        let together = |act: &ManualAct, others: &[String]| {
+            act.at <= last.at
+                && act.at > last.at - within
+                && window.per.iter().all(|grouping| match grouping {
+                    StepGrouping::Service => act.service == last.service,
+                    StepGrouping::Action => act.action.eq_ignore_ascii_case(&last.action),
+                    StepGrouping::Scope => others.iter().any(|scope| own_scopes.contains(scope)),
+                })
+        };
+        let before = earlier
+            .iter()
+            .filter(|(act, others)| together(act, others))
+            .map(|(act, _)| act);
+        let here = own.iter().filter(|act| together(act, own_scopes));
+        let mut acts: Vec<&ManualAct> = before.chain(here).collect();
+        acts.sort_by_key(|act| (act.at, act.events.first().copied()));
+        acts
+    });
+    windows
+        .max_by_key(|acts| (acts.iter().filter(|act| act.sure).count(), acts.len()))
+        .unwrap_or_default()
+}
+
+/// The part of a sentence that names the steps counted together: ` on Checkout within 7 days`.
+fn place(incident: &Incident, last: Option<&ManualAct>, window: &StepWindow) -> String {
+    let grouping = window.per.iter().map(|grouping| match grouping {
+        StepGrouping::Service => {
+            let service = last.map(|act| act.service.as_str());
+            format!(" on {}", wording::subject(incident, service))
+        }
+        StepGrouping::Action => last.map_or_else(
+            || " of one action".to_owned(),
+            |act| format!(" of the action {}", act.action),
+        ),
+        StepGrouping::Scope => format!(" on services of {}", scopes(incident).join(", ")),
+    });
+    let within = wording::period(TimeDelta::seconds(window.within));
+    format!("{} within {within}", grouping.collect::<String>())
 }
 
 fn sentences(
-    outcome: Outcome,
-    measure: &Measure,
+    (outcome, measure): (Outcome, &Measure),
     actions: &[&str],
+    place: &str,
     reported: usize,
     excluded: &BTreeMap<&'static str, usize>,
 ) -> (String, String) {
@@ -302,7 +168,7 @@ fn sentences(
     };
     match outcome {
         Outcome::Met => (
-            format!("{taken} (threshold {required})."),
+            format!("{taken}{place} (threshold {required})."),
             format!(
                 "With {} it would not have been met.",
                 wording::count(
@@ -314,7 +180,7 @@ fn sentences(
         ),
         Outcome::Unknown => (
             format!(
-                "Between {:.0} and {}{actions} (threshold {required}).",
+                "Between {:.0} and {}{actions}{place} (threshold {required}).",
                 measure.lower,
                 steps(measure.upper)
             ),
@@ -336,14 +202,14 @@ fn sentences(
                 };
                 let verb = if measure.required < 1.5 { "is" } else { "are" };
                 format!(
-                    "{} counted{excluded}; {required} {verb} needed.",
+                    "{} counted{place}{excluded}; {required} {verb} needed.",
                     steps(measure.upper)
                 )
             };
             (
                 sentence,
                 format!(
-                    "{} would meet it.",
+                    "{}{place} would meet it.",
                     wording::count(
                         measure.required - measure.upper,
                         "more manual step",

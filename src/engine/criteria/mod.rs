@@ -8,6 +8,7 @@ pub(crate) mod expr_context;
 mod finding;
 mod hours;
 mod intervention;
+mod manual_steps;
 mod near_miss;
 mod near_miss_score;
 mod outage;
@@ -18,11 +19,12 @@ mod signal_classes;
 
 use chrono::TimeDelta;
 
+use super::incident::summary::met_criteria;
 use super::incident::tracked::TrackedIncidents;
 use super::policy::Policy;
 use crate::model::incident::Incident;
 use crate::model::time::Time;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{CriterionKind, Verdict};
 use crate::rules::rule_set::{Criterion, CriterionTest};
 use context::EvaluationContext;
 use finding::{Finding, NextChange};
@@ -36,18 +38,31 @@ pub(crate) fn verdicts(
 ) -> (Vec<Verdict>, Option<Time>) {
     let context = EvaluationContext::new(incident, others, policy, now);
     let mut next = NextChange::default();
-    let verdicts = policy
-        .rules
-        .criteria
+    let criteria = &policy.rules.criteria;
+    // A recurrence may rest on the criteria that are met, so that it comes after all others.
+    let mut verdicts: Vec<Option<Verdict>> = criteria
         .iter()
-        .map(|criterion| verdict(criterion, evaluate(&context, criterion, &mut next)))
+        .map(|criterion| {
+            (criterion.test.kind() != CriterionKind::Recurrence)
+                .then(|| verdict(criterion, evaluate(&context, criterion, &[], &mut next)))
+        })
         .collect();
-    (verdicts, next.at())
+    let met: Vec<String> = met_criteria(verdicts.iter().flatten())
+        .map(str::to_owned)
+        .collect();
+    for (criterion, place) in criteria.iter().zip(&mut verdicts) {
+        if place.is_none() {
+            let finding = evaluate(&context, criterion, &met, &mut next);
+            *place = Some(verdict(criterion, finding));
+        }
+    }
+    (verdicts.into_iter().flatten().collect(), next.at())
 }
 
 fn evaluate<'a>(
     context: &EvaluationContext<'a>,
     criterion: &'a Criterion,
+    met: &[String],
     next: &mut NextChange,
 ) -> Finding {
     match &criterion.test {
@@ -55,8 +70,8 @@ fn evaluate<'a>(
         CriterionTest::Degradation { longest, total } => {
             degradation::evaluate(context, criterion, *longest, *total, next)
         }
-        CriterionTest::Intervention { at_least } => {
-            intervention::evaluate(context, criterion, *at_least)
+        CriterionTest::Intervention { at_least, window } => {
+            intervention::evaluate(context, criterion, *at_least, window.as_ref())
         }
         CriterionTest::Request => request::evaluate(context, criterion),
         CriterionTest::NearMiss {
@@ -72,8 +87,13 @@ fn evaluate<'a>(
             };
             near_miss::evaluate(context, criterion, &quota, next)
         }
-        CriterionTest::Recurrence { times, within } => {
-            recurrence::evaluate(context, criterion, *times, TimeDelta::seconds(*within))
+        CriterionTest::Recurrence {
+            times,
+            within,
+            same,
+        } => {
+            let required = (*times, TimeDelta::seconds(*within));
+            recurrence::evaluate(context, criterion, required, same, met)
         }
     }
 }

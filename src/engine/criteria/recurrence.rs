@@ -1,30 +1,31 @@
-//! `on: recurrence`: the same alert or condition opened incidents of the service before.
+//! `on: recurrence`: incidents that are alike came before: by default, the same alert or condition
+//! opened them on the same service.
+
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::context::EvaluationContext;
 use super::finding::{Finding, outcome, times};
 use super::hours::{self, counts_at};
-use crate::engine::incident::attributes::{opened_at, opener, opening_key};
+use crate::engine::incident::attributes::{opened_at, opener, opening_service};
+use crate::engine::incident::summary::met_criteria;
 use crate::engine::wording::{count, period, subject};
 use crate::expr::truth::Truth;
-use crate::model::id::EventId;
+use crate::model::event::Fact;
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
 use crate::model::verdict::{Measure, Outcome};
-use crate::rules::rule_set::Criterion;
+use crate::rules::rule_set::{Criterion, Likeness};
 
 pub(crate) fn evaluate(
     context: &EvaluationContext<'_>,
     criterion: &Criterion,
-    required: u32,
-    within: TimeDelta,
+    (required, within): (u32, TimeDelta),
+    same: &[Likeness],
+    met: &[String],
 ) -> Finding {
     let incident = context.incident;
-    let Some(key) = opening_key(incident) else {
-        return Finding::absent(
-            "No alert or condition opened the incident, so it cannot be a recurrence.",
-            "An incident opened by an alert or condition could meet it.",
-        );
-    };
     let until = opened_at(incident);
     if !counts_at(criterion, until) {
         return Finding::absent(
@@ -32,15 +33,51 @@ pub(crate) fn evaluate(
             "An incident that begins within these hours could meet it.",
         );
     }
-    let with_key = context.others.index().with_key(&key, until - within, until);
-    let earlier = with_key
-        .filter(|(_, id)| *id != incident.id)
-        .filter_map(|(_, id)| context.others.get(id));
-    // The index also has incidents by their near misses.
-    let same = earlier.filter(|other| {
-        opening_key(other).as_ref() == Some(&key) && counts_at(criterion, opened_at(other))
-    });
-    let mut evidence: Vec<EventId> = same.filter_map(opener).map(|event| event.id).collect();
+    let traits = match Traits::of(incident, same) {
+        Ok(traits) => traits,
+        Err(lacking) => {
+            return Finding::absent(
+                &format!("{lacking}, so it cannot be a recurrence."),
+                "An incident that has it could meet it.",
+            );
+        }
+    };
+    let asks_criterion = same.contains(&Likeness::Criterion);
+    let index = context.others.index();
+    let (since, service) = (until - within, traits.service.as_deref());
+    let candidates: Vec<&IncidentId> = match (service, &traits.name) {
+        (Some(service), Some(name)) => {
+            let key = (service.into(), Arc::clone(name));
+            let list = index.with_key(&key, since, until);
+            list.map(|(_, id)| id).collect()
+        }
+        (Some(service), None) => {
+            let list = index.opened_on(service, since, until);
+            list.map(|(_, id)| id).collect()
+        }
+        (None, _) => index.opened(since, until).map(|(_, id)| id).collect(),
+    };
+    let is_alike = |other: &&Incident| {
+        Traits::of(other, same).as_ref() == Ok(&traits)
+            && counts_at(criterion, opened_at(other))
+            && (!asks_criterion
+                || met_criteria(&other.verdicts).any(|name| met.iter().any(|met| met == name)))
+    };
+    let earlier = candidates
+        .into_iter()
+        .filter(|id| **id != incident.id)
+        .filter_map(|id| context.others.get(id));
+    let mut evidence: Vec<EventId> = earlier
+        .filter(is_alike)
+        .filter_map(opener)
+        .map(|event| event.id)
+        .collect();
+    if asks_criterion && met.is_empty() {
+        return Finding::absent(
+            "The incident meets no other criterion, so it cannot be a recurrence.",
+            "Meeting a criterion that earlier incidents met could meet it.",
+        );
+    }
     evidence.extend(opener(incident).map(|event| event.id));
     let measure = times(evidence.len(), evidence.len(), required);
     let passes = context.passes(criterion, None);
@@ -50,10 +87,85 @@ pub(crate) fn evaluate(
         Truth::False => Outcome::NotMet,
         Truth::Unknown(_) => outcome(false, enough),
     };
-    let what = format!("{} on {}", key.1, subject(incident, None));
+    let mut what = traits.words(incident);
+    if asks_criterion {
+        what.push_str(&format!(" with {}", met.join(" or ")));
+    }
     let excluded = passes == Truth::False;
     let sentences = sentences(&what, outcome, &measure, within, excluded);
     Finding::new(outcome, Some(measure), evidence, sentences)
+}
+
+/// The traits of an incident that must be the same; `None` for those that need not be.
+#[derive(Debug, PartialEq, Eq)]
+struct Traits<'a> {
+    service: Option<Arc<str>>,
+    /// The alert or condition that opened it.
+    name: Option<Arc<str>>,
+    labels: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Traits<'a> {
+    /// The traits, or what the incident lacks.
+    fn of(incident: &'a Incident, same: &'a [Likeness]) -> Result<Self, String> {
+        let asks = |likeness: Likeness| same.contains(&likeness);
+        let usual = same.is_empty();
+        let (alert, condition) = (
+            usual || asks(Likeness::Alert),
+            usual || asks(Likeness::Condition),
+        );
+        let opening = opener(incident).map(|event| &event.fact);
+        let mut traits = Self {
+            service: None,
+            name: None,
+            labels: Vec::new(),
+        };
+        if alert || condition {
+            traits.name = Some(match opening {
+                Some(Fact::Alert(opening)) if alert => Arc::clone(&opening.name),
+                Some(Fact::Condition(opening)) if condition => opening.name.as_str().into(),
+                _ => {
+                    let kinds = match (alert, condition) {
+                        (true, true) => "alert or condition",
+                        (true, false) => "alert",
+                        _ => "condition",
+                    };
+                    return Err(format!("No {kinds} opened the incident"));
+                }
+            });
+        }
+        if usual || asks(Likeness::Service) {
+            let service = opening_service(incident);
+            traits.service = Some(service.ok_or("The incident has no service")?);
+        }
+        for likeness in same {
+            if let Likeness::Label(name) = likeness {
+                let labels = match opening {
+                    Some(Fact::Alert(opening)) => Some(&opening.labels),
+                    Some(Fact::Condition(opening)) => Some(&opening.labels),
+                    _ => None,
+                };
+                let value = labels.and_then(|labels| labels.get(name));
+                let value =
+                    value.ok_or_else(|| format!("What opened the incident has no label {name}"))?;
+                traits.labels.push((name, value));
+            }
+        }
+        Ok(traits)
+    }
+
+    fn words(&self, incident: &Incident) -> String {
+        let name = self.name.as_deref().unwrap_or("An incident");
+        let service = self
+            .service
+            .as_ref()
+            .map_or_else(String::new, |_| format!(" on {}", subject(incident, None)));
+        let labels = self
+            .labels
+            .iter()
+            .map(|(name, value)| format!(" with {name}={value}"));
+        format!("{name}{service}{}", labels.collect::<String>())
+    }
 }
 
 fn sentences(
@@ -91,7 +203,8 @@ fn sentences(
         Outcome::NotMet => {
             let sentence = if measure.lower < 1.5 {
                 format!(
-                    "First occurrence of {what} within {within}; {:.0} are needed.",
+                    "First occurrence of {} within {within}; {:.0} are needed.",
+                    what.replacen("An incident", "an incident", 1),
                     measure.required
                 )
             } else {

@@ -83,6 +83,52 @@ pub(crate) fn recurrence_keys(incident: &Incident) -> BTreeSet<RecurrenceKey> {
         .collect()
 }
 
+/// The service of the opening event, or the name of the unassigned incident.
+pub(crate) fn opening_service(incident: &Incident) -> Option<Arc<str>> {
+    opener(incident)
+        .and_then(|event| event.service.clone())
+        .or_else(|| incident.unassigned.as_deref().map(Into::into))
+}
+
+/// The action of a change that brings back an earlier revision.
+pub(crate) const ROLLBACK: &str = "rollback";
+
+/// Something by which manual steps of several incidents are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StepKey {
+    Service(String),
+    Scope(String),
+    /// In lower case.
+    Action(String),
+}
+
+/// The service of a step: its own, else that of the incident.
+pub(crate) fn step_service(incident: &Incident, event: &Event) -> String {
+    let own = event.service.as_deref();
+    own.or_else(|| incident.services.first().map(String::as_str))
+        .or(incident.unassigned.as_deref())
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// The keys of an incident's reported steps and rollbacks, each with the time of the step.
+pub(crate) fn step_keys(incident: &Incident) -> BTreeSet<(StepKey, Time)> {
+    let mut keys = BTreeSet::new();
+    for event in incident.members.told().map(|member| &member.event) {
+        let action = match &event.fact {
+            Fact::Intervention(step) => step.action.to_lowercase(),
+            Fact::Change(_) if incident.rollbacks.contains(&event.id) => ROLLBACK.to_owned(),
+            _ => continue,
+        };
+        let at = event.occurred_at;
+        keys.insert((StepKey::Action(action), at));
+        keys.insert((StepKey::Service(step_service(incident, event)), at));
+        let scopes = scopes(incident).iter().cloned();
+        keys.extend(scopes.map(|scope| (StepKey::Scope(scope), at)));
+    }
+    keys
+}
+
 /// True if a near miss was measured or reported.
 pub(crate) fn has_near_miss(incident: &Incident) -> bool {
     near_miss_keys(incident).next().is_some()

@@ -314,6 +314,8 @@ impl TrackedIncidents {
                 self.stale.extend(rivals);
             }
         }
+        self.mark_step_dependents(before, after, policy);
+        self.mark_alike(before, after, policy);
         let keys = |summary: Option<&IncidentSummary>| {
             summary.map(|summary| (summary.recurrence_keys.clone(), summary.opened_at))
         };
@@ -333,6 +335,65 @@ impl TrackedIncidents {
                 .flat_map(|key| self.index.with_key(key, since, opened_at + within));
             let later: Vec<IncidentId> = later.map(|(_, id)| id.clone()).collect();
             self.stale.extend(later);
+        }
+    }
+    /// Marks the incidents that count the manual steps of another which has changed.
+    fn mark_step_dependents(
+        &mut self,
+        before: Option<&IncidentSummary>,
+        after: Option<&IncidentSummary>,
+        policy: &Policy,
+    ) {
+        let (was, is) = (
+            before.map(|summary| &summary.steps),
+            after.map(|summary| &summary.steps),
+        );
+        let Some(within) = policy.step_window().filter(|_| was != is) else {
+            return;
+        };
+        for (key, at) in [was, is]
+            .into_iter()
+            .flatten()
+            .flat_map(|steps| &steps.keys)
+        {
+            let since = *at - TimeDelta::microseconds(1);
+            let later = self.index.with_step(key, since, *at + within);
+            self.stale.extend(later.map(|(_, id)| id.clone()));
+        }
+    }
+
+    /// Marks the later incidents that may be like another which has changed.
+    fn mark_alike(
+        &mut self,
+        before: Option<&IncidentSummary>,
+        after: Option<&IncidentSummary>,
+        policy: &Policy,
+    ) {
+        let seen = |summary: Option<&IncidentSummary>| {
+            summary.map(|summary| {
+                let service = summary.opening_service.clone();
+                (
+                    summary.opened_at,
+                    summary.opener,
+                    service,
+                    summary.met.clone(),
+                )
+            })
+        };
+        let (was, is) = (seen(before), seen(after));
+        let Some((within, on_service)) = policy.likeness_window().filter(|_| was != is) else {
+            return;
+        };
+        for (opened_at, _, service, _) in [was, is].into_iter().flatten() {
+            let (since, until) = (opened_at - TimeDelta::microseconds(1), opened_at + within);
+            if on_service {
+                let service = service.as_deref().unwrap_or_default();
+                let later = self.index.opened_on(service, since, until);
+                self.stale.extend(later.map(|(_, id)| id.clone()));
+            } else {
+                let later = self.index.opened(since, until);
+                self.stale.extend(later.map(|(_, id)| id.clone()));
+            }
         }
     }
 }

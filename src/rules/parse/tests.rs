@@ -67,7 +67,10 @@ fn every_kind_is_read_with_its_defaults() {
                 longest: None,
                 total: Some((3600, day))
             },
-            &CriterionTest::Intervention { at_least: 1 },
+            &CriterionTest::Intervention {
+                at_least: 1,
+                window: None
+            },
             &CriterionTest::Request,
             &CriterionTest::NearMiss {
                 score_at_least: 0.0,
@@ -81,7 +84,8 @@ fn every_kind_is_read_with_its_defaults() {
             },
             &CriterionTest::Recurrence {
                 times: 3,
-                within: 7 * day
+                within: 7 * day,
+                same: Vec::new()
             },
         ]
     );
@@ -400,6 +404,21 @@ fn parameters_must_fit_their_kind() {
         "name: a, on: outage, decision: maybe",
         "maybe",
         "known: `none`, `suggest`, `hold`",
+    );
+    criterion_fault(
+        "name: a, on: intervention, decision: none, per: service",
+        "per",
+        "`per` needs `within`",
+    );
+    criterion_fault(
+        "name: a, on: intervention, decision: none, within: 7d, per: team",
+        "per",
+        "`per` cannot be `team`; it takes service, scope or action",
+    );
+    criterion_fault(
+        "name: a, on: recurrence, decision: none, times: 2, within: 7d, same: ['label:']",
+        "same",
+        "`same` cannot be `label:`; it takes service, alert, condition, criterion or label:NAME",
     );
     criterion_fault(
         "name: a, on: outage, decision: none, form: talk",

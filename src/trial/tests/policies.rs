@@ -230,3 +230,136 @@ fn the_heaviest_form_wins() {
         "{at: 1h, decision: suggest, form: note}",
     );
 }
+
+/// A restart by hand of a service at that time.
+fn restart(service: &str, at: &str) -> String {
+    step("restart", service, at)
+}
+
+fn step(action: &str, service: &str, at: &str) -> String {
+    format!("  - {{at: {at}, intervention: {action}, service: {service}}}")
+}
+
+#[track_caller]
+fn check_steps(per: &str, steps: &[String], expect: &str) {
+    let rule = format!(
+        "  - {{name: c, on: intervention, at_least: 2, within: 7d, {per}decision: suggest}}"
+    );
+    check(&rule, MONDAY, &steps.join("\n"), expect);
+}
+
+#[test]
+fn steps_of_several_incidents_count_together_within_the_window() {
+    let on_checkout = |at: &str| restart("checkout", at);
+    check_steps(
+        "",
+        &[on_checkout("0m"), on_checkout("6d23h59m")],
+        "{at: 1h, decision: none}, {at: 6d23h59m, incidents: 2, decision: suggest, criteria: {c: met}}",
+    );
+    check_steps(
+        "",
+        &[on_checkout("0m"), on_checkout("7d")],
+        "{at: 8d, incidents: 2, decision: none}",
+    );
+    let failover = [on_checkout("0m"), step("failover", "checkout", "1d")];
+    check_steps("", &failover, "{at: 2d, decision: suggest}");
+    check_steps("per: service, ", &failover, "{at: 2d, decision: suggest}");
+    check_steps(
+        "per: [service, action], ",
+        &failover,
+        "{at: 2d, decision: none}",
+    );
+    let elsewhere = [on_checkout("0m"), restart("basket", "1d")];
+    check_steps("per: service, ", &elsewhere, "{at: 2d, decision: none}");
+    check_steps("per: scope, ", &elsewhere, "{at: 2d, decision: suggest}");
+    check_steps("per: action, ", &elsewhere, "{at: 2d, decision: suggest}");
+    check_steps(
+        "per: [service, action], ",
+        &elsewhere,
+        "{at: 2d, decision: none}",
+    );
+    let others = [on_checkout("0m"), restart("search", "1d")];
+    check_steps("per: scope, ", &others, "{at: 2d, decision: none}");
+}
+
+#[test]
+fn a_sentence_names_the_steps_counted_together() {
+    let rule = "  - {name: c, on: intervention, at_least: 3, within: 7d, decision: suggest}";
+    let steps = [restart("checkout", "0m"), restart("checkout", "1d")].join("\n");
+    let found = difference(
+        rule,
+        MONDAY,
+        &steps,
+        "{at: 2d, service: checkout, decision: suggest}",
+    );
+    assert!(
+        found.contains("2 manual steps counted on Checkout within 7 days; 3 are needed."),
+        "{found}"
+    );
+}
+
+fn fired(name: &str, service: &str, at: &str, labels: &str) -> String {
+    let at: u32 = at.parse().unwrap_or_default();
+    format!(
+        "  - {{at: {at}h, alert: {name}, status: firing, service: {service}, severity: critical, labels: {{{labels}}}}}
+  - {{at: {at}h20m, alert: {name}, status: resolved, service: {service}, labels: {{{labels}}}}}"
+    )
+}
+
+#[track_caller]
+fn check_again(same: &str, alerts: &[String], met: bool) {
+    let rule = format!(
+        "  - {{name: c, on: recurrence, times: 2, within: 7d, {same}decision: suggest}}
+  - {{name: long, on: degradation, longest: 15m, where: 'signal.name != \"Short\"', decision: none}}"
+    );
+    let outcome = if met { "suggest" } else { "none" };
+    let expect = format!("{{at: 2d, incidents: 2, decision: {outcome}}}");
+    check(&rule, MONDAY, &alerts.join("\n"), &expect);
+}
+
+#[test]
+fn what_must_be_the_same_is_stated() {
+    let same = [
+        fired("Slow", "checkout", "0", "team: a"),
+        fired("Slow", "checkout", "24", "team: a"),
+    ];
+    let other_alert = [
+        fired("Slow", "checkout", "0", ""),
+        fired("Down", "checkout", "24", ""),
+    ];
+    let other_service = [
+        fired("Slow", "checkout", "0", "team: a"),
+        fired("Slow", "search", "24", "team: a"),
+    ];
+    let other_team = [
+        fired("Slow", "checkout", "0", "team: a"),
+        fired("Slow", "checkout", "24", "team: b"),
+    ];
+    let short = [
+        fired("Slow", "checkout", "0", ""),
+        fired("Short", "checkout", "24", ""),
+    ];
+    for (stated, alerts, met) in [
+        ("", &same, true),
+        ("", &other_alert, false),
+        ("", &other_service, false),
+        ("same: [service, alert], ", &same, true),
+        ("same: [service, alert], ", &other_alert, false),
+        ("same: service, ", &other_alert, true),
+        ("same: [service], ", &other_service, false),
+        ("same: alert, ", &other_service, true),
+        ("same: alert, ", &other_alert, false),
+        ("same: condition, ", &same, false),
+        ("same: 'label:team', ", &same, true),
+        ("same: 'label:team', ", &other_service, true),
+        ("same: 'label:team', ", &other_team, false),
+        ("same: [service, 'label:team'], ", &other_service, false),
+        ("same: 'label:team', ", &other_alert, false),
+        ("same: criterion, ", &other_service, true),
+        ("same: [service, criterion], ", &other_service, false),
+        ("same: [service, criterion], ", &other_alert, true),
+        ("same: criterion, ", &short, false),
+    ] {
+        check_again(stated, alerts, met);
+    }
+}
