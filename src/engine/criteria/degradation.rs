@@ -151,7 +151,7 @@ fn sentences(
                     "{subject} had no degraded time that counts (threshold {threshold} {manner})."
                 )
             } else if measure.upper > measure.lower {
-                format!("{range} (threshold {threshold}).")
+                format!("{range} (threshold {threshold}); the state of the rest is unknown.")
             } else {
                 format!("{subject} {tense} degraded for {lower} {manner} (threshold {threshold}).")
             };

@@ -327,6 +327,11 @@ fn end_before_the_start_leaves_the_end_unknown() {
         for which in order {
             state.apply(vec![told[which].clone()], &policy, at(10));
         }
+        assert_eq!(
+            only(&state).verdicts[1].sentence,
+            "Checkout was degraded for between 0s and 10m without a break (threshold 30m); \
+             the state of the rest is unknown."
+        );
         pass(&mut state, &policy, 45);
         let incident = only(&state);
         let spans = &incident.signals[0].spans;
@@ -409,7 +414,8 @@ fn exclusions_are_told_with_their_length() {
         staging(event);
     };
     let none = "Checkout had no degraded time that counts (threshold 30m without a break).";
-    let cases: [(&dyn Fn(&mut Event), Vec<Event>, String); 6] = [
+    type Case<'a> = (&'a dyn Fn(&mut Event), Vec<Event>, String);
+    let cases: [Case<'_>; 6] = [
         (
             &unchanged,
             vec![maintenance(10, 30)],
