@@ -9,6 +9,8 @@ use super::counters::Counters;
 use super::fault_log::FaultLog;
 use super::log_progress::LogProgress;
 use super::settings::Settings;
+use crate::engine::as_of::as_of;
+use crate::model::incident::Incident;
 use crate::model::time::Time;
 use crate::store::database::Store;
 
@@ -53,6 +55,12 @@ impl Core {
     #[must_use]
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// An incident as of now: the margins of an open one grow while no event arrives.
+    #[must_use]
+    pub(crate) fn as_of_now(&self, incident: Incident) -> Incident {
+        as_of(incident, &self.settings().policy, self.now())
     }
 
     /// The settings in force.

@@ -4,6 +4,7 @@
 //! carried out.
 
 mod announce;
+pub(crate) mod as_of;
 pub mod changes;
 pub mod conditions;
 pub(crate) mod correlation;

@@ -57,10 +57,60 @@ pub(crate) fn subject(incident: &Incident, service: Option<&str>) -> String {
     let name = service
         .or_else(|| incident.services.first().map(String::as_str))
         .unwrap_or(&incident.title);
-    let mut letters = name.chars();
+    capitalised(name)
+}
+
+/// Text with its first letter in upper case.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(letters).collect()
     })
+}
+
+/// The name of an alert or condition in plain words, without the service it repeats:
+/// `CheckoutHighErrorRate` of `checkout` is `high error rate`. A name of several words is prose, and
+/// stays as it is.
+pub(crate) fn plain_name(name: &str, service: Option<&str>) -> String {
+    let name = name.trim();
+    if name.contains(char::is_whitespace) {
+        return name.to_owned();
+    }
+    let words = words(name);
+    let prefix = service.map(self::words).unwrap_or_default();
+    let same = |(word, other): (&String, &String)| word.eq_ignore_ascii_case(other);
+    let repeats = words.len() > prefix.len() && words.iter().zip(&prefix).all(same);
+    words[if repeats { prefix.len() } else { 0 }..].join(" ")
+}
+
+/// The words of a technical name, in lower case but for acronyms: `HTTPErrors` is `HTTP errors`.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for part in name.split(['-', '_', '.']).filter(|part| !part.is_empty()) {
+        let letters: Vec<char> = part.chars().collect();
+        let mut word = String::new();
+        for (index, &letter) in letters.iter().enumerate() {
+            let before = index.checked_sub(1).map(|index| letters[index]);
+            let after = letters.get(index + 1);
+            let begins = letter.is_uppercase()
+                && before.is_some_and(|before| {
+                    before.is_lowercase()
+                        || before.is_uppercase() && after.is_some_and(|after| after.is_lowercase())
+                });
+            if begins {
+                words.push(std::mem::take(&mut word));
+            }
+            word.push(letter);
+        }
+        words.push(word);
+    }
+    for word in &mut words {
+        let is_acronym = word.chars().filter(|letter| letter.is_uppercase()).count() > 1;
+        if !is_acronym {
+            *word = word.to_lowercase();
+        }
+    }
+    words
 }
 
 /// A number with its noun: `1 manual step`, `3 manual steps`.
@@ -69,5 +119,27 @@ pub(crate) fn count(number: f64, one: &str, many: &str) -> String {
         format!("1 {one}")
     } else {
         format!("{number:.0} {many}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn technical_names_become_plain_words() {
+        for (name, service, plain) in [
+            ("HighErrorRate", Some("checkout"), "high error rate"),
+            ("CheckoutHighErrorRate", Some("checkout"), "high error rate"),
+            ("checkout-errors", Some("checkout"), "errors"),
+            ("Checkout", Some("checkout"), "checkout"),
+            ("HTTPErrors", None, "HTTP errors"),
+            ("KubeCPUOvercommit", None, "kube CPU overcommit"),
+            ("node_disk_full", None, "node disk full"),
+            ("Disk of db-1 is full", Some("db"), "Disk of db-1 is full"),
+            ("", None, ""),
+        ] {
+            assert_eq!(plain_name(name, service), plain, "{name}");
+        }
     }
 }

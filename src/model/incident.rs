@@ -19,7 +19,7 @@ use super::verdict::{Decision, PostmortemForm, Verdict};
 pub struct Incident {
     /// Its id.
     pub id: IncidentId,
-    /// Increases with every change a person could see.
+    /// Increases with every change of what a person is asked.
     pub revision: u64,
     /// Title, from the opening event.
     pub title: String,

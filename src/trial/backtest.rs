@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::as_of::{as_of, as_of_log_end};
 use crate::engine::changes::IncidentChanges;
 use crate::engine::policy::Policy;
 use crate::engine::replay::Replay;
@@ -109,7 +110,21 @@ impl Backtester {
 
     /// The result as of `now`.
     #[must_use]
-    pub fn end(mut self, now: Time) -> BacktestResult {
+    pub fn end(self, now: Time) -> BacktestResult {
+        self.result(now, as_of)
+    }
+
+    /// The result of a log that ended at `end`, in the past tense: nothing is known after it.
+    #[must_use]
+    pub fn end_of_log(self, end: Time) -> BacktestResult {
+        self.result(end, as_of_log_end)
+    }
+
+    fn result(
+        mut self,
+        now: Time,
+        shown: fn(Incident, &Policy, Time) -> Incident,
+    ) -> BacktestResult {
         self.pass(now);
         let open = self
             .replay
@@ -117,7 +132,8 @@ impl Backtester {
             .incidents()
             .filter(|incident| incident.phase != Phase::Closed);
         let open: Vec<(IncidentId, TrackedIncident)> = open
-            .map(|incident| (incident.id.clone(), TrackedIncident::of(incident)))
+            .map(|incident| shown(incident.clone(), self.replay.policy(), now))
+            .map(|incident| (incident.id.clone(), TrackedIncident::of(&incident)))
             .collect();
         self.seen.extend(open);
         self.seen.retain(|_, seen| seen.case.began >= self.from);
@@ -210,10 +226,7 @@ impl IncidentOutcome {
             criteria: announced
                 .map(|announced| announced.criteria.clone())
                 .unwrap_or_default(),
-            sentence: announced.map_or_else(
-                || incident.reason.clone(),
-                |announced| announced.sentence.clone(),
-            ),
+            sentence: incident.reason.clone(),
         }
     }
 }

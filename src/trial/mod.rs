@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 
+use crate::engine::as_of::as_of;
 use crate::engine::changes::IncidentChanges;
 use crate::engine::policy::Policy;
 use crate::engine::state::State;
@@ -72,19 +73,28 @@ pub fn run(scenario: &Scenario, policy: &Policy) -> Option<ScenarioFailure> {
         }
         state.tick_until(policy, at, &mut IncidentChanges::default());
         state.tick(policy, at);
-        compare(expect, &state, &mut differences);
+        compare(expect, &state, policy, &mut differences);
     }
     (!differences.is_empty()).then(|| failure(differences))
 }
 
-fn compare(expect: &Expectation, state: &State, differences: &mut Vec<Difference>) {
+fn compare(
+    expect: &Expectation,
+    state: &State,
+    policy: &Policy,
+    differences: &mut Vec<Difference>,
+) {
     let of_service = |incident: &&Incident| {
         expect
             .service
             .as_ref()
             .is_none_or(|service| incident.services.contains(service))
     };
-    let found: Vec<&Incident> = state.incidents().filter(of_service).collect();
+    let found: Vec<Incident> = state
+        .incidents()
+        .filter(of_service)
+        .map(|incident| as_of(incident.clone(), policy, state.now()))
+        .collect();
     let at = duration(expect.at);
     let mut differ = |what: &str, expected: String, got: String, why: &str| {
         let (at, what, why) = (at.clone(), what.to_owned(), why.to_owned());
@@ -100,7 +110,7 @@ fn compare(expect: &Expectation, state: &State, differences: &mut Vec<Difference
     if let Some(count) = expect.incidents.filter(|&count| count != found.len()) {
         differ("incidents", count.to_string(), found.len().to_string(), "");
     }
-    let wanted = |incident: &&&Incident| {
+    let wanted = |incident: &&Incident| {
         incident.bundle.is_none()
             && matches!(
                 incident.standing,

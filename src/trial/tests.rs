@@ -244,3 +244,41 @@ fn an_outage_of_months_is_one_incident() {
         .collect();
     assert_eq!((checkout.len(), result.cases.len()), (1, 31), "{result:#?}");
 }
+
+#[test]
+fn log_of_the_past_is_told_in_the_past_tense() {
+    let text = "rules: [rules.yaml]
+scenarios:
+- name: s
+  events:
+  - {at: 0m, alert: A, status: firing, service: checkout}
+  - {at: 40m, alert: A, status: resolved, service: checkout}
+  expect: [{at: 1h, incidents: 1}]
+";
+    let file = scenario::parse("s.test.yaml", text).unwrap();
+    let policy = Policy::new(
+        parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(),
+        &[],
+        &[],
+    );
+    let at = |minute: i64| {
+        Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::minutes(minute)
+    };
+    let sentence = |events: usize| {
+        let mut backtest = Backtester::under(Arc::new(policy.clone()), Time::UNIX_EPOCH);
+        for event in &file.scenarios[0].events[..events] {
+            let event = event.event(at(0));
+            backtest.take(event.occurred_at, [event]);
+        }
+        let result = backtest.end_of_log(at(47));
+        result.cases.into_values().next().unwrap().sentence
+    };
+    assert_eq!(
+        sentence(1),
+        "Checkout was degraded for 47m without a break by the end of the log (threshold 30m)."
+    );
+    assert_eq!(
+        sentence(2),
+        "Checkout was degraded for 40m without a break (threshold 30m)."
+    );
+}

@@ -107,7 +107,8 @@ pub(crate) fn run(
             .unwrap_or(ask.now);
         if fed.is_ok() {
             // A thread that ended early returns its fault below.
-            to.iter().for_each(|to| drop(to.send(Work::End(until))));
+            let end = if ends { Work::End } else { Work::EndOfLog };
+            to.iter().for_each(|to| drop(to.send(end(until))));
         }
         drop(to);
         let (trying, comparing) = (ended(trying), ended(comparing));
@@ -228,7 +229,10 @@ fn feed(
 
 enum Work {
     Facts(Stretch),
+    /// The present, which the facts reach.
     End(Time),
+    /// The end of facts that say nothing of later.
+    EndOfLog(Time),
 }
 
 /// Judges batches for the rule set at index `place`; `held`: under the policies logged in them.
@@ -245,6 +249,7 @@ fn judge(
         let stretch = match work {
             Work::Facts(stretch) => stretch,
             Work::End(until) => return Ok((backtest.end(until), notes)),
+            Work::EndOfLog(end) => return Ok((backtest.end_of_log(end), notes)),
         };
         // Copied only if the other thread still holds it.
         let stretch = Arc::try_unwrap(stretch).unwrap_or_else(|shared| shared.to_vec());

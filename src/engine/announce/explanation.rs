@@ -1,23 +1,26 @@
 //! The title of an incident and the reason for its decision, each in a sentence for stakeholders.
 
-use crate::engine::wording::clip;
+use crate::engine::wording::{capitalised, clip, plain_name};
 use crate::model::correction::Answer;
 use crate::model::event::{Event, Fact};
-use crate::model::incident::{Incident, Reviewed};
+use crate::model::incident::{Announced, Incident, Reviewed};
 use crate::model::verdict::{Decision, Outcome, Verdict};
 
-/// A short title for the incident that an event opens.
+/// A short title for the incident that an event opens: the service, and what was the matter.
 pub(crate) fn title(event: &Event) -> String {
-    let words = match &event.fact {
-        Fact::Alert(alert) => alert.name.to_string(),
-        Fact::Condition(condition) => condition.name.clone(),
+    let service = event.service.as_deref();
+    let what = match &event.fact {
+        Fact::Alert(alert) => plain_name(&alert.name, service),
+        Fact::Condition(condition) => plain_name(&condition.name, service),
         Fact::Declaration(declaration) if declaration.title.is_empty() => {
-            "Declared outage".to_owned()
+            "declared outage".to_owned()
         }
         Fact::Declaration(declaration) => declaration.title.clone(),
-        Fact::Intervention(step) => format!("Manual step: {}", step.action),
-        Fact::Request(request) => format!("Postmortem requested: {}", clip(&request.reason, 60)),
-        Fact::NearMiss(near_miss) => format!("Near miss: {}", near_miss.what),
+        Fact::Intervention(step) => format!("manual step ({})", step.action),
+        Fact::Request(request) => {
+            format!("postmortem requested ({})", clip(&request.reason, 60))
+        }
+        Fact::NearMiss(near_miss) => format!("near miss ({})", clip(&near_miss.what, 80)),
         Fact::Change(_)
         | Fact::Acknowledgement(_)
         | Fact::Note(_)
@@ -25,24 +28,22 @@ pub(crate) fn title(event: &Event) -> String {
         | Fact::Review(_)
         | Fact::Edit(_)
         | Fact::Lapsed(_)
-        | Fact::Settings(_) => "Incident".to_owned(),
+        | Fact::Settings(_) => "incident".to_owned(),
     };
-    clip(&words, 120)
+    let what = clip(&what, 120);
+    match service {
+        // People name the service themselves.
+        Some(service) if !what.to_lowercase().contains(&service.to_lowercase()) => {
+            format!("{}: {what}", capitalised(service))
+        }
+        _ => capitalised(&what),
+    }
 }
 
 /// The reason for an incident's decision: the announcement, else the verdict that came closest.
 pub(crate) fn reason(incident: &Incident) -> String {
     if let Some(announced) = &incident.announced {
-        // Announced at its moment, but with the numbers of now.
-        let still_met = |verdict: &&Verdict| {
-            announced.criteria.contains(&verdict.criterion) && verdict.outcome == Outcome::Met
-        };
-        let met: Vec<&Verdict> = incident.verdicts.iter().filter(still_met).collect();
-        return if met.is_empty() || incident.review.is_some() {
-            announced.sentence.clone()
-        } else {
-            announcement(&met, None)
-        };
+        return announced_reason(incident, announced);
     }
     let share = |verdict: &Verdict| {
         verdict.measure.map_or(0.0, |measure| {
@@ -59,6 +60,33 @@ pub(crate) fn reason(incident: &Incident) -> String {
     match closest {
         Some(verdict) => format!("No postmortem: {}", uncapitalised(&verdict.sentence)),
         None => "No postmortem: no criterion leads to one.".to_owned(),
+    }
+}
+
+/// The criteria that were announced, with the numbers of now: an earlier figure never comes back.
+fn announced_reason(incident: &Incident, announced: &Announced) -> String {
+    let deciding: Vec<&Verdict> = incident
+        .verdicts
+        .iter()
+        .filter(|verdict| announced.criteria.contains(&verdict.criterion))
+        .collect();
+    // Rules in force now may no longer have them.
+    if deciding.is_empty() {
+        return announced.sentence.clone();
+    }
+    let met: Vec<&Verdict> = deciding
+        .iter()
+        .filter(|verdict| verdict.outcome == Outcome::Met)
+        .copied()
+        .collect();
+    let review = incident
+        .review
+        .as_ref()
+        .filter(|review| review.at < announced.at);
+    if met.is_empty() {
+        announcement(&deciding, review)
+    } else {
+        announcement(&met, review)
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct EvaluationContext<'a> {
     pub(crate) others: &'a TrackedIncidents,
     pub(crate) policy: &'a Policy,
     pub(crate) now: Time,
+    /// True if nothing is known after `now`, because a past log ended then.
+    pub(crate) log_ended: bool,
 }
 
 impl<'a> EvaluationContext<'a> {
@@ -91,6 +93,7 @@ impl<'a> EvaluationContext<'a> {
             others,
             policy,
             now,
+            log_ended: false,
         }
     }
 

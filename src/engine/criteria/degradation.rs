@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use super::context::EvaluationContext;
 use super::exclusions;
 use super::finding::{Finding, NextChange, outcome, seconds};
+use super::not_counted;
 use crate::engine::incident::degraded_time::{DegradationMetric, DegradedTime};
 use crate::engine::incident::intervals::{Interval, until};
 use crate::engine::wording::{duration, subject};
@@ -55,9 +56,26 @@ pub(crate) fn evaluate<'a>(
         measure.upper >= measure.required,
     );
     let subject = subject(context.incident, found.service.as_deref());
-    let (sentence, would_change) =
-        sentences(&subject, outcome, &measure, (metric, hours), found.lasting);
+    let tense = match (found.lasting, context.log_ended) {
+        (true, false) => Tense::Lasting,
+        (true, true) => Tense::LogEnded,
+        (false, _) => Tense::Over,
+    };
     let excluded = exclusions::exclusions(context, criterion, &found.upper);
+    let not_counted = found.evidence.is_empty().then(|| {
+        if excluded.is_empty() {
+            format!(": {}", not_counted::reason(context, criterion))
+        } else {
+            String::new()
+        }
+    });
+    let (sentence, would_change) = sentences(
+        &subject,
+        outcome,
+        &measure,
+        (metric, hours),
+        (tense, not_counted.as_deref()),
+    );
     let sentence = sentence + &exclusions::sentence(&excluded);
     Finding {
         excluded,
@@ -101,19 +119,37 @@ fn measure(
     )
 }
 
+/// The time of a sentence about degraded time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tense {
+    /// It goes on.
+    Lasting,
+    /// It went on when a past log ended.
+    LogEnded,
+    /// It is over.
+    Over,
+}
+
+/// `not_counted`: no signal counts, for this reason.
 fn sentences(
     subject: &str,
     outcome: Outcome,
     measure: &Measure,
     (metric, hours): (DegradationMetric, Option<&CountedHours>),
-    ongoing: bool,
+    (tense, not_counted): (Tense, Option<&str>),
 ) -> (String, String) {
+    let ongoing = tense == Tense::Lasting;
+    let by_then = match tense {
+        Tense::LogEnded => " by the end of the log",
+        Tense::Lasting | Tense::Over => "",
+    };
     let tense = if ongoing { "has been" } else { "was" };
     let within_hours = hours.map_or_else(String::new, |hours| format!(" {}", hours.words()));
     let manner = match metric {
         DegradationMetric::Longest { .. } => "without a break".to_owned(),
         DegradationMetric::Within(window) => format!("within {}", duration(window)),
-    } + &within_hours;
+    } + &within_hours
+        + by_then;
     let threshold = length(measure.required);
     let (lower, upper) = (length(measure.lower), length(measure.upper));
     // Rounded up, so that it would have sufficed.
@@ -146,9 +182,9 @@ fn sentences(
             ),
         ),
         Outcome::NotMet => {
-            let sentence = if measure.upper <= 0.0 {
+            let sentence = if let Some(reason) = not_counted {
                 format!(
-                    "{subject} had no degraded time that counts (threshold {threshold} {manner})."
+                    "{subject} had no degraded time that counts (threshold {threshold} {manner}){reason}."
                 )
             } else if measure.upper > measure.lower {
                 format!("{range} (threshold {threshold}); the state of the rest is unknown.")

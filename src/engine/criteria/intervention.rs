@@ -179,11 +179,23 @@ fn sentences(
             ),
         ),
         Outcome::Unknown => (
-            format!(
-                "Between {:.0} and {}{actions}{place} (threshold {required}).",
-                measure.lower,
-                steps(measure.upper)
-            ),
+            if measure.lower < 0.5 {
+                format!(
+                    "{} may count{actions}{place} (threshold {required}).",
+                    steps(measure.upper)
+                )
+            } else {
+                let verb = if measure.lower < 1.5 {
+                    "counts"
+                } else {
+                    "count"
+                };
+                format!(
+                    "{} {verb}, and {:.0} more may{actions}{place} (threshold {required}).",
+                    steps(measure.lower),
+                    measure.upper - measure.lower
+                )
+            },
             "Knowing who took the steps, and whether they should be automatic, would decide it."
                 .to_owned(),
         ),
@@ -201,10 +213,12 @@ fn sentences(
                     format!(" ({})", excluded.join(", "))
                 };
                 let verb = if measure.required < 1.5 { "is" } else { "are" };
-                format!(
-                    "{} counted{place}{excluded}; {required} {verb} needed.",
+                let counted = if measure.upper < 0.5 {
+                    "No manual step".to_owned()
+                } else {
                     steps(measure.upper)
-                )
+                };
+                format!("{counted} counted{place}{excluded}; {required} {verb} needed.")
             };
             (
                 sentence,

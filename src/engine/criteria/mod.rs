@@ -11,6 +11,7 @@ mod intervention;
 mod manual_steps;
 mod near_miss;
 mod near_miss_score;
+mod not_counted;
 mod outage;
 pub(crate) mod quiet_period;
 mod recurrence;
@@ -57,6 +58,52 @@ pub(crate) fn verdicts(
         }
     }
     (verdicts.into_iter().flatten().collect(), next.at())
+}
+
+/// The verdicts of an incident evaluated at a later `now`, under the criteria that gave them.
+///
+/// Verdicts that rest on other incidents stay: they change with these, or by a timer.
+///
+/// `log_ended`: `now` is the end of a past log, after which nothing is known.
+pub(crate) fn verdicts_as_of(
+    incident: &Incident,
+    policy: &Policy,
+    now: Time,
+    log_ended: bool,
+) -> Vec<Verdict> {
+    let others = TrackedIncidents::default();
+    let mut context = EvaluationContext::new(incident, &others, policy, now);
+    context.log_ended = log_ended;
+    let criterion_of = |known: &Verdict| {
+        let criteria = policy.rules.criteria.iter();
+        criteria
+            .filter(|criterion| !rests_on_others(&criterion.test))
+            .find(|criterion| {
+                criterion.name == known.criterion && criterion.test.kind() == known.on
+            })
+    };
+    let verdicts = incident.verdicts.iter();
+    verdicts
+        .map(|known| {
+            criterion_of(known).map_or_else(
+                || known.clone(),
+                |criterion| {
+                    let finding = evaluate(&context, criterion, &[], &mut NextChange::default());
+                    verdict(criterion, finding)
+                },
+            )
+        })
+        .collect()
+}
+
+/// True for criteria that look at other incidents.
+fn rests_on_others(test: &CriterionTest) -> bool {
+    match test {
+        CriterionTest::Outage | CriterionTest::Degradation { .. } | CriterionTest::Request => false,
+        CriterionTest::Intervention { .. }
+        | CriterionTest::NearMiss { .. }
+        | CriterionTest::Recurrence { .. } => true,
+    }
 }
 
 fn evaluate<'a>(

@@ -114,7 +114,8 @@ fn compete(
                 outcome,
                 (
                     format!(
-                        "{what} {which} of its period (score {}); no postmortem was opened for {}.",
+                        "{what} {which} of its period (score {}); no postmortem is on record for the {} \
+                         before.",
                         rounded(best.score),
                         duration(quota.quiet_for)
                     ),

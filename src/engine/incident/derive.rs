@@ -201,7 +201,8 @@ fn reported_severities(members: &Members) -> impl Iterator<Item = Severity> + '_
         })
 }
 
-/// The parts that a person who answers has seen: their answer fits as long as none has changed.
+/// The parts that make the question a person answers: their answer fits as long as none has changed,
+/// whatever the phase.
 fn reviewed_parts(incident: &Incident) -> impl PartialEq + '_ {
     // A shadow's verdict is no reason to send an answer back.
     let deciding = incident.verdicts.iter().filter(|verdict| !verdict.shadow);
@@ -210,7 +211,6 @@ fn reviewed_parts(incident: &Incident) -> impl PartialEq + '_ {
         .collect();
     (
         &incident.services,
-        incident.phase,
         incident.decision,
         &incident.announced,
         &incident.review,

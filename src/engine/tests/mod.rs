@@ -8,6 +8,7 @@ mod people;
 pub(crate) mod properties;
 mod rollbacks;
 mod shadows;
+mod shown;
 
 use chrono::TimeDelta;
 

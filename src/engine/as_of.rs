@@ -1,0 +1,31 @@
+//! Open incidents as of the moment they are shown: margins and reason grow while no event arrives.
+
+use super::announce::explanation;
+use super::criteria;
+use super::policy::Policy;
+use crate::model::incident::Incident;
+use crate::model::lifecycle::Phase;
+use crate::model::time::Time;
+
+/// Evaluates an open incident at `now`, as the engine would if it looked then. A closed one stays as
+/// it was decided.
+///
+/// Nothing is announced and no phase changes: these have their own timers.
+#[must_use]
+pub(crate) fn as_of(incident: Incident, policy: &Policy, now: Time) -> Incident {
+    evaluated(incident, policy, now, false)
+}
+
+/// Evaluates an incident that a past log leaves open, at the end of the log.
+#[must_use]
+pub(crate) fn as_of_log_end(incident: Incident, policy: &Policy, end: Time) -> Incident {
+    evaluated(incident, policy, end, true)
+}
+
+fn evaluated(mut incident: Incident, policy: &Policy, now: Time, log_ended: bool) -> Incident {
+    if incident.phase != Phase::Closed {
+        incident.verdicts = criteria::verdicts_as_of(&incident, policy, now, log_ended);
+        incident.reason = explanation::reason(&incident);
+    }
+    incident
+}

@@ -1,0 +1,119 @@
+//! Incidents as they are shown: figures of the moment, not of the last event.
+
+use super::{alert, answer, at, fired_for, only, pass, policy_of};
+use crate::engine::as_of::as_of;
+use crate::engine::state::State;
+use crate::model::correction::Answer;
+use crate::model::event::{Fact, Severity};
+use crate::model::verdict::Outcome;
+
+#[test]
+fn margin_of_an_open_incident_grows_without_events() {
+    let (state, policy) = fired_for(0);
+    let stored = only(&state);
+    let shown = as_of(stored.clone(), &policy, at(25));
+    let long = shown
+        .verdicts
+        .iter()
+        .find(|verdict| verdict.criterion == "long")
+        .unwrap();
+    assert_eq!(
+        (
+            long.outcome,
+            long.measure.unwrap().lower,
+            long.measure.unwrap().margin
+        ),
+        (Outcome::NotMet, 1500.0, -300.0)
+    );
+    assert_eq!(
+        shown.reason,
+        "No postmortem: Checkout has been degraded for 25m without a break (threshold 30m)."
+    );
+    assert_eq!(
+        long.would_change,
+        "Another 5m of degraded time will meet the threshold."
+    );
+    assert_eq!(only(&state), stored, "showing changes nothing");
+}
+
+#[test]
+fn headline_is_of_now_and_at_last_of_the_end() {
+    let (mut state, policy) = fired_for(31);
+    let accept = answer(&only(&state), 32, Answer::Accept);
+    state.apply(vec![accept], &policy, at(32));
+    let shown = as_of(only(&state), &policy, at(50));
+    assert_eq!(
+        shown.reason,
+        "Checkout has been degraded for 50m without a break (threshold 30m)."
+    );
+    state.apply(vec![alert("A", "checkout", 0, Some(55))], &policy, at(55));
+    pass(&mut state, &policy, 120);
+    let closed = only(&state);
+    assert_eq!(
+        closed.reason,
+        "Checkout was degraded for 55m without a break (threshold 30m)."
+    );
+    assert_eq!(
+        closed.announced.unwrap().sentence,
+        "Checkout has been degraded for 30m without a break (threshold 30m).",
+        "the ledger keeps the words of the announcement"
+    );
+}
+
+#[test]
+fn headline_of_an_announcement_that_facts_overtook_has_the_figures_of_now() {
+    let (mut state, policy) = fired_for(31);
+    state.apply(vec![alert("A", "checkout", 0, Some(10))], &policy, at(31));
+    assert_eq!(
+        only(&state).reason,
+        "Checkout was degraded for 10m without a break (threshold 30m)."
+    );
+}
+
+#[test]
+fn answer_fits_though_the_phase_moved_on() {
+    let (mut state, policy) = fired_for(31);
+    state.apply(vec![alert("A", "checkout", 0, Some(32))], &policy, at(32));
+    let seen = only(&state).revision;
+    pass(&mut state, &policy, 90);
+    assert_eq!(only(&state).revision, seen);
+}
+
+#[test]
+fn nothing_counted_says_why() {
+    let rules = "
+criteria:
+  - {name: critical, on: degradation, where: 'signal.severity == \"critical\"', longest: 30m, decision: hold}
+  - {name: live, on: degradation, where: 'incident.environment == \"production\"', longest: 30m, decision: hold}
+  - {name: metrics, on: degradation, where: 'signal.kind == \"condition\"', longest: 30m, decision: hold}
+  - {name: other, on: degradation, where: 'signal.name == \"Other\"', longest: 30m, decision: hold}
+";
+    let policy = policy_of(rules);
+    let mut state = State::default();
+    let mut event = alert("HighErr", "checkout", 0, None);
+    event.environment = Some("staging".into());
+    if let Fact::Alert(alert) = &mut event.fact {
+        alert.severity = Severity::Warning;
+    }
+    event.identify();
+    state.apply(vec![event], &policy, at(0));
+    let shown = as_of(only(&state), &policy, at(25));
+    let begin = "Checkout had no degraded time that counts (threshold 30m without a break)";
+    for (verdict, reason) in shown.verdicts.iter().zip([
+        ". Not counted: 25m with severity warning.",
+        ". Not counted: 25m in staging.",
+        ": alert HighErr is not a condition.",
+        ": `where` excludes alert HighErr.",
+    ]) {
+        assert_eq!(verdict.sentence, format!("{begin}{reason}"));
+    }
+}
+
+#[test]
+fn first_second_of_an_alert_is_no_reason_to_count_nothing() {
+    let (state, _) = fired_for(0);
+    assert_eq!(
+        only(&state).verdicts[1].sentence,
+        "Checkout has been degraded for 0s without a break (threshold 30m)."
+    );
+}
