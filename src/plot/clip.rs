@@ -68,6 +68,25 @@ pub(crate) struct ClippedThreshold {
     pub(crate) value: f64,
     /// True where lower is worse.
     pub(crate) downward: bool,
+    /// `degraded`, `near miss` or `recovered`.
+    pub(crate) name: String,
+    /// The comparison of the rules: `>`, `<=`.
+    sign: String,
+}
+
+impl ClippedThreshold {
+    /// True if a value is beyond it. Never for `recovered`, which only ends a state.
+    pub(crate) fn is_exceeded_by(&self, value: f64) -> bool {
+        self.name != "recovered"
+            && match self.sign.as_str() {
+                ">" => value > self.value,
+                ">=" => value >= self.value,
+                "<" => value < self.value,
+                "<=" => value <= self.value,
+                "!=" => value.total_cmp(&self.value).is_ne(),
+                _ => value.total_cmp(&self.value).is_eq(),
+            }
+    }
 }
 
 /// Span of one state within the window.
@@ -299,12 +318,13 @@ fn name(line: &PlotSeries, differing: &BTreeSet<&String>, place: usize, count: u
 }
 
 fn threshold(bound: &ThresholdLine) -> Option<ClippedThreshold> {
-    let words = text::plain(
-        &format!("{} {}", bound.name.replace('_', " "), bound.text),
-        40,
-    );
+    let name = bound.name.replace('_', " ");
+    let words = text::plain(&format!("{name} {}", bound.text), 40);
     let value = drawable(bound.value);
+    let sign = bound.text.split_whitespace().next().unwrap_or_default();
     bound.value.is_finite().then(|| ClippedThreshold {
+        name,
+        sign: sign.to_owned(),
         words,
         value,
         downward: bound.text.trim_start().starts_with('<'),

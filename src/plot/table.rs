@@ -157,17 +157,36 @@ fn value(trace: &Trace, at: i64) -> Option<f64> {
     (last.at == at || !broken).then_some(last.value)
 }
 
+/// State at an instant. Without one the values decide: a value beyond a threshold that has not lasted
+/// long enough, or has not recovered yet, is not healthy, and neither is the absence of a value.
 fn state(seen: &Seen, at: i64) -> String {
     let now = seen
         .stretches
         .iter()
         .rev()
         .find(|stretch| stretch.from <= at && (at < stretch.to || stretch.open));
-    match now {
-        Some(stretch) => state_name(stretch.state).to_owned(),
-        None if seen.traces.is_empty() => "–".to_owned(),
-        None => "healthy".to_owned(),
+    if let Some(stretch) = now {
+        return state_name(stretch.state).to_owned();
     }
+    if seen.traces.is_empty() {
+        return "–".to_owned();
+    }
+    let values: Vec<f64> = seen
+        .traces
+        .iter()
+        .filter_map(|trace| value(trace, at))
+        .collect();
+    if values.is_empty() {
+        return "no data".to_owned();
+    }
+    let exceeded = seen
+        .thresholds
+        .iter()
+        .find(|threshold| values.iter().any(|value| threshold.is_exceeded_by(*value)));
+    exceeded.map_or_else(
+        || "healthy".to_owned(),
+        |threshold| format!("beyond the {} threshold", threshold.name),
+    )
 }
 
 fn note(seen: &Seen, at: i64) -> String {

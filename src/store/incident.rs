@@ -62,16 +62,16 @@ impl Store {
         self.standing(ReviewState::Suggested, usize::MAX)
     }
 
-    /// Incidents with a condition among their signals, by id, with their revisions: open ones and
-    /// those last changed after `since`.
+    /// Incidents with a condition among their signals, by id, with the time of their last change: open
+    /// ones and those last changed after `since`.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn measured(&self, since: Time) -> Result<Vec<(IncidentId, u64)>, StoreError> {
-        let text = "select id, revision from incident where measured = 1 and (phase in ('active', 'resolved') or updated_at > $1) order by id";
+    pub fn measured(&self, since: Time) -> Result<Vec<(IncidentId, Time)>, StoreError> {
+        let text = "select id, updated_at from incident where measured = 1 and (phase in ('active', 'resolved') or updated_at > $1) order by id";
         self.read(NOUN, |at| {
             sql::rows(at, NOUN, text, values![sql::micros(since)], |row| {
-                Ok((IncidentId(row.get(0)?), sql::read_count(row, 1)?))
+                Ok((IncidentId(row.get(0)?), sql::read_time(row, 1)?))
             })
         })
     }

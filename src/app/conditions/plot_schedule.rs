@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
+use crate::model::milestone::MilestoneKind;
 use crate::model::signal::SignalKind;
 use crate::model::time::Time;
 use crate::store::database::Store;
@@ -23,9 +24,9 @@ const AROUND_PARTS: i32 = 4;
 /// Time after its last change for which a closed incident is still checked.
 const LOOKED_AT: TimeDelta = TimeDelta::days(1);
 
-/// Incidents with no plot due, by the revision seen and the time of the next check. `None`: not
+/// Incidents with no plot due, by their last change and the time of the next check. `None`: not
 /// until they change.
-pub(crate) type Rests = BTreeMap<IncidentId, (u64, Option<Time>)>;
+pub(crate) type Rests = BTreeMap<IncidentId, (Time, Option<Time>)>;
 
 /// Lists incidents that have a due plot among these conditions, each with those conditions.
 ///
@@ -41,10 +42,10 @@ pub(crate) fn due(
     let known: BTreeSet<&IncidentId> = found.iter().map(|(id, _)| id).collect();
     rests.retain(|id, _| known.contains(id));
     let mut due = Vec::new();
-    for (id, revision) in &found {
+    for (id, changed) in &found {
         if rests
             .get(id)
-            .is_some_and(|(seen, until)| seen == revision && until.is_none_or(|until| now < until))
+            .is_some_and(|(seen, until)| seen == changed && until.is_none_or(|until| now < until))
         {
             continue;
         }
@@ -59,11 +60,14 @@ pub(crate) fn due(
         } else {
             store.drawn_at(id)?
         };
+        let outdated = outdated(store, &incident, &drawn)?;
         let (from, to) = stretch(&incident, now);
         let wait = ((to - from) / PARTS).max(EARLIEST);
         let closed = incident.phase == Phase::Closed;
         let is_due = |name: &str| match drawn.get(name) {
             None => true,
+            // Once: a source that gives no values any more leaves the plot as it is.
+            Some(at) if outdated.contains(name) && at < changed => true,
             Some(at) if closed => *at < incident.phase_since,
             Some(at) => now - *at >= wait,
         };
@@ -77,12 +81,53 @@ pub(crate) fn due(
                 .iter()
                 .filter_map(|name| Some(*drawn.get(*name)? + wait))
                 .min();
-            rests.insert(id.clone(), (*revision, next.filter(|_| !closed)));
+            rests.insert(id.clone(), (*changed, next.filter(|_| !closed)));
         } else {
             due.push((incident, wanted));
         }
     }
     Ok(due)
+}
+
+/// The plots that show milestones as they were before somebody corrected them.
+fn outdated(
+    store: &Store,
+    incident: &Incident,
+    drawn: &BTreeMap<String, Time>,
+) -> Result<BTreeSet<String>, StoreError> {
+    if drawn.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let outlines = store.outlines(&incident.id)?;
+    Ok(outlines
+        .into_iter()
+        .map(|outline| outline.plot)
+        .filter(|plot| plot.milestones != milestones_within(incident, plot.from, plot.to))
+        .map(|plot| plot.condition)
+        .collect())
+}
+
+/// The milestones of an incident within the range of a plot, in the order of time.
+pub(crate) fn milestones_within(
+    incident: &Incident,
+    from: Time,
+    to: Time,
+) -> Vec<(MilestoneKind, Time)> {
+    let known = &incident.milestones;
+    let milestones = [
+        (MilestoneKind::Began, &known.began),
+        (MilestoneKind::Detected, &known.detected),
+        (MilestoneKind::Acknowledged, &known.acknowledged),
+        (MilestoneKind::Mitigated, &known.mitigated),
+        (MilestoneKind::Resolved, &known.resolved),
+    ];
+    let mut milestones: Vec<(MilestoneKind, Time)> = milestones
+        .into_iter()
+        .filter_map(|(kind, milestone)| Some((kind, milestone.as_ref()?.at)))
+        .filter(|(_, at)| (from..=to).contains(at))
+        .collect();
+    milestones.sort_by_key(|(_, at)| *at);
+    milestones
 }
 
 fn measured(incident: &Incident) -> impl Iterator<Item = &str> {
@@ -125,7 +170,7 @@ mod tests {
     use super::{Incident, IncidentId, Phase, Rests, SignalKind, Store, Time, due};
     use crate::model::event::{Event, Fact, Note, Severity};
     use crate::model::lifecycle::ReviewState;
-    use crate::model::milestone::Milestones;
+    use crate::model::milestone::{Certainty, Milestone, Milestones};
     use crate::model::plot::Plot;
     use crate::model::signal::{Signal, SignalClass};
     use crate::model::spans::{Span, SpanState};
@@ -277,7 +322,7 @@ mod tests {
         desk.check(110, false);
         assert_eq!(
             desk.rests.values().collect::<Vec<_>>(),
-            [&(2, None)],
+            [&(at(100), None)],
             "it is not read again"
         );
         desk.changes(5_000, incident(3, Phase::Closed, 4_000));
@@ -285,6 +330,22 @@ mod tests {
         desk.draws(5_000);
         desk.check(200_000, false);
         assert!(desk.rests.is_empty(), "it is forgotten");
+    }
+
+    #[test]
+    fn corrected_milestone_is_drawn_even_when_closed() {
+        let mut desk = Desk::new();
+        let mut closed = incident(2, Phase::Closed, 100);
+        desk.changes(100, closed.clone());
+        desk.draws(101);
+        desk.check(110, false);
+        closed.milestones.mitigated = Some(Milestone {
+            at: at(50),
+            certainty: Certainty::Stated,
+            source: None,
+        });
+        desk.changes(200, closed);
+        desk.check(200, true);
     }
 
     #[test]
@@ -296,6 +357,6 @@ mod tests {
             due(&desk.store, &names, at(10), &mut desk.rests).unwrap(),
             []
         );
-        assert_eq!(desk.rests.values().collect::<Vec<_>>(), [&(1, None)]);
+        assert_eq!(desk.rests.values().collect::<Vec<_>>(), [&(at(10), None)]);
     }
 }

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use super::monitor::ConditionMonitor;
 use super::plot_merge::joined;
-use super::plot_schedule::{Rests, due, stretch};
+use super::plot_schedule::{Rests, due, milestones_within, stretch};
 use super::prometheus::ConditionServer;
 use super::retention::PLOT_RETENTION;
 use super::samples::History;
@@ -21,7 +21,6 @@ use crate::clients::prometheus::PrometheusClient;
 use crate::config::metrics::PrometheusServer as Settings;
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
-use crate::model::milestone::MilestoneKind;
 use crate::model::plot::{Plot, PlotSeries};
 use crate::model::signal::SignalKind;
 use crate::model::spans::{Span, SpanState};
@@ -233,20 +232,6 @@ fn filled(
 /// Plot of a condition without its series.
 fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
     let (from, to) = stretch(incident, now);
-    let turns = &incident.milestones;
-    let milestones = [
-        (MilestoneKind::Began, &turns.began),
-        (MilestoneKind::Detected, &turns.detected),
-        (MilestoneKind::Acknowledged, &turns.acknowledged),
-        (MilestoneKind::Mitigated, &turns.mitigated),
-        (MilestoneKind::Resolved, &turns.resolved),
-    ];
-    let mut milestones: Vec<(MilestoneKind, Time)> = milestones
-        .into_iter()
-        .filter_map(|(kind, turn)| Some((kind, turn.as_ref()?.at)))
-        .filter(|(_, at)| (from..=to).contains(at))
-        .collect();
-    milestones.sort_by_key(|(_, at)| *at);
     let spans = incident
         .signals
         .iter()
@@ -265,7 +250,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
                 .collect::<Vec<_>>(),
             to,
         ),
-        milestones,
+        milestones: milestones_within(incident, from, to),
         left_out: 0,
     }
 }

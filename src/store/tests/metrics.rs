@@ -247,10 +247,11 @@ fn incidents_with_a_condition_are_found_while_open_and_a_while_after() {
                 .measured(at(since))
                 .unwrap()
                 .into_iter()
-                .map(|(id, revision)| (id.0, revision))
+                .map(|(id, changed)| (id.0, changed))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(found(9), [("i-1".to_owned(), 1), ("i-2".to_owned(), 1)]);
-        assert_eq!(found(10), [("i-1".to_owned(), 1)]);
+        let (first, second) = (("i-1".to_owned(), at(10)), ("i-2".to_owned(), at(10)));
+        assert_eq!(found(9), [first.clone(), second]);
+        assert_eq!(found(10), [first]);
     }
 }
