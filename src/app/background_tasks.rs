@@ -29,5 +29,14 @@ pub(crate) async fn run_step<C: Send + Sync + 'static, T: Send + 'static>(
 ) -> Option<T> {
     let component = Arc::clone(component);
     let done = blocking(move || step(&component)).await.flatten();
-    done.inspect_err(|fault| faults.report(context, fault)).ok()
+    match done {
+        Ok(done) => {
+            faults.over(context);
+            Some(done)
+        }
+        Err(fault) => {
+            faults.report_lasting(context, &fault);
+            None
+        }
+    }
 }

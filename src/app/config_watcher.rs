@@ -15,6 +15,9 @@ use super::settings::{Settings, fingerprint};
 use super::sync::lock;
 use crate::model::fault::Fault;
 
+/// The context of faulty files in the faults.
+const CONTEXT: &str =
+    "the settings or rules changed and have faults, so the previous ones stay in force";
 /// Interval between polls of the files.
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -77,9 +80,12 @@ impl ConfigWatcher {
         let loaded =
             Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
         core.counters.reload_failed.store(loaded.is_err(), Relaxed);
-        let settings = loaded.inspect_err(|_| {
+        let settings = loaded.inspect_err(|faults| {
             core.counters.reload_failures.fetch_add(1, Relaxed);
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            core.faults.keep(CONTEXT, &faults.join("; "));
         })?;
+        core.faults.over(CONTEXT);
         core.put_in_force(settings);
         // The judge re-evaluates everything once it reads in the log that they are in force.
         if let Err(fault) = self.judge.record_settings() {

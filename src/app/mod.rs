@@ -8,6 +8,7 @@ pub(crate) mod config_watcher;
 pub(crate) mod core;
 pub(crate) mod counters;
 pub(crate) mod criteria_readiness;
+mod database_watch;
 pub(crate) mod delivery;
 pub(crate) mod fault_log;
 pub(crate) mod intake;
@@ -122,6 +123,11 @@ impl App {
             ours,
             stop,
             delivery::delivery_loop(Arc::clone(&self.delivery)),
+        );
+        spawn(
+            ours,
+            stop,
+            database_watch::watch_loop(Arc::clone(&self.core)),
         );
         spawn(ours, stop, intake::save_loop(Arc::clone(&self.intake)));
         spawn(

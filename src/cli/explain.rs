@@ -10,6 +10,7 @@ use super::report;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::verdict::{Decision, Measure, Outcome, Unit, Verdict};
+use crate::wording::milestones::contradictions;
 
 /// Arguments of `afterword explain`.
 #[derive(Debug, Args)]
@@ -65,6 +66,7 @@ fn incident_text(incident: &Incident) -> String {
     if let Some(form) = incident.form {
         lines.push(format!("Form of the postmortem: {}", form.word()));
     }
+    lines.extend(contradictions(&incident.milestones));
     lines.push(String::new());
     for verdict in &incident.verdicts {
         lines.push(verdict_lines(verdict, incident.phase));

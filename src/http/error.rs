@@ -113,7 +113,10 @@ impl From<Unstored> for Error {
 
 impl From<StoreError> for Error {
     fn from(fault: StoreError) -> Self {
-        Self::Internal(anyhow::Error::new(fault))
+        match fault {
+            StoreError::Away(_) | StoreError::Full(_) => Self::Unavailable(fault.to_string()),
+            fault => Self::Internal(anyhow::Error::new(fault)),
+        }
     }
 }
 

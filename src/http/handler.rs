@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::ingest::message::Headers;
 use crate::model::incident::Incident;
 use crate::store::error::StoreError;
+use crate::store::incident::IncidentFilter;
 
 /// The most rows of a JSON list.
 pub(crate) const API_ROWS: usize = 500;
@@ -27,18 +28,35 @@ where
     Ok(done.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))??)
 }
 
-/// The incident of that id or alias.
+/// Incidents as of now, newest first.
+pub(crate) async fn list_incidents(
+    app: &Arc<App>,
+    filter: IncidentFilter,
+) -> Result<Vec<Incident>, Error> {
+    read_store(app, move |app| {
+        let found = app.store.incidents(filter)?;
+        Ok(found
+            .into_iter()
+            .map(|incident| app.as_of_now(incident))
+            .collect())
+    })
+    .await
+}
+
+/// The incident of that id or alias, as of now.
 ///
 /// # Errors
 /// 404 when there is none.
 pub(crate) async fn find_incident(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
     let name = id.to_owned();
     let found = read_store(app, move |app| app.store.incident(&name)).await?;
-    found.ok_or_else(|| {
-        Error::NotFound(format!(
-            "incident `{id}` does not exist; see /api/v1/incidents"
-        ))
-    })
+    found
+        .map(|incident| app.as_of_now(incident))
+        .ok_or_else(|| {
+            Error::NotFound(format!(
+                "incident `{id}` does not exist; see /api/v1/incidents"
+            ))
+        })
 }
 
 /// The names of the configured services.

@@ -1,6 +1,7 @@
 //! The management API under `/-/`, as Prometheus and Alertmanager have it: health, readiness and reload.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,16 +9,31 @@ use axum::http::StatusCode;
 use super::error::Error;
 use crate::app::App;
 
-/// `GET /-/ready`: once the judge has applied what was logged before the start.
-pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+/// Longest wait for the database to show itself.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// `GET /-/ready`: while the database can be used, and once the judge has applied what was logged
+/// before the start.
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    let core = Arc::clone(&app);
+    let check = tokio::task::spawn_blocking(move || core.check_database());
+    let checked = tokio::time::timeout(DATABASE_PATIENCE, check).await;
+    let away = app.database_fault().map(|fault| {
+        let since = fault.since.format("%Y-%m-%d %H:%M:%S UTC");
+        format!("Not ready since {since}: {}.\n", fault.message)
+    });
+    let unanswered = || "Not ready: the database does not answer.\n".to_owned();
+    if let Some(why) = away.or_else(|| checked.is_err().then(unanswered)) {
+        return (StatusCode::SERVICE_UNAVAILABLE, why);
+    }
     let (head, applied) = app.progress();
     // A judge a few records behind is at work; one far behind is catching up after a stop.
     if head.saturating_sub(applied) < 10_000 {
-        (StatusCode::OK, "Afterword is ready.\n")
+        (StatusCode::OK, "Afterword is ready.\n".to_owned())
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "Afterword is catching up with its event log.\n",
+            "Afterword is catching up with its event log.\n".to_owned(),
         )
     }
 }

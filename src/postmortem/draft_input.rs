@@ -7,12 +7,15 @@ use crate::model::on_call::ServiceOnCall;
 use crate::model::plot::Plot;
 use crate::model::postmortem::Postmortem;
 use crate::model::settings::Person;
+use crate::model::time::Time;
 
 /// Facts from which a draft is generated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DraftInput<'a> {
     /// The incident.
     pub incident: &'a Incident,
+    /// Time of its figures while it goes on; `None` once they are final.
+    pub as_of: Option<Time>,
     /// Incidents bundled into this postmortem: they began with it and resemble it or one another.
     pub bundled: &'a [&'a Incident],
     /// Its postmortem.

@@ -20,7 +20,7 @@ use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::model::verdict::Outcome;
-use crate::wording::{duration, markdown, terms};
+use crate::wording::{duration, markdown, milestones, terms};
 
 /// Maximum sources in one sentence.
 const SOURCES: usize = 3;
@@ -60,8 +60,12 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     }
     for verdict in met() {
         let evidence = sources(draft, &verdict.evidence);
+        let as_of = draft
+            .as_of
+            .map(|at| format!("; as of {}", at.format("%Y-%m-%d %H:%M UTC")))
+            .unwrap_or_default();
         reasons.push(format!(
-            "{} ({}{evidence})",
+            "{} ({}{as_of}{evidence})",
             markdown::escape(&verdict.sentence),
             markdown::escape(&verdict.criterion)
         ));
@@ -92,7 +96,7 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     }
     if !draft.bundled.is_empty() {
         let also =
-            |incident: &&&Incident| markdown::link(&titled(incident), &page(draft, &incident.id));
+            |incident: &&&Incident| markdown::link(&incident.title, &page(draft, &incident.id));
         let named: Vec<String> = draft
             .bundled
             .iter()
@@ -113,19 +117,9 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     reasons
 }
 
-/// Title of an incident: `checkout: HighErrorRate`.
-fn titled(incident: &Incident) -> String {
-    incident.services.first().map_or_else(
-        || incident.title.clone(),
-        |service| format!("{service}: {}", incident.title),
-    )
-}
-
-/// Measured duration of degradation, in total and by service.
+/// Measured and declared duration of degradation, in total and by service.
 pub(crate) fn impact(draft: &DraftInput) -> Vec<String> {
-    let felt = |signal: &&Signal| {
-        signal.kind != SignalKind::Declaration && signal.role.as_deref() != Some("cause")
-    };
+    let felt = |signal: &&Signal| signal.role.as_deref() != Some("cause");
     let signals: Vec<&Signal> = draft.incident.signals.iter().filter(felt).collect();
     let mut facts: Vec<String> = degraded("Degraded", &signals, draft).into_iter().collect();
     let services: BTreeSet<_> = signals
@@ -165,24 +159,32 @@ fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<Str
         .filter(|span| is(span.state) && span.end.is_none())
         .map(|span| span.start)
         .min();
-    let mut names = Vec::new();
+    let mut names: Vec<(SignalKind, String)> = Vec::new();
+    let mut known = BTreeSet::new();
     for signal in signals
         .iter()
         .filter(|signal| signal.spans.iter().any(|span| is(span.state)))
     {
         let name = markdown::escape(&terms::signal(signal.kind, &signal.name));
-        if !names.iter().any(|(known, _)| *known == name) {
+        if known.insert(name.clone()) {
             let from = event(draft, &signal.event)
                 .map(|event| format!(" ({})", source(draft, event)))
                 .unwrap_or_default();
-            names.push((name, from));
+            names.push((signal.kind, format!("{name}{from}")));
         }
     }
-    let by: Vec<_> = names
+    let by: Vec<String> = [("measured by", false), ("stated by", true)]
         .into_iter()
-        .map(|(name, from)| format!("{name}{from}"))
+        .filter_map(|(verb, declared)| {
+            let names: Vec<&str> = names
+                .iter()
+                .filter(|(kind, _)| (*kind == SignalKind::Declaration) == declared)
+                .map(|(_, name)| name.as_str())
+                .collect();
+            (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
+        })
         .collect();
-    let by = format!("measured by {}", by.join(", "));
+    let by = by.join("; ");
     let total: TimeDelta = stretches.iter().map(|(start, end)| *end - *start).sum();
     match (stretches.first(), stretches.last(), since) {
         (.., Some(since)) => {
@@ -393,6 +395,7 @@ pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String
             .unwrap_or_default();
         facts.push(format!("{}{after}.", reached(draft, "Acknowledged", taken)));
     }
+    facts.extend(milestones::contradictions(&draft.incident.milestones));
     facts.extend(draft.on_call.iter().map(|duty| on_call(duty, called)));
     facts
 }

@@ -251,6 +251,7 @@ fn drafted<T>(
     let owners = ["ada".to_owned()];
     let facilitator = people.iter().find(|person| person.id == "lin");
     see(&DraftInput {
+        as_of: None,
         incident,
         bundled: &[],
         postmortem: &postmortem,

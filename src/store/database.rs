@@ -55,6 +55,14 @@ impl Store {
         matches!(self.database, Database::Postgres(_))
     }
 
+    /// Checks that the database is there and can be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] when it is not.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.head().map(drop)
+    }
+
     /// Waits until any process appends or applies something, at most `patience`. For shared
     /// databases only: changes to a file are made by this process alone.
     ///

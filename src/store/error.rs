@@ -52,6 +52,9 @@ pub(crate) fn fault(noun: &str, error: rusqlite::Error) -> StoreError {
         Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
             StoreError::Full(format!("{noun}: {error}"))
         }
+        Some(ErrorCode::CannotOpen | ErrorCode::DatabaseCorrupt) => {
+            StoreError::Away(format!("{noun}: {error}"))
+        }
         Some(ErrorCode::NotADatabase) => StoreError::Other(anyhow::anyhow!(
             "{noun}: the file is not a SQLite database; name another under `storage:`"
         )),

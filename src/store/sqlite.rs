@@ -24,6 +24,8 @@ const KEPT_STATEMENTS: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     path: PathBuf,
+    /// The file that was opened: its device and number.
+    file: (u64, u64),
     pub(crate) writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
 }
@@ -39,11 +41,23 @@ impl Sqlite {
         if mode != "wal" {
             return Err(anyhow!("{name}: the file system does not support write-ahead logging; put the database on a local disk").into());
         }
+        let file = identity(path).map_err(|error| StoreError::Away(format!("{name}: {error}")))?;
         Ok(Self {
             path: path.to_owned(),
+            file,
             writer: Mutex::new(writer),
             readers: Mutex::new(Vec::new()),
         })
+    }
+
+    /// Checks that the file is still there: what is written to one that was removed is lost.
+    fn check_file(&self) -> Result<(), StoreError> {
+        let away = |why: &str| Err(StoreError::Away(format!("{}: {why}", self.path.display())));
+        match identity(&self.path) {
+            Ok(file) if file == self.file => Ok(()),
+            Ok(_) => away("another file has taken its place; put the first one back, or restart"),
+            Err(error) => away(&error.to_string()),
+        }
     }
 
     pub(crate) fn write<T>(
@@ -51,6 +65,7 @@ impl Sqlite {
         noun: &str,
         work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.check_file()?;
         let mut writer = lock(&self.writer);
         let transaction = writer
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -66,6 +81,7 @@ impl Sqlite {
         noun: &str,
         work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.check_file()?;
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
@@ -115,6 +131,22 @@ fn create(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).map(drop)
+}
+
+/// Device and number of the file, if it can be read.
+///
+/// It is not opened: closing it would drop the locks that SQLite holds
+/// (<https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = fs::metadata(path)?;
+    if found.mode() & 0o444 == 0 {
+        return Err(io::Error::other("nobody may read it; make it readable"));
+    }
+    if found.len() == 0 {
+        return Err(io::Error::other("it is empty; restore a back-up"));
+    }
+    Ok((found.dev(), found.ino()))
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {

@@ -5,4 +5,5 @@
 pub(crate) mod duration;
 pub(crate) mod event;
 pub(crate) mod markdown;
+pub(crate) mod milestones;
 pub(crate) mod terms;

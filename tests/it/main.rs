@@ -40,6 +40,8 @@ mod remote_write;
 mod replicas;
 mod rng;
 mod sender_quirks;
+mod shown_now;
 mod source_auth;
 mod source_pages;
 mod source_payloads;
+mod trouble;

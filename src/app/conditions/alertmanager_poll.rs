@@ -84,12 +84,9 @@ impl MetricsTask {
             .monitor
             .recorded()
             .record_request(&self.name, "api", now, heard.clone())
-            && let Err(why) = heard
         {
-            self.monitor.core.faults.report(
-                &format!("the api of source `{}`", self.name),
-                &anyhow::anyhow!(why),
-            );
+            let context = format!("the api of source `{}`", self.name);
+            self.monitor.core.faults.record(&context, heard);
         }
     }
 

@@ -62,14 +62,16 @@ impl MetricsTask {
         loop {
             let (monitor, ours) = (Arc::clone(&self.monitor), Arc::clone(&work));
             match blocking(move || ours(&monitor)).await {
-                Ok(Ok(done)) => return Some(done),
+                Ok(Ok(done)) => {
+                    self.monitor.core.faults.over(what);
+                    return Some(done);
+                }
                 Ok(Err(StoreError::Fenced)) => return None,
-                Ok(Err(fault)) => self
-                    .monitor
-                    .core
-                    .faults
-                    .report(what, &anyhow::Error::new(fault)),
-                Err(panic) => self.monitor.core.faults.report(what, &panic),
+                Ok(Err(fault)) => {
+                    let fault = anyhow::Error::new(fault);
+                    self.monitor.core.faults.report_lasting(what, &fault);
+                }
+                Err(panic) => self.monitor.core.faults.report_lasting(what, &panic),
             }
             tokio::time::sleep(AFTER_A_FAULT).await;
         }
@@ -188,12 +190,12 @@ impl MetricsTask {
             .monitor
             .recorded()
             .record_request(&self.name, whom, now, heard.clone())
-            && let Err(why) = heard
         {
-            self.monitor
-                .core
-                .faults
-                .report(&format!("metrics `{}`", self.name), &anyhow::anyhow!(why));
+            let context = match whom {
+                "" => format!("metrics `{}`", self.name),
+                whom => format!("metrics `{}` ({whom})", self.name),
+            };
+            self.monitor.core.faults.record(&context, heard);
         }
     }
 

@@ -24,6 +24,8 @@ use crate::store::log::{MessageContext, NewRecord};
 const QUEUE: usize = 4096;
 /// Bytes of messages that may be held between their first byte and their commit.
 const ROOM: usize = 64 << 20;
+/// The context of a failed commit in the faults.
+const CONTEXT: &str = "an arrival could not be stored";
 /// Messages committed together at most.
 const BATCH: usize = 512;
 
@@ -253,13 +255,14 @@ impl CommitQueue {
                 let unstored = Unstored::Store(advice(&fault));
                 self.core
                     .faults
-                    .report("an arrival could not be stored", &anyhow::Error::new(fault));
+                    .report_lasting(CONTEXT, &anyhow::Error::new(fault));
                 for (.., done) in rest {
                     let _ = done.send(Err(unstored.clone()));
                 }
                 return;
             }
         };
+        self.core.faults.over(CONTEXT);
         let events: usize = records.iter().map(|record| record.events.len()).sum();
         let counters = &self.core.counters;
         counters

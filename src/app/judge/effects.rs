@@ -2,6 +2,7 @@
 
 use crate::config;
 use crate::config::settings::InviteSending;
+use crate::engine::as_of::as_of;
 use crate::ical::invite;
 use crate::meeting::attendees::{Candidates, Invitees, choose_attendees};
 use crate::meeting::slot::{SlotRequest, find_slot, next_working_day};
@@ -129,8 +130,10 @@ pub(crate) fn effects(
     }
     let plots: Vec<&Plot> = drawn.iter().map(|drawn| &drawn.plot).collect();
     let on_call = calendars.at_detection(incident, settings);
+    let shown = as_of(incident.clone(), &settings.policy, now);
     let text = postmortem::render(&DraftInput {
-        incident,
+        incident: &shown,
+        as_of: (incident.phase == Phase::Active).then_some(now),
         bundled,
         postmortem: &postmortem,
         who: &settings.policy.who,
@@ -419,7 +422,7 @@ fn meeting(
         starts_at,
         ends_at: starts_at + chrono::TimeDelta::minutes(config.meetings.minutes),
         cancelled: false,
-        summary: format!("Postmortem: {}", title(incident)),
+        summary: format!("Postmortem: {}", incident.title),
         description: format!(
             "We look at what happened and how, together. {lead}\nThe draft: {url}"
         ),
@@ -467,13 +470,6 @@ fn first_slot(guests: &Invitees, ended_at: Time, settings: &Settings, now: Time)
         now,
     };
     find_slot(&ask).map(|slot| slot.starts_at)
-}
-
-fn title(incident: &Incident) -> String {
-    match incident.services.first() {
-        Some(service) => format!("{service}: {}", incident.title),
-        None => incident.title.clone(),
-    }
 }
 
 fn invite(meeting: &Meeting) -> Delivery {

@@ -367,7 +367,12 @@ pub(crate) async fn judge_loop(judge: Arc<Judge>) {
         head.mark_unchanged();
         let ours = Arc::clone(&judge);
         let judged = thread.run(move || ours.step()).await.flatten();
-        let pause = match judged.inspect_err(|fault| core.faults.report("judging failed", fault)) {
+        let context = "judging failed";
+        match &judged {
+            Ok(_) => core.faults.over(context),
+            Err(fault) => core.faults.report_lasting(context, fault),
+        }
+        let pause = match judged {
             Ok(judged) if judged.more => continue,
             Ok(Judged {
                 open_until: Some(end),

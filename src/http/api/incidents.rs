@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::http::error::Error;
-use crate::http::handler::{API_ROWS, find_incident, read_store};
+use crate::http::handler::{API_ROWS, find_incident, list_incidents};
 use crate::model::incident::Incident;
 use crate::store::incident::IncidentFilter;
+use crate::wording::milestones::contradictions;
 
 /// Query of the list.
 #[derive(Debug, Default, Deserialize)]
@@ -31,9 +32,7 @@ pub(crate) async fn list(
         open_only: query.open,
         limit: API_ROWS,
     };
-    Ok(Json(
-        read_store(&app, move |app| app.store.incidents(filter)).await?,
-    ))
+    Ok(Json(list_incidents(&app, filter).await?))
 }
 
 /// `GET /api/v1/incidents/{id}`
@@ -42,13 +41,17 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let incident = find_incident(&app, &id).await?;
-    if incident.verdicts.iter().all(|verdict| !verdict.shadow) {
+    let contradictions = contradictions(&incident.milestones);
+    if contradictions.is_empty() && incident.verdicts.iter().all(|verdict| !verdict.shadow) {
         return Ok(Json(incident).into_response());
     }
     let verdicts = verdicts_json(&incident);
     let mut whole =
         serde_json::to_value(&incident).map_err(|fault| Error::Internal(fault.into()))?;
     whole["verdicts"] = verdicts;
+    if !contradictions.is_empty() {
+        whole["contradictions"] = json!(contradictions);
+    }
     Ok(Json(whole).into_response())
 }
 

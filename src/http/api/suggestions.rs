@@ -17,9 +17,15 @@ pub(crate) async fn pending_and_snoozed(
     app: &Arc<App>,
 ) -> Result<(Vec<Incident>, Vec<Incident>), Error> {
     let (mut waiting, snoozed) = read_store(app, |app| {
+        let as_of_now = |found: Vec<Incident>| -> Vec<Incident> {
+            found
+                .into_iter()
+                .map(|incident| app.as_of_now(incident))
+                .collect()
+        };
         Ok((
-            app.store.suggestions()?,
-            app.store.standing(ReviewState::Snoozed, API_ROWS)?,
+            as_of_now(app.store.suggestions()?),
+            as_of_now(app.store.standing(ReviewState::Snoozed, API_ROWS)?),
         ))
     })
     .await?;
@@ -29,6 +35,23 @@ pub(crate) async fn pending_and_snoozed(
         .partition(|incident| effects::snooze_is_over(incident, &settings, now));
     waiting.extend(due);
     Ok((waiting, resting))
+}
+
+/// The waiting suggestions that are asked for themselves: those bundled with another one on the list
+/// wait for its answer.
+pub(crate) fn leads(waiting: &[Incident]) -> impl Iterator<Item = &Incident> {
+    waiting.iter().filter(|incident| {
+        incident
+            .bundle
+            .as_ref()
+            .is_none_or(|lead| !waiting.iter().any(|other| other.id == *lead))
+    })
+}
+
+/// The number of suggestions that wait for an answer; `None` where it cannot be read.
+pub(crate) async fn waiting_count(app: &Arc<App>) -> Option<usize> {
+    let (waiting, _) = pending_and_snoozed(app).await.ok()?;
+    Some(leads(&waiting).count())
 }
 
 /// `GET /api/v1/suggestions`

@@ -1,10 +1,12 @@
 //! States as coloured badges.
 
 use crate::model::event::{ConditionState, Severity};
+use crate::model::incident::Incident;
 use crate::model::ledger::Disposition;
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::spans::SpanState;
+use crate::model::time::Time;
 use crate::model::verdict::Outcome;
 
 /// Text with a CSS class; the text alone carries the meaning.
@@ -27,11 +29,32 @@ pub(crate) fn condition(state: ConditionState) -> Badge {
     }
 }
 
-pub(crate) fn phase(phase: &Phase) -> Badge {
-    match phase {
-        Phase::Active => badge("active", "warm"),
-        Phase::Resolved => badge("resolved", "good"),
-        Phase::Closed => badge("closed", "quiet"),
+/// State of an incident at `now`. It is active only while something goes on: before it is resolved it
+/// waits whether something comes back.
+pub(crate) fn incident_state(incident: &Incident, now: Time) -> Badge {
+    match incident.phase {
+        Phase::Active => {}
+        Phase::Resolved => return badge("resolved", "good"),
+        Phase::Closed => return badge("closed", "quiet"),
+    }
+    let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
+    let lasts = |states: &[SpanState]| {
+        spans().any(|span| {
+            states.contains(&span.state)
+                && span.start <= now
+                && span.end.is_none_or(|end| now < end)
+        })
+    };
+    if lasts(&[SpanState::Degraded, SpanState::NearMiss]) {
+        badge("active", "warm")
+    } else if lasts(&[SpanState::Unknown]) {
+        badge("unknown", "muted")
+    } else if lasts(&[SpanState::Planned]) || spans().any(|span| span.start > now) {
+        badge("planned", "quiet")
+    } else if spans().next().is_some() {
+        badge("ended", "quiet")
+    } else {
+        badge("open", "quiet")
     }
 }
 

@@ -1,6 +1,7 @@
 //! Enumerations and measures of the model in words.
 
 use crate::http::format::time::duration;
+use crate::http::format::{badge, time};
 use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
@@ -8,6 +9,7 @@ use crate::model::member::JoinReason;
 use crate::model::milestone::{Certainty, MilestoneKind};
 use crate::model::on_call::OnCall;
 use crate::model::signal::SignalKind;
+use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Factor, Measure, Unit};
 
 pub(crate) fn decision(decision: &Decision) -> &'static str {
@@ -196,6 +198,24 @@ pub(crate) fn closeness(measure: Option<&Measure>) -> f64 {
     match measure {
         Some(measure) if measure.required > 0.0 => measure.upper / measure.required,
         _ => -1.0,
+    }
+}
+
+/// State of an incident with its age: `active for 47m`, `ended 2m ago`.
+pub(crate) fn incident_state_for(incident: &Incident, now: Time) -> String {
+    let state = badge::incident_state(incident, now).text;
+    let ends = incident
+        .signals
+        .iter()
+        .flat_map(|signal| &signal.spans)
+        .filter_map(|span| span.end);
+    match (state, ends.max()) {
+        ("ended", Some(end)) => format!("ended {}", time::ago(&now, &end)),
+        _ if incident.phase_since > now => state.to_owned(),
+        _ => format!(
+            "{state} for {}",
+            duration((now - incident.phase_since).num_seconds())
+        ),
     }
 }
 

@@ -204,10 +204,10 @@ fn bar(span: &Span, axis: &Axis, now: Time) -> ChartBar {
 
 fn stretch(span: &Span, now: Time) -> ChartSpan {
     let seconds = (span.end.unwrap_or(now) - span.start).num_seconds();
-    let lasted = if span.end.is_some() {
-        duration(seconds)
-    } else {
-        format!("{} so far", duration(seconds))
+    let lasted = match span.end {
+        Some(_) => duration(seconds),
+        None if seconds < 0 => "not begun".to_owned(),
+        None => format!("{} so far", duration(seconds)),
     };
     ChartSpan {
         state: badge::span(span.state),

@@ -12,12 +12,13 @@ use crate::app::App;
 use crate::app::criteria_readiness::{self, Reach};
 use crate::app::people::on_call::OnCallStatus;
 use crate::http::api::recorded::record_event;
+use crate::http::api::suggestions::{leads, pending_and_snoozed};
 use crate::http::error::Error;
 use crate::http::format::source::silence_sentence;
 use crate::http::format::{badge, terms, time};
-use crate::http::handler::{PAGE_ROWS, read_store, service_names};
+use crate::http::handler::{PAGE_ROWS, list_incidents, read_store, service_names};
 use crate::http::pages::error::{PageError, PageResult};
-use crate::http::pages::layout::{Notice, Tab, render_template};
+use crate::http::pages::layout::{Tab, render_template};
 use crate::model::correction::Correction;
 use crate::model::event::{AlertStatus, Event, Fact, Severity};
 use crate::model::incident::Incident;
@@ -38,6 +39,8 @@ pub(crate) struct HomeView<'a> {
     pub(crate) last_alert: Option<LastAlert>,
     /// Readiness of each criterion.
     pub(crate) criteria: Vec<Reach>,
+    /// Suggestions that wait for an answer, whatever became of their incidents.
+    pub(crate) waiting: Vec<&'a Incident>,
     /// Open incidents, newest first.
     pub(crate) open: Vec<&'a Incident>,
     /// Incident that came closest to a criterion without meeting it.
@@ -50,8 +53,6 @@ pub(crate) struct HomeView<'a> {
     pub(crate) sources: Vec<SourceSummary>,
     /// On-call status of the services with a calendar.
     pub(crate) on_call: Vec<OnCallStatus>,
-    /// Notice at the top.
-    pub(crate) notice: Option<Notice>,
 }
 
 /// Last alert, with the labels from which its service and severity came.
@@ -190,16 +191,13 @@ pub(crate) fn render(view: &HomeView<'_>) -> String {
 }
 
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let (incidents, last, sent) = read_store(&app, |app| {
-        let filter = IncidentFilter {
-            open_only: false,
-            limit: PAGE_ROWS,
-        };
-        Ok((
-            app.store.incidents(filter)?,
-            app.store.last_alert()?,
-            app.intake.sources()?,
-        ))
+    let filter = IncidentFilter {
+        open_only: false,
+        limit: PAGE_ROWS,
+    };
+    let incidents = list_incidents(&app, filter).await?;
+    let (last, sent) = read_store(&app, |app| {
+        Ok((app.store.last_alert()?, app.intake.sources()?))
     })
     .await?;
     let settings = app.settings();
@@ -245,7 +243,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         .as_ref()
         .and_then(|event| event.service.as_deref().map(str::to_owned));
     let alert = alert.map(|alert| LastAlert { service, ..alert });
-    let trouble = app.faults.recent().into_iter().next();
+    let (waiting, _) = pending_and_snoozed(&app).await?;
     let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
     let view = HomeView {
         now: app.now(),
@@ -268,12 +266,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         services: service_names(&app),
         sources,
         on_call: app.on_call_calendars().statuses(&settings, app.now()),
-        notice: trouble
-            .filter(|(at, _)| app.now() - *at < chrono::TimeDelta::minutes(10))
-            .map(|(_, text)| Notice {
-                warning: true,
-                text,
-            }),
+        waiting: leads(&waiting).collect(),
     };
     Ok(Html(render(&view)))
 }
@@ -365,13 +358,13 @@ mod tests {
             address: "http://afterword.example.com:9099",
             last_alert: None,
             criteria: Vec::new(),
+            waiting: Vec::new(),
             open: Vec::new(),
             closest: None,
             unassigned: Vec::new(),
             services: Vec::new(),
             sources: Vec::new(),
             on_call: Vec::new(),
-            notice: None,
         };
         let html = render(&view);
         assert!(

@@ -35,6 +35,7 @@ use crate::model::postmortem::Postmortem;
 use crate::model::time::Time;
 use crate::model::verdict::Verdict;
 use crate::store::incident::IncidentFilter;
+use crate::wording::milestones::contradictions;
 
 /// Maximum number of parts offered for moving.
 const MAX_PARTS: usize = 100;
@@ -115,6 +116,10 @@ impl IncidentTemplate<'_> {
             known: known.as_ref(),
         })
         .into()
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        contradictions(&self.incident.milestones)
     }
 
     fn evidence(&self, verdict: &Verdict) -> Vec<EvidenceLink> {

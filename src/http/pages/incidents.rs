@@ -8,14 +8,17 @@ use axum::response::Html;
 
 use crate::app::App;
 use crate::http::format::{badge, terms, time};
-use crate::http::handler::{PAGE_ROWS, read_store};
+use crate::http::handler::{PAGE_ROWS, list_incidents};
 use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Tab, render_template};
 use crate::model::incident::Incident;
+use crate::model::time::Time;
 use crate::store::incident::IncidentFilter;
 
 /// Data of the page.
 pub(crate) struct IncidentsView<'a> {
+    /// Current time.
+    pub(crate) now: Time,
     /// Newest first.
     pub(crate) incidents: Vec<&'a Incident>,
     /// Link to older ones, if there are more.
@@ -38,14 +41,13 @@ pub(crate) fn render(view: &IncidentsView<'_>) -> String {
 }
 
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let list = read_store(&app, |app| {
-        app.store.incidents(IncidentFilter {
-            open_only: false,
-            limit: PAGE_ROWS,
-        })
-    })
-    .await?;
+    let filter = IncidentFilter {
+        open_only: false,
+        limit: PAGE_ROWS,
+    };
+    let list = list_incidents(&app, filter).await?;
     let view = IncidentsView {
+        now: app.now(),
         incidents: list.iter().collect(),
         older: (list.len() == PAGE_ROWS).then(|| "/api/v1/incidents".to_owned()),
     };
@@ -62,6 +64,7 @@ mod tests {
         let mut incident = sample::model::incident();
         incident.milestones.began = None;
         let html = render(&IncidentsView {
+            now: sample::model::at(7200),
             incidents: vec![&incident],
             older: Some("/incidents?before=12".to_owned()),
         });

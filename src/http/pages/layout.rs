@@ -44,6 +44,13 @@ pub(crate) struct NavLink {
     pub(crate) current: bool,
 }
 
+impl NavLink {
+    /// True for the link that carries the number of waiting suggestions.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.href == "/suggestions"
+    }
+}
+
 impl Tab {
     /// All links, with the current one marked.
     pub(crate) fn links(self) -> Vec<NavLink> {

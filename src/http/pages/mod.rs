@@ -14,6 +14,7 @@ pub(crate) mod criteria;
 pub(crate) mod declare;
 pub(crate) mod error;
 pub(crate) mod form;
+pub(crate) mod frame;
 pub(crate) mod home;
 pub(crate) mod incident;
 pub(crate) mod incidents;

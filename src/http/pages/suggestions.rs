@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Html;
 
 use crate::app::App;
-use crate::http::api::suggestions::pending_and_snoozed;
+use crate::http::api::suggestions::{leads, pending_and_snoozed};
 use crate::http::format::{badge, terms, time};
 use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Notice, Tab, render_template};
@@ -74,23 +74,11 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     };
     let view = SuggestionsView {
         now,
-        waiting: waiting
-            .iter()
-            .filter(|incident| is_bundle_lead(incident, &waiting))
-            .map(show)
-            .collect(),
+        waiting: leads(&waiting).map(show).collect(),
         snoozed: resting.iter().map(show).collect(),
         notice: None,
     };
     Ok(Html(render(&view)))
-}
-
-/// True unless the list has the lead of its bundle, which represents it.
-fn is_bundle_lead(incident: &Incident, list: &[Incident]) -> bool {
-    incident
-        .bundle
-        .as_ref()
-        .is_none_or(|lead| !list.iter().any(|other| other.id == *lead))
 }
 
 #[cfg(test)]

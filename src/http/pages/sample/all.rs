@@ -28,7 +28,7 @@ fn first_day() -> home::HomeView<'static> {
         services: Vec::new(),
         sources: Vec::new(),
         on_call: Vec::new(),
-        notice: None,
+        waiting: Vec::new(),
     }
 }
 
@@ -106,10 +106,7 @@ fn overview() -> String {
                 silent: Some("Nothing came from prometheus for 5h.".to_owned()),
             },
         ],
-        notice: Some(Notice {
-            warning: false,
-            text: "JobFailed was assigned to batch.".to_owned(),
-        }),
+        waiting: vec![&suggested],
         ..first_day()
     })
 }
@@ -165,6 +162,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         (
             "incidents",
             incidents::render(&incidents::IncidentsView {
+                now: at(3600),
                 incidents: vec![&incident, &incident],
                 older: Some("/incidents?before=9".to_owned()),
             }),
