@@ -157,8 +157,8 @@ fn value(trace: &Trace, at: i64) -> Option<f64> {
     (last.at == at || !broken).then_some(last.value)
 }
 
-/// State at an instant. Without one the values decide: a value beyond a threshold that has not lasted
-/// long enough, or has not recovered yet, is not healthy, and neither is the absence of a value.
+/// State at an instant. Without one the values decide: a value beyond a threshold is not healthy, even
+/// if it has not lasted long enough to count.
 fn state(seen: &Seen, at: i64) -> String {
     let now = seen
         .stretches
@@ -176,9 +176,6 @@ fn state(seen: &Seen, at: i64) -> String {
         .iter()
         .filter_map(|trace| value(trace, at))
         .collect();
-    if values.is_empty() {
-        return "no data".to_owned();
-    }
     let exceeded = seen
         .thresholds
         .iter()

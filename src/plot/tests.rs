@@ -732,3 +732,24 @@ proptest! {
         prop_assert!(axis.ticks.iter().all(|(_, label)| label.len() <= 10), "{:?}", axis.ticks);
     }
 }
+
+#[test]
+fn value_beyond_a_threshold_is_not_called_healthy() {
+    let mut plot = gap();
+    plot.spans.clear();
+    let states: Vec<(String, String)> = table(&plot)
+        .rows
+        .into_iter()
+        .map(|row| (row[1].clone(), row[2].clone()))
+        .collect();
+    let of = |value: &str| {
+        let (_, state) = states.iter().find(|(known, _)| known == value).unwrap();
+        state.as_str()
+    };
+    assert_eq!(of("0.247"), "beyond the degraded threshold");
+    for (value, state) in &states {
+        if let Ok(value) = value.parse::<f64>() {
+            assert_eq!(state == "healthy", value <= 0.02, "{value} is {state}");
+        }
+    }
+}

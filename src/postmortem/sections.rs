@@ -158,7 +158,14 @@ fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<Str
         .flat_map(|signal| &signal.spans)
         .filter(|span| is(span.state) && span.end.is_none())
         .map(|span| span.start)
-        .min();
+        .min()
+        // It may have begun in an ended span that this one continues.
+        .map(|since| {
+            stretches
+                .iter()
+                .find(|(start, end)| *start < since && since <= *end)
+                .map_or(since, |(start, _)| *start)
+        });
     let mut names: Vec<(SignalKind, String)> = Vec::new();
     let mut known = BTreeSet::new();
     for signal in signals

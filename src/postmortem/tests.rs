@@ -14,6 +14,7 @@ use crate::model::event::{
 use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
+use crate::model::milestone::{Certainty, Milestone};
 use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::settings::{Hours, Person};
 use crate::model::time::Time;
@@ -320,7 +321,7 @@ fn a_whole_draft() {
 
     ## Impact
 
-    - Degraded for 42m, from 2026-11-23 10:00:00 UTC to 2026-11-23 10:42:00 UTC; measured by alert HighErrorRate ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)).
+    - Degraded since 2026-11-23 10:00:00 UTC, not yet over; measured by alert HighErrorRate ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)); stated by declaration Checkout &lt;down&gt; ([pagerduty](https://afterword.example/incidents/i-0123456789#2546a8b98b208402fb7e765302a27129)).
     - For 2m there is no data on whether it was degraded.
 
     *What did users see, and how many of them?*
@@ -424,15 +425,20 @@ fn what_is_not_known_is_asked() {
 }
 
 #[test]
-fn only_measured_time_is_impact() {
+fn measured_and_declared_time_is_impact() {
     let mut incident = morning();
     incident.signals.remove(0);
+    assert!(section(&draft(&incident), "Impact")[0].starts_with(
+        "- Degraded since 2026-11-23 10:05:00 UTC, not yet over; stated by declaration Checkout"
+    ));
+    incident.signals.clear();
     assert!(
         section(&draft(&incident), "Impact")
             .iter()
             .all(|line| !line.starts_with("- "))
     );
     let mut incident = morning();
+    incident.signals.truncate(1);
     incident.signals[0].spans[0].end = None;
     incident.signals[0].spans = incident.signals[0].spans.iter().copied().take(1).collect();
     assert!(section(&draft(&incident), "Impact")[0].starts_with(
@@ -440,6 +446,22 @@ fn only_measured_time_is_impact() {
     ));
     std::sync::Arc::make_mut(&mut incident.signals[0].sort).role = Some("cause".into());
     assert_eq!(section(&draft(&incident), "Impact").len(), 1);
+}
+
+#[test]
+fn contradicting_milestones_are_said_in_the_draft() {
+    let mut incident = morning();
+    let detected = incident.milestones.detected.clone().unwrap();
+    incident.milestones.mitigated = Some(Milestone {
+        at: detected.at - chrono::TimeDelta::minutes(5),
+        certainty: Certainty::Stated,
+        source: None,
+    });
+    assert!(
+        section(&draft(&incident), "Detection")
+            .iter()
+            .any(|line| line.contains("These times contradict each other: mitigated at"))
+    );
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn not_ready_while_the_database_file_is_gone() {
 
 #[test]
 fn not_ready_while_the_database_file_is_unreadable() {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::PermissionsExt;
     let world = World::started();
     let file = world.path("data/afterword.db");
     let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
