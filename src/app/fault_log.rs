@@ -26,7 +26,7 @@ pub struct OpenFault {
     shown: Shown,
 }
 
-/// How long a fault is shown.
+/// Duration for which a fault is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     /// For [`SHOWN_FOR`].

@@ -134,7 +134,7 @@ fn compare(
     };
     let strongest = found.iter().max_by_key(|incident| announced(incident));
     if let Some(wanted) = expect.decision {
-        let got = strongest.map_or(Decision::None, |incident| announced(incident));
+        let got = strongest.map_or(Decision::None, announced);
         if got != wanted {
             differ(
                 "decision",
