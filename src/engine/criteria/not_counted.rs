@@ -38,10 +38,12 @@ fn exclusion(context: &EvaluationContext<'_>, criterion: &Criterion, signal: &Si
     if let Some(labels) = labels.get(&signal.event) {
         facts.set("labels", labels.all());
     }
-    let wanted = ["condition", "alert", "declaration"].into_iter().find(|kind| {
-        facts.set("kind", *kind);
-        context.would_pass(criterion, false, &facts)
-    });
+    let wanted = ["condition", "alert", "declaration"]
+        .into_iter()
+        .find(|kind| {
+            facts.set("kind", *kind);
+            context.would_pass(criterion, false, &facts)
+        });
     match wanted {
         Some("alert") => format!("{kind} {} is not an alert", signal.name),
         Some(wanted) => format!("{kind} {} is not a {wanted}", signal.name),
