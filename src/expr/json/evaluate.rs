@@ -199,7 +199,7 @@ impl<'a> Run<'a, '_> {
                             .ok_or_else(|| Failure::Wrong(format!("`{name}` is no time zone")))?
                     }
                 };
-                Cow::Owned(times::local(text(&found)?, zone)?.into())
+                Cow::Owned(times::local(text(&found)?, zone, self.given.reads_later())?.into())
             }
         })
     }

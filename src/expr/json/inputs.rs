@@ -4,19 +4,33 @@ use serde_json::Value as Json;
 
 /// Named JSON values.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Given<'a>(Vec<(&'static str, &'a Json)>);
+pub(crate) struct Given<'a> {
+    values: Vec<(&'static str, &'a Json)>,
+    later: bool,
+}
 
 impl<'a> Given<'a> {
     /// Adds a value; a repeated name replaces the earlier one.
     #[must_use]
     pub(crate) fn with(mut self, name: &'static str, value: &'a Json) -> Self {
-        self.0.retain(|(known, _)| *known != name);
-        self.0.push((name, value));
+        self.values.retain(|(known, _)| *known != name);
+        self.values.push((name, value));
         self
     }
 
+    /// Has `local` read times of an hour that comes twice as the second of the two.
+    #[must_use]
+    pub(crate) fn reading_later(mut self) -> Self {
+        self.later = true;
+        self
+    }
+
+    pub(super) fn reads_later(&self) -> bool {
+        self.later
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&'a Json> {
-        self.0
+        self.values
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, value)| *value)

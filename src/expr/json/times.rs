@@ -38,8 +38,9 @@ pub(crate) fn zone(text: &str) -> Option<Zone> {
         .ok()
 }
 
-/// Reads a timestamp in `zone`. One with an offset of its own keeps it.
-pub(crate) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
+/// Reads a timestamp in `zone`. One with an offset of its own keeps it; of an hour that comes twice
+/// the first is meant, or with `later` the second.
+pub(crate) fn local(text: &str, zone: Zone, later: bool) -> Result<String, Failure> {
     let text = text.trim();
     let stated = DateTime::parse_from_rfc3339(text).ok();
     let stated = stated.or_else(|| {
@@ -60,8 +61,8 @@ pub(crate) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
         )));
     };
     let found = match zone {
-        Zone::Named(zone) => instant(zone.from_local_datetime(&naive)),
-        Zone::Fixed(zone) => instant(zone.from_local_datetime(&naive)),
+        Zone::Named(zone) => instant(zone.from_local_datetime(&naive), later),
+        Zone::Fixed(zone) => instant(zone.from_local_datetime(&naive), later),
     };
     found.map(written).ok_or_else(|| {
         Failure::Wrong(format!(
@@ -71,9 +72,15 @@ pub(crate) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
     })
 }
 
-/// Picks the first of two ambiguous instants, so that a beginning is never too late.
-fn instant<Z: TimeZone>(found: LocalResult<DateTime<Z>>) -> Option<DateTime<Utc>> {
-    found.earliest().map(|time| time.with_timezone(&Utc))
+/// Picks one of two ambiguous instants: the first, so that a beginning is never too late, or the
+/// `later`.
+fn instant<Z: TimeZone>(found: LocalResult<DateTime<Z>>, later: bool) -> Option<DateTime<Utc>> {
+    let time = if later {
+        found.latest()
+    } else {
+        found.earliest()
+    };
+    time.map(|time| time.with_timezone(&Utc))
 }
 
 /// A count of `per` per second since 1970. Zero and negative values are rejected: senders write 0

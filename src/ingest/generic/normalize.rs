@@ -1,6 +1,7 @@
 //! Results of expressions, prepared for [`events`]: foreign text is shortened rather than refused,
 //! and a malformed key costs itself, not the event.
 
+use chrono::TimeDelta;
 use serde_json::{Map, Value};
 
 use crate::ingest::error::{MemberFault, MemberPosition};
@@ -11,6 +12,10 @@ use crate::model::event::Event;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
+/// Time within which a message of an end arrives.
+const JUST_NOW: TimeDelta = TimeDelta::minutes(30);
+/// Time that a sender's clock may be ahead.
+const AHEAD: TimeDelta = TimeDelta::minutes(2);
 const TIMES: [&str; 4] = ["occurred_at", "starts_at", "ends_at", "since"];
 const LINES: [&str; 15] = [
     "service",
@@ -72,6 +77,41 @@ impl EventDraft {
     /// Sets a key that has no value yet.
     pub(crate) fn set_default(&mut self, key: &str, value: &Value) {
         self.object.entry(key).or_insert_with(|| value.clone());
+    }
+
+    /// The key with the end of an alert, where it is to be read once more as a time of the second of
+    /// two equal hours: it lies before the start, or is all that tells the time.
+    pub(crate) fn end_to_read_later(&self) -> Option<&'static str> {
+        if !self.alert || self.object.get("status").and_then(Value::as_str) != Some("resolved") {
+            return None;
+        }
+        let end = ["ends_at", "occurred_at"]
+            .into_iter()
+            .find(|key| self.object.contains_key(*key))?;
+        let impossible = match (self.instant("starts_at"), self.instant(end)) {
+            (Some(start), Some(end)) => end < start,
+            (start, _) => start.is_none(),
+        };
+        impossible.then_some(end)
+    }
+
+    /// Replaces the end by its second reading, where that is the possible one: not before the start,
+    /// and without a start, just now.
+    pub(crate) fn put_later_end(&mut self, key: &'static str, later: Value, now: Time) {
+        let Ok(Some(end)) = later.as_str().map_or(Ok(None), time::parse_go) else {
+            return;
+        };
+        let possible = match self.instant("starts_at") {
+            Some(start) => end >= start,
+            None => (-AHEAD..=JUST_NOW).contains(&(now - end)),
+        };
+        if possible {
+            self.object.insert(key.to_owned(), later);
+        }
+    }
+
+    fn instant(&self, key: &str) -> Option<Time> {
+        time::parse_go(self.object.get(key)?.as_str()?).ok()?
     }
 
     pub(crate) fn absent(&mut self, key: &str, what: String) {

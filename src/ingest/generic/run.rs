@@ -211,6 +211,14 @@ impl<'m> MappingRun<'m> {
                 }
             }
         }
+        if let Some(key) = draft.end_to_read_later() {
+            let line = rule.lines.iter().find(|(name, ..)| name == key);
+            let later =
+                line.map(|(_, _, formula)| self.evaluate(formula, &given.clone().reading_later()));
+            if let Some(Ok(value)) = later {
+                draft.put_later_end(key, value, self.message.now);
+            }
+        }
         for (key, value) in input.defaults {
             draft.set_default(key, value);
         }

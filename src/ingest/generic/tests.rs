@@ -284,3 +284,55 @@ fn hostile_bodies_cost_little() {
     }
     assert_eq!(read(&plain, &json!([deep])).reports.len(), 1);
 }
+
+#[test]
+fn end_in_an_hour_that_comes_twice_is_not_before_its_start() {
+    let mapping = mapping(&[&[
+        ("name", "body.name"),
+        ("status", "\"resolved\""),
+        ("starts_at", "local(body.from, \"Europe/Berlin\")"),
+        ("ends_at", "local(body.to, \"Europe/Berlin\")"),
+    ]])
+    .unwrap();
+    for (from, to, minutes) in [
+        ("2026-10-25 02:50:00", "2026-10-25 02:10:00", 20),
+        ("2026-10-25 02:10:00", "2026-10-25 02:50:00", 40),
+        ("2026-10-25 01:50:00", "2026-10-25 02:10:00", 20),
+        ("2026-10-25 02:50:00", "2026-10-25 03:10:00", 80),
+        ("2026-11-20 02:50:00", "2026-11-20 02:10:00", 0),
+    ] {
+        let reading = read(&mapping, &json!({"name": "A", "from": from, "to": to}));
+        let Fact::Alert(alert) = &reading.reports[0].event.fact else {
+            panic!("{reading:?}")
+        };
+        let length = alert.ends_at.unwrap() - alert.starts_at;
+        assert_eq!(length.num_minutes(), minutes, "{from} to {to}");
+    }
+}
+
+#[test]
+fn end_without_start_in_an_hour_that_comes_twice_is_the_one_just_now() {
+    let mapping = mapping(&[&[
+        ("name", "body.name"),
+        ("status", "\"resolved\""),
+        ("occurred_at", "local(body.at, \"Europe/Berlin\")"),
+    ]])
+    .unwrap();
+    let (headers, names) = (Headers::default(), LabelNames::default());
+    for (now, hour) in [
+        ("00:10:05Z", "00:10"),
+        ("01:10:05Z", "01:10"),
+        ("09:00:00Z", "00:10"),
+    ] {
+        let message = Message {
+            source: "legacy",
+            headers: &headers,
+            body: br#"{"name": "A", "at": "2026-10-25 02:10:00"}"#,
+            names: &names,
+            now: format!("2026-10-25T{now}").parse().unwrap(),
+        };
+        let reading = webhook(&mapping, &message).unwrap();
+        let at = reading.reports[0].event.occurred_at;
+        assert_eq!(at.format("%H:%M").to_string(), hour, "at {now}");
+    }
+}
