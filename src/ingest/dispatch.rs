@@ -1,5 +1,7 @@
 //! Selection of the parser of a source.
 
+use std::collections::BTreeSet;
+
 use super::error::IngestFault;
 use super::message::Message;
 use super::reading::{Reading, RenewalFilter};
@@ -18,6 +20,8 @@ pub enum SourceParser {
     Named(SourceKind, ServiceMapping),
     /// PagerDuty's parser, with the incidents that count as declared outages.
     PagerDuty(PagerDutyOutages),
+    /// Kubernetes's parser, with service names for its objects and the user names that people have.
+    Kubernetes(ServiceMapping, BTreeSet<String>),
     /// Slack's parser, which also replies.
     Slack(slack::SlackContext),
     /// Expressions, applied to the body of this kind.
@@ -74,6 +78,9 @@ fn by_kind(
         }
         SourceParser::Mapped(_, mapping) => return generic::webhook(mapping, message),
         SourceParser::PagerDuty(declares) => return pagerduty::webhook(message, declares),
+        SourceParser::Kubernetes(naming, people) => {
+            return kubernetes_audit::webhook(message, naming, people);
+        }
         SourceParser::Slack(desk) => return slack::webhook(message, desk),
         SourceParser::Named(kind, naming) => (kind, naming),
     };
@@ -87,7 +94,7 @@ fn by_kind(
         SourceKind::PagerDuty => pagerduty::webhook(message, &PagerDutyOutages::default()),
         SourceKind::Statuspage => statuspage::webhook(message),
         SourceKind::IncidentIo => incident_io::webhook(message),
-        SourceKind::KubernetesAudit => kubernetes_audit::webhook(message, naming),
+        SourceKind::KubernetesAudit => kubernetes_audit::webhook(message, naming, &BTreeSet::new()),
         SourceKind::ArgoCd => argocd::webhook(message, naming),
         SourceKind::GitHub => github::webhook(message, naming),
         SourceKind::GitLab => gitlab::webhook(message, naming),

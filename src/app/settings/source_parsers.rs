@@ -1,6 +1,6 @@
 //! Parsers of sources, compiled from the settings and the shipped mappings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::mapping;
 use crate::config::mapping::{MappingEntry, MappingRules};
@@ -11,6 +11,7 @@ use crate::ingest::generic::compile::{MapFault, MappingLine, compile};
 use crate::ingest::generic::mapping::Mapping;
 use crate::ingest::generic::shipped;
 use crate::ingest::slack;
+use crate::model::directory::key;
 use crate::model::fault::Fault;
 use crate::model::source::SourceKind;
 use crate::yaml::node::Position;
@@ -60,6 +61,19 @@ fn reader(config: &Config, source: &Source, file: &str) -> Result<SourceParser, 
     compiled(&rules, source.kind).map(|mapping| SourceParser::Mapped(source.kind, mapping))
 }
 
+/// The names that people have at a Kubernetes source by their aliases, in lower case.
+fn user_names(config: &Config, source: &Source) -> BTreeSet<String> {
+    let schemes = ["kubernetes:".to_owned(), format!("{}:", key(&source.name))];
+    let aliases = config.people.iter().flat_map(|person| &person.aliases);
+    aliases
+        .map(|alias| key(alias))
+        .filter_map(|alias| {
+            let scheme = schemes.iter().find(|scheme| alias.starts_with(&**scheme))?;
+            Some(alias[scheme.len()..].to_owned())
+        })
+        .collect()
+}
+
 /// A source that is read by the file of its kind.
 fn own(config: &Config, source: &Source) -> SourceParser {
     match source.kind {
@@ -74,6 +88,9 @@ fn own(config: &Config, source: &Source) -> SourceParser {
                 .collect(),
             address: config.external_url.trim_end_matches('/').to_owned(),
         }),
+        SourceKind::KubernetesAudit => {
+            SourceParser::Kubernetes(source.naming.clone(), user_names(config, source))
+        }
         kind => SourceParser::Named(kind, source.naming.clone()),
     }
 }

@@ -94,7 +94,8 @@ struct ResponseStatus {
     code: Option<i64>,
 }
 
-/// Parses a message: one intervention for each step of a person.
+/// Parses a message: one intervention for each step of a person. `people` are user names, in lower
+/// case, that the settings give to people, whatever kind of account they are.
 ///
 /// An event that cannot be parsed becomes a [`MemberFault`] beside the others.
 ///
@@ -103,6 +104,7 @@ struct ResponseStatus {
 pub(crate) fn webhook(
     message: &Message<'_>,
     naming: &ServiceMapping,
+    people: &BTreeSet<String>,
 ) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the EventList of a Kubernetes audit webhook";
     expect_opening(message.body, b'{', EXPECTED)?;
@@ -111,6 +113,7 @@ pub(crate) fn webhook(
     let mut reader = AuditReader {
         message,
         naming,
+        people,
         reading: Reading::default(),
         seen: BTreeSet::new(),
         refused: BTreeSet::new(),
@@ -142,6 +145,7 @@ pub(crate) fn webhook(
 struct AuditReader<'a> {
     message: &'a Message<'a>,
     naming: &'a ServiceMapping,
+    people: &'a BTreeSet<String>,
     reading: Reading,
     /// Ids of the requests reported.
     seen: BTreeSet<String>,
@@ -214,7 +218,7 @@ impl AuditReader<'_> {
         let user = user::parse(item.user).map_err(|message| position.fault("user", message))?;
         let impersonated = user::parse(item.impersonated)
             .map_err(|message| position.fault("impersonatedUser", message))?;
-        let (name, kind) = user::actor(user, impersonated);
+        let (name, kind) = user::actor(user, impersonated, self.people);
         if kind == ActorKind::Robot {
             return Ok(None);
         }
@@ -234,11 +238,17 @@ impl AuditReader<'_> {
             .status
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
             .unwrap_or_default();
-        let code = status.code.filter(|code| *code >= 400);
+        // A crash of the API server says nothing of what was changed before it.
+        let crashed = text(item.stage).as_deref() == Some("Panic");
+        let code = status.code.filter(|code| *code >= 400 && !crashed);
         let intervention = Intervention {
             action: step.action.to_owned(),
             why: line(&match code {
                 Some(code) => format!("{}, answered {code}", step.words),
+                None if crashed => format!(
+                    "{} by {name}; the API server crashed, so the effect is unknown",
+                    step.words
+                ),
                 None => step.words,
             }),
             stated: false,
@@ -253,7 +263,8 @@ impl AuditReader<'_> {
             occurred_at,
             Fact::Intervention(intervention),
         );
-        event.actor = json_fields::actor("kubernetes", &name, kind);
+        // Without an actor it is no certain step of a person.
+        event.actor = json_fields::actor("kubernetes", &name, kind).filter(|_| !crashed);
         service_mapping::place(
             &mut event,
             self.naming,

@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Reading, webhook};
@@ -24,6 +26,7 @@ fn read_as(
             now,
         },
         naming,
+        &BTreeSet::from(["system:serviceaccount:ops:break-glass".to_owned()]),
     )
 }
 
@@ -603,4 +606,35 @@ fn texts_of_any_length_are_bounded() {
     assert!(event.actor.as_ref().unwrap().id.chars().count() < 400);
     assert!(event.service.as_ref().unwrap().chars().count() <= 300);
     assert!(step(&event).why.chars().count() <= 300);
+}
+
+#[test]
+fn break_glass_account_among_the_aliases_is_a_person() {
+    let by = |name: &str| {
+        let user = json!({"username": name, "groups": ["system:serviceaccounts", "system:serviceaccounts:ops"]});
+        read(&[item(&json!({"user": user}))])
+    };
+    let taken = by("system:serviceaccount:ops:Break-Glass");
+    let actor = taken.reports[0].event.actor.as_deref().unwrap();
+    assert_eq!(
+        (actor.id.as_str(), actor.kind),
+        (
+            "kubernetes:system:serviceaccount:ops:Break-Glass",
+            ActorKind::Human
+        )
+    );
+    assert_eq!(by("system:serviceaccount:ops:deployer").reports, []);
+}
+
+#[test]
+fn panic_stage_is_no_certain_step() {
+    for status in [json!(null), json!({"code": 500})] {
+        let panicked = read(&[item(&json!({"stage": "Panic", "responseStatus": status}))]);
+        let event = &panicked.reports[0].event;
+        let Fact::Intervention(step) = &event.fact else {
+            panic!("{event:?}")
+        };
+        assert_eq!((&event.actor, step.refused), (&None, false));
+        assert!(step.why.contains("ada@example.com"), "{}", step.why);
+    }
 }

@@ -4,9 +4,12 @@
 //! except `system:admin`, the certificate of a person who sets a cluster up; clouds use conventions
 //! of their own.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::model::directory::key;
 use crate::model::event::ActorKind;
 
 /// A user as the API server knows it.
@@ -29,12 +32,15 @@ pub(crate) fn parse(raw: Option<&RawValue>) -> Result<Option<AuditUser>, &'stati
 /// Name and kind of the actor.
 ///
 /// With impersonation it is the one of the two who is a person: the impersonating user acts, unless
-/// it is a proxy that people go through.
+/// it is a proxy that people go through. A name of `people` is a person's, as of a service account
+/// for emergencies.
 pub(crate) fn actor(
     user: Option<AuditUser>,
     impersonated: Option<AuditUser>,
+    people: &BTreeSet<String>,
 ) -> (String, ActorKind) {
     let user = user.unwrap_or_default();
+    let kind = |user: &AuditUser| kind(user, people);
     let kind_of_user = kind(&user);
     match impersonated {
         Some(other) if kind_of_user != ActorKind::Human && kind(&other) == ActorKind::Human => {
@@ -44,8 +50,11 @@ pub(crate) fn actor(
     }
 }
 
-fn kind(user: &AuditUser) -> ActorKind {
+fn kind(user: &AuditUser, people: &BTreeSet<String>) -> ActorKind {
     let name = user.username.as_deref().unwrap_or_default().trim();
+    if people.contains(&key(name)) {
+        return ActorKind::Human;
+    }
     let in_group = |group: &str| user.groups.iter().flatten().any(|name| name == group);
     match name {
         // Not authenticated.
