@@ -734,7 +734,7 @@ fn grafana_cannot_be_talked_down() {
 }
 
 #[test]
-fn the_id_is_signed_and_holds_no_dot() {
+fn the_id_is_signed_and_may_hold_dots_but_no_time() {
     let key: Vec<u8> = (0..24).collect();
     let standard = signature(
         SignatureFormat::StandardWebhooks,
@@ -776,7 +776,11 @@ fn the_id_is_signed_and_holds_no_dot() {
         got(&format!(".{now}.body"), "", &now, "body"),
         Err(SignatureFault::Wrong)
     );
-    // One signature, two readings: `a.1` at now, and `a` at 1 with another body.
+    for id in ["msg.2", "com.example.order.v1", "a."] {
+        let dotted = got(&format!("{id}.{now}.body"), id, &now, "body").unwrap();
+        assert!(dotted.is_some_and(|key| Some(key) != first), "{id}");
+    }
+    // One signature, two readings: `a.NOW` at now, and `a` at now with another body.
     let signed = format!("a.{now}.{now}.body");
     assert_eq!(
         got(&signed, &format!("a.{now}"), &now, "body"),
