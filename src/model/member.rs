@@ -1,5 +1,6 @@
 //! The events of an incident as a copy-on-write list with an incrementally maintained fingerprint.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -7,6 +8,12 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::{AlertStatus, Event, Fact};
+use super::id::EventId;
+use super::labels::LabelSet;
+use super::time::Time;
+
+/// Time between the reports of one turn of an alert by several sources.
+const RETOLD_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// One event of an incident.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -125,6 +132,30 @@ impl Members {
                 && (TimeDelta::zero()..=TimeDelta::milliseconds(1)).contains(&length)
         };
         declared(end, AlertStatus::Resolved) && self.told().any(begins)
+    }
+
+    /// The alert events that only tell once more what an earlier one tells: that the same alert fired
+    /// or ended, from another source or another replica of it.
+    #[must_use]
+    pub fn retold(&self) -> BTreeSet<EventId> {
+        let mut told: HashMap<&LabelSet, (AlertStatus, Time)> = HashMap::new();
+        let mut retold = BTreeSet::new();
+        for Member { event, .. } in self.iter() {
+            let Fact::Alert(alert) = &event.fact else {
+                continue;
+            };
+            let repeats = told.get(&alert.labels).is_some_and(|(status, at)| {
+                *status == alert.status
+                    && alert.seen_again.is_none()
+                    && event.occurred_at - *at <= RETOLD_WITHIN
+            });
+            if repeats {
+                retold.insert(event.id);
+            } else {
+                told.insert(&alert.labels, (alert.status, event.occurred_at));
+            }
+        }
+        retold
     }
 
     /// Fingerprint of the members.
