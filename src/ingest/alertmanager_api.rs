@@ -77,6 +77,8 @@ pub(crate) struct PollTime {
 pub(crate) struct PollResult {
     /// Firing alerts whose lease is renewed.
     pub renewed: Vec<Subject>,
+    /// Of these: until when their sender promised to renew them, and when it last did.
+    pub promised: Vec<(Subject, Time, Time)>,
     /// New events.
     pub events: Vec<Event>,
 }
@@ -197,6 +199,8 @@ impl AlertmanagerState {
             if let Some(listed) = found.alert(alert, !ignored.is_empty()) {
                 if held.on {
                     looked.renewed.push(held.event.subject);
+                    let promise = (held.event.subject, listed.until, listed.spoken_at);
+                    looked.promised.push(promise);
                 } else {
                     looked.events.push(Event::clone(&held.event));
                 }

@@ -202,3 +202,17 @@ fn alert_missing_from_a_restarted_alertmanager_stays_open() {
     pause(Duration::from_secs(5));
     assert_eq!(asked.facts().len(), 1, "nothing is made up");
 }
+
+#[test]
+fn alert_that_its_sender_stopped_renewing_did_not_recover() {
+    let asked = Asked::start();
+    let ahead = crate::harness::wall() + Duration::from_secs(8);
+    asked.post(
+        "CheckoutSlow",
+        &stamp(Duration::from_secs(1)),
+        &ahead.to_rfc3339(),
+    );
+    // Alertmanager says "resolved" at the end of the promise, as it does for a Prometheus that died.
+    let end = asked.wait("the end is known", resolved);
+    assert_eq!(end["fact"]["end_reason"], json!("source_lost"), "{end}");
+}

@@ -2,6 +2,7 @@
 //! `tests/run.sh`.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod alert_ends;
 mod alert_history;
 mod alert_storms;
 mod alertmanager;

@@ -12,6 +12,7 @@ use super::status::{ConditionView, MonitorStatus};
 use super::thresholds::threshold_lines;
 use crate::app::core::Core;
 use crate::app::intake::Intake;
+use crate::app::intake::active_alerts::promised_renewals::PromisedRenewal;
 use crate::app::intake::commit::{Arrival, Unstored};
 use crate::app::judge::Judge;
 use crate::app::sync::lock;
@@ -275,11 +276,17 @@ impl ConditionMonitor {
     pub(super) async fn apply_poll(&self, source: &str, looked: PollResult, now: Time) {
         let PollResult {
             renewed,
+            promised,
             mut events,
         } = looked;
         {
             let mut alerts = self.intake.active_alerts();
             alerts.renew_all(&renewed, now);
+            let promise = |(subject, until, reported_at)| {
+                let promise = PromisedRenewal { until, reported_at };
+                (subject, promise)
+            };
+            alerts.note_promises(promised.into_iter().map(promise), now);
             // The webhook may have reported the end in the meantime, with a more precise time.
             let on = |subject: &Subject| {
                 alerts

@@ -5,8 +5,10 @@
 //! its end or lapse is recorded and no late message can be about it any more.
 
 mod early_resolves;
+pub(crate) mod promised_renewals;
 mod recent_ends;
 pub(crate) mod row;
+mod stated_ends;
 mod table;
 
 use std::collections::{BTreeSet, HashMap};
@@ -15,15 +17,19 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::ingest::reading::{AlertRef, Reported, Start};
-use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact};
+use crate::model::event::{Alert, AlertStatus, Event, Fact};
 use crate::model::id::{EventId, Subject};
 use crate::model::time::Time;
 use crate::store::active_alerts::ActiveAlert;
 use early_resolves::EarlyResolves;
+use promised_renewals::{PromisedRenewal, PromisedRenewals};
 use recent_ends::{RecentEnd, RecentEnds};
 use row::{
     AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, REPLICA_SKEW, RETENTION, end_key, lease_end,
     micros, time,
+};
+use stated_ends::{
+    beginning, begins, ended_declarations, is_end, is_replica, restarted, stated_end,
 };
 use table::{AlertTable, RowId};
 
@@ -54,6 +60,7 @@ pub(crate) struct ActiveAlerts {
     saved_at: Option<Time>,
     early: EarlyResolves,
     ends: RecentEnds,
+    promised: PromisedRenewals,
     /// Names of sources by the number that rows have; the last number is shared by all others.
     sources: Vec<Arc<str>>,
 }
@@ -137,6 +144,15 @@ impl ActiveAlerts {
         }
     }
 
+    /// Takes in until when senders promised to renew their alerts.
+    pub(crate) fn note_promises(
+        &mut self,
+        promises: impl IntoIterator<Item = (Subject, PromisedRenewal)>,
+        now: Time,
+    ) {
+        self.promised.note(promises, now);
+    }
+
     /// Renews a firing alert whose episode is open; `false` if it may be new and has to be parsed.
     pub(crate) fn renew(&mut self, alert: &AlertRef<'_>, now: Time) -> bool {
         let labels = alert.labels.iter();
@@ -213,6 +229,7 @@ impl ActiveAlerts {
     /// With a start that was never reported it tells a whole episode, with its beginning if it
     /// `opens` one; a start close to that of an open episode is of a replica, and the same.
     fn ends(&mut self, event: Event, opens: bool, now: Time) -> Vec<NewEvent> {
+        let event = self.promised.unless_lost(event);
         let Fact::Alert(alert) = &event.fact else {
             return vec![(event, None)];
         };
@@ -241,7 +258,8 @@ impl ActiveAlerts {
             .any(|open| *open < start && is_replica(*open, start));
         let mut new: Vec<NewEvent> = closed
             .into_iter()
-            .map(|open| (restarted(event.clone(), open), None))
+            .map(|open| self.promised.unless_lost(restarted(event.clone(), open)))
+            .map(|end| (end, None))
             .collect();
         let repeats =
             start == end && (!new.is_empty() || self.ends.has_ended(labels, source, micros(end)));
@@ -349,6 +367,7 @@ impl ActiveAlerts {
         now: Time,
     ) -> Option<Event> {
         let end = end_key(&event);
+        let overtaken = self.is_overtaken(&event);
         let Fact::Alert(alert) = &mut event.fact else {
             return Some(event);
         };
@@ -370,6 +389,8 @@ impl ActiveAlerts {
             {
                 return None;
             }
+            // An old message: it has fired anew since.
+            (_, AlertStatus::Firing) if overtaken => return None,
             (_, AlertStatus::Firing) => {
                 alert.seen_again = Some(now);
                 event.occurred_at = now;
@@ -379,6 +400,17 @@ impl ActiveAlerts {
         }
         self.renew_row(id, lease, now);
         None
+    }
+
+    /// Set if an episode with the labels of this alert began later.
+    fn is_overtaken(&self, event: &Event) -> bool {
+        let Fact::Alert(alert) = &event.fact else {
+            return false;
+        };
+        let labels = self.table.labels_key(&alert.labels);
+        let later = |started: i64| time(started) - alert.starts_at > REPLICA_SKEW;
+        let mut open = self.table.open_episodes(labels);
+        open.any(|row| later(self.table.row(row).started)) || self.ends.starts(labels).any(later)
     }
 
     /// The lapses of earlier episodes that still count as firing when the same alert fires anew:
@@ -738,65 +770,6 @@ impl ActiveAlerts {
         self.unsave(id);
         self.table.remove(id);
     }
-}
-
-/// The names under which sources end incidents of their own as outages. Whether such an incident was
-/// told as an alert is not known then.
-fn ended_declarations(reports: &[Reported]) -> BTreeSet<Box<str>> {
-    let ends = reports.iter().map(|report| &report.event).filter(|event| {
-        matches!(&event.fact, Fact::Declaration(declared) if declared.status == AlertStatus::Resolved)
-    });
-    ends.filter_map(|event| event.incident.clone()).collect()
-}
-
-fn is_end(event: &Event) -> bool {
-    matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Resolved)
-}
-
-/// The end of a resolved alert, which may be ahead of this service's clock.
-fn stated_end(event: &Event) -> Time {
-    match &event.fact {
-        Fact::Alert(alert) => alert.ends_at.unwrap_or(event.occurred_at),
-        _ => event.occurred_at,
-    }
-}
-
-/// Set if an end tells when its episode began.
-fn begins(event: &Event, declared: &BTreeSet<Box<str>>) -> bool {
-    let lasts = matches!(&event.fact, Fact::Alert(alert) if alert.starts_at < stated_end(event));
-    let is_outage = event
-        .incident
-        .as_ref()
-        .is_some_and(|name| declared.contains(name));
-    lasts && !is_outage
-}
-
-/// Set if two starts of an alert are of replicas that evaluate it at their own instants.
-fn is_replica(one: Time, other: Time) -> bool {
-    (one - other).abs() <= REPLICA_SKEW
-}
-
-/// The beginning that an end states: the same event as if it had been reported in time.
-fn beginning(end: &Event) -> Event {
-    let mut event = end.clone();
-    if let Fact::Alert(alert) = &mut event.fact {
-        alert.status = AlertStatus::Firing;
-        alert.ends_at = None;
-        alert.end_reason = EndReason::default();
-        event.occurred_at = alert.starts_at;
-    }
-    event.identify();
-    event
-}
-
-/// An end for an episode with another start.
-fn restarted(mut end: Event, started: Time) -> Event {
-    if let Fact::Alert(alert) = &mut end.fact {
-        alert.borrowed_end = !is_replica(alert.starts_at, started);
-        alert.starts_at = started;
-    }
-    end.identify();
-    end
 }
 
 fn split_last<T>(list: &mut Vec<T>) -> Vec<T> {

@@ -58,6 +58,12 @@ impl RecentEnds {
         self.of(labels, source).any(|end| end.ended <= by)
     }
 
+    /// The starts of the episodes of these labels that ended.
+    pub(crate) fn starts(&self, labels: LabelsKey) -> impl Iterator<Item = i64> {
+        let ends = self.by_labels.get(&labels).into_iter().flatten();
+        ends.map(|end| end.started)
+    }
+
     /// The first end that closes an episode of these labels which began at `start`.
     pub(crate) fn closing(&self, labels: LabelsKey, source: u8, start: i64) -> Option<RecentEnd> {
         let replica = |started: i64| (time(started) - time(start)).abs() <= REPLICA_SKEW;

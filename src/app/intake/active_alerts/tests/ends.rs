@@ -9,11 +9,13 @@ use proptest::test_runner::Config;
 use serde_json::{Value, json};
 
 use super::super::ActiveAlerts;
+use super::super::promised_renewals::PromisedRenewal;
 use crate::engine::incident::intervals::{Interval, total, union};
 use crate::engine::replay::Replay;
 use crate::engine::tests::policy_of;
 use crate::ingest;
 use crate::ingest::message::{Headers, Message};
+use crate::model::id::Subject;
 use crate::model::incident::Incident;
 use crate::model::settings::LabelNames;
 use crate::model::spans::SpanState;
@@ -89,6 +91,13 @@ impl Desk {
         let _ = self
             .replay
             .push(now, new.into_iter().map(|(event, _)| event));
+    }
+
+    /// The subject of the one alert.
+    fn replay_subject(&mut self) -> Subject {
+        let _ = self.replay.advance_to(self.now + TimeDelta::seconds(1));
+        let incident = self.replay.state().incidents().next().unwrap();
+        incident.signals[0].subject
     }
 
     /// The incidents two hours later.
@@ -224,6 +233,30 @@ fn two_alertmanagers_with_starts_of_their_own_tell_one_episode() {
     desk.post(&told(None, at(570, 15), Some(at(614, 0))));
     let reason = desk.reason();
     assert!(reason.contains(SUGGESTED), "{reason}");
+}
+
+#[test]
+fn end_at_the_instant_of_a_promised_renewal_is_unknown() {
+    for (end, known) in [(at(614, 0), false), (at(613, 30), true)] {
+        let mut desk = Desk::new();
+        desk.post(&told(None, at(570, 0), None));
+        let subject = desk.replay_subject();
+        let promise = PromisedRenewal {
+            until: at(614, 0),
+            reported_at: at(610, 0),
+        };
+        desk.alerts.note_promises([(subject, promise)], desk.now);
+        desk.post(&told(None, at(570, 0), Some(end)));
+        desk.post(&told(None, at(570, 0), Some(end)));
+        let incident = desk.judged().remove(0);
+        let last = *incident.signals[0].spans.last().unwrap();
+        let expected = if known {
+            (SpanState::Degraded, at(570, 0), Some(end))
+        } else {
+            (SpanState::Unknown, at(610, 0), None)
+        };
+        assert_eq!((last.state, last.start, last.end), expected);
+    }
 }
 
 /// An outage as two replicas see it, in seconds: `a` begins first.
