@@ -119,11 +119,12 @@ fn reason(
     signal: &Signal,
     labels: Option<&LabelSet>,
 ) -> Option<String> {
-    let environment = signal
-        .environment
-        .as_deref()
-        .or(context.incident.environment.as_deref());
-    let environment = environment.filter(|environment| *environment != PRODUCTION);
+    let environments = [
+        context.incident.environment.as_deref(),
+        signal.environment.as_deref(),
+    ];
+    let mut environments = environments.into_iter().flatten();
+    let environment = environments.find(|environment| *environment != PRODUCTION);
     let mild = signal.severity != Severity::Critical;
     let cause = signal.role.as_deref() == Some("cause");
     let passes = |in_production: bool, critical: bool, felt: bool| {
