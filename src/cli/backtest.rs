@@ -87,15 +87,19 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
         complain(&format!("--since is not a time; use {}", time_parse::FORMS));
         return USAGE;
     }
-    let rules = match asked
-        .rules
-        .as_deref()
-        .map_or_else(|| Ok(settings.policy.rules.clone()), rules_in)
-    {
+    let rules = match asked.rules.as_deref().map_or_else(
+        || Ok(settings.policy.rules.clone()),
+        |path| rules_in(path, &settings),
+    ) {
         Ok(rules) => rules,
         Err(code) => return code,
     };
-    let against = match asked.against.as_deref().map(rules_in).transpose() {
+    let against = match asked
+        .against
+        .as_deref()
+        .map(|path| rules_in(path, &settings))
+        .transpose()
+    {
         Ok(against) => against,
         Err(code) => return code,
     };
@@ -188,7 +192,7 @@ fn tried(settings: &Settings, ask: BacktestInput) -> Result<BacktestReport, Back
 }
 
 /// Loads the rules of a directory or file and prints their faults.
-fn rules_in(path: &Path) -> Result<RuleSet, u8> {
+fn rules_in(path: &Path, settings: &Settings) -> Result<RuleSet, u8> {
     let files = if path.is_dir() {
         matching(&path.join("*.yaml"))
     } else {
@@ -203,7 +207,7 @@ fn rules_in(path: &Path) -> Result<RuleSet, u8> {
     }
     let (texts, mut faults) = read_all(&files);
     if faults.is_empty() {
-        match rules::parse::load(&with_calendars(texts)) {
+        match rules::parse::load_for(&with_calendars(texts), &settings.config.labels.scale) {
             Ok(rules) => return Ok(rules),
             Err(found) => faults = found,
         }

@@ -6,11 +6,13 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::check_sample;
+use super::nearby_settings::severities_for;
 use super::output::{FAULTS, block_on, complain, json, say};
 use crate::app::conditions::target_check;
 use crate::app::settings::Settings;
 use crate::app::settings::files::with_calendars;
 use crate::model::fault::Fault;
+use crate::model::severity_scale::SeverityScale;
 use crate::rules;
 use crate::rules::rule_set::RuleSet;
 use crate::rules::scenario::ScenarioFile;
@@ -134,19 +136,21 @@ fn run(paths: &[PathBuf]) -> Report {
         }
         let (texts, unread) = read_all(&rule_files);
         faults.extend(unread);
-        faults.extend(
-            rules::parse::load(&with_calendars(texts))
-                .err()
-                .unwrap_or_default(),
-        );
+        let near = |file: &Path| severities_for(file, settings.first().map(PathBuf::as_path));
+        if let Some(first) = rule_files.first() {
+            let read = near(first)
+                .and_then(|scale| rules::parse::load_for(&with_calendars(texts), &scale));
+            faults.extend(read.err().unwrap_or_default());
+        }
         let (texts, unread) = read_all(&scenarios);
         faults.extend(unread);
         faults.extend(texts.iter().flat_map(|(name, text)| {
-            match rules::scenario::parse(name, text) {
-                Ok(file) => rules_of(name, &file)
-                    .map_or_else(|faults| faults, |rules| file.unknown_criteria(name, &rules)),
-                Err(faults) => faults,
-            }
+            let checked = near(Path::new(name)).and_then(|scale| {
+                let file = rules::scenario::parse_for(name, text, &scale)?;
+                let rules = rules_of(name, &file, &scale)?;
+                Ok(file.unknown_criteria(name, &rules))
+            });
+            checked.unwrap_or_else(|faults| faults)
         }));
     }
     // A rule file may be reached by itself, through the settings and through its scenarios.
@@ -162,7 +166,11 @@ fn run(paths: &[PathBuf]) -> Report {
 }
 
 /// Rules that a scenario file names, or all faults found while reading them.
-pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<Fault>> {
+pub(crate) fn rules_of(
+    name: &str,
+    file: &ScenarioFile,
+    scale: &SeverityScale,
+) -> Result<RuleSet, Vec<Fault>> {
     let beside = Path::new(name).parent().unwrap_or(Path::new("."));
     let mut texts = Vec::new();
     let mut faults = Vec::new();
@@ -179,7 +187,7 @@ pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<F
     if !faults.is_empty() {
         return Err(faults);
     }
-    rules::parse::load(&with_calendars(texts))
+    rules::parse::load_for(&with_calendars(texts), scale)
 }
 
 /// The YAML files of a directory, in order.

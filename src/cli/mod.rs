@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod init;
 mod junit;
+mod nearby_settings;
 mod on_call;
 mod options;
 mod output;

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::check::{read_all, rules_of};
 use super::junit;
+use super::nearby_settings::severities_for;
 use super::output::{FAULTS, complain, json, say};
 use super::scenario_report::{ScenarioFileResult, ScenarioReport, ScenarioResult};
 use crate::engine::policy::Policy;
@@ -21,6 +22,10 @@ pub(crate) struct Test {
     /// Output format: text for people, json or junit for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// Settings file whose severities the scenarios speak; by default afterword.yaml beside a
+    /// scenario file, in the directory above, or here.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -42,7 +47,7 @@ pub(crate) fn test(asked: &Test) -> u8 {
         );
         return FAULTS;
     }
-    let report = run(&files);
+    let report = run(&files, asked.config.as_deref());
     match asked.format {
         Format::Text => tell(&report),
         Format::Json => say(&json(&report)),
@@ -55,7 +60,7 @@ pub(crate) fn test(asked: &Test) -> u8 {
     }
 }
 
-fn run(files: &[PathBuf]) -> ScenarioReport {
+fn run(files: &[PathBuf], settings: Option<&Path>) -> ScenarioReport {
     let (texts, unread) = read_all(files);
     let mut tested: Vec<ScenarioFileResult> = unread
         .into_iter()
@@ -65,18 +70,22 @@ fn run(files: &[PathBuf]) -> ScenarioReport {
             faults: vec![fault],
         })
         .collect();
-    tested.extend(texts.iter().map(|(name, text)| match run_file(name, text) {
-        Ok(scenarios) => ScenarioFileResult {
-            file: name.clone(),
-            scenarios,
-            faults: Vec::new(),
-        },
-        Err(faults) => ScenarioFileResult {
-            file: name.clone(),
-            scenarios: Vec::new(),
-            faults,
-        },
-    }));
+    tested.extend(
+        texts
+            .iter()
+            .map(|(name, text)| match run_file(name, text, settings) {
+                Ok(scenarios) => ScenarioFileResult {
+                    file: name.clone(),
+                    scenarios,
+                    faults: Vec::new(),
+                },
+                Err(faults) => ScenarioFileResult {
+                    file: name.clone(),
+                    scenarios: Vec::new(),
+                    faults,
+                },
+            }),
+    );
     let count = |passed: bool| {
         tested
             .iter()
@@ -135,9 +144,15 @@ fn scenarios_in(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The result of each scenario of a file.
-fn run_file(name: &str, text: &str) -> Result<Vec<ScenarioResult>, Vec<Fault>> {
-    let file = rules::scenario::parse(name, text)?;
-    let policy = Policy::new(rules_of(name, &file)?, &[], &[]);
+fn run_file(
+    name: &str,
+    text: &str,
+    settings: Option<&Path>,
+) -> Result<Vec<ScenarioResult>, Vec<Fault>> {
+    let scale = severities_for(Path::new(name), settings)?;
+    let file = rules::scenario::parse_for(name, text, &scale)?;
+    let rules = rules_of(name, &file, &scale)?;
+    let policy = Policy::new(rules, &[], &[]).with_severities(scale);
     let tried = file.scenarios.iter().map(|scenario| {
         let differences = trial::run(scenario, &policy)
             .map(|failure| failure.differences)

@@ -59,6 +59,7 @@ impl RawLabels {
             severity: names(self.severity, &base.severity),
             environment: names(self.environment, &base.environment),
             severities: severities.unwrap_or_else(|| base.severities.clone()),
+            scale: base.scale.clone(),
             ignored: base.ignored.clone(),
         }
     }

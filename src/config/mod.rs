@@ -10,6 +10,7 @@ pub(crate) mod parse;
 pub(crate) mod people;
 mod scalars;
 pub(crate) mod settings;
+pub(crate) mod severities;
 pub(crate) mod silence;
 mod sns;
 pub(crate) mod source_auth;

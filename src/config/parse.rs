@@ -7,9 +7,9 @@ use serde::Deserialize;
 use super::label_names::RawLabels;
 use super::scalars::{BaseUrl, Email, Listen, Text, TextList, WorkingHours};
 use super::settings::{Config, InviteSending, Meetings, NameStyle};
-use super::{credentials, metrics, people, sources, storage};
+use super::{credentials, metrics, people, severities, sources, storage};
 use crate::model::fault::{Fault, nearest};
-use crate::model::settings::{LabelNames, Limits};
+use crate::model::settings::Limits;
 use crate::yaml;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::{Reader, Supported, given};
@@ -17,7 +17,7 @@ use crate::yaml::scalar::{Duration, Quota, Spanned};
 use crate::yaml::weekly_hours::TimeZone;
 
 /// Keys of the file.
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "listen",
     "external_url",
     "storage",
@@ -34,6 +34,7 @@ const KNOWN: [&str; 16] = [
     "maintenance",
     "access",
     "limits",
+    "severities",
 ];
 
 /// Keys of later versions. They are rejected, since ignoring them would mislead the user.
@@ -100,8 +101,10 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     if let Some(TextList(globs)) = value(reader, &root, "rules") {
         config.rules = globs;
     }
+    let entries = reader.entries(&root, "severities");
+    config.labels.scale = severities::severities(reader, entries);
     if let Some(raw) = value::<RawLabels>(reader, &root, "labels") {
-        config.labels = raw.over(&LabelNames::default());
+        config.labels = raw.over(&config.labels);
     }
     if given(&root, "sources").is_some() {
         let mut seen = BTreeMap::new();

@@ -13,6 +13,7 @@ use crate::expr::truth::Truth;
 use crate::model::directory::Directory;
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::{Limits, Maintenance, Service};
+use crate::model::severity_scale::SeverityScale;
 use crate::rules::rule_set::{CriterionTest, Likeness, RuleSet};
 
 /// The settings that partitioning rests on: while they stay the same, so do all partitions.
@@ -21,6 +22,7 @@ pub(crate) struct PartitionSettings {
     correlate_by: Vec<String>,
     connected: BTreeMap<String, String>,
     aliases: ServiceAliases,
+    severities: SeverityScale,
 }
 
 /// Everything that events are judged by.
@@ -36,6 +38,7 @@ pub struct Policy {
     /// The people, and which accounts are robots.
     pub who: Directory,
     aliases: ServiceAliases,
+    pub(crate) severities: SeverityScale,
 }
 
 impl Policy {
@@ -75,6 +78,7 @@ impl Policy {
             limits: Limits::default(),
             who: Directory::new(&[], &[]),
             aliases: ServiceAliases::default(),
+            severities: SeverityScale::default(),
         }
     }
 
@@ -88,6 +92,30 @@ impl Policy {
     #[must_use]
     pub fn with_aliases(self, aliases: ServiceAliases) -> Self {
         Self { aliases, ..self }
+    }
+
+    /// The same policy with a team's own severities.
+    #[must_use]
+    pub fn with_severities(self, severities: SeverityScale) -> Self {
+        Self { severities, ..self }
+    }
+
+    /// Puts an event into the policy's own words: the service's name and the severity.
+    pub fn normalise(&self, event: &mut Event) {
+        self.name_service(event);
+        if let Some(severity) = severity_of(event) {
+            let placed = self.severities.place(severity);
+            if placed != severity {
+                set_severity(event, placed);
+            }
+        }
+    }
+
+    /// True if [`Self::normalise`] would change the event.
+    pub(crate) fn changes(&self, event: &Event) -> bool {
+        self.renames(event)
+            || severity_of(event)
+                .is_some_and(|severity| self.severities.place(severity) != severity)
     }
 
     /// Replaces the alias that the event's source uses for a service by the service's name.
@@ -129,6 +157,7 @@ impl Policy {
             correlate_by: self.rules.correlation.correlate_by.clone(),
             connected: self.connected.clone(),
             aliases: self.aliases.clone(),
+            severities: self.severities.clone(),
         }
     }
 
@@ -250,5 +279,25 @@ impl Policy {
             facts.set("service", &**name);
         }
         ignore.evaluate(&Scope::new().with(&facts)) == Truth::True
+    }
+}
+
+fn severity_of(event: &Event) -> Option<Severity> {
+    match &event.fact {
+        Fact::Alert(alert) => Some(alert.severity),
+        Fact::Condition(condition) => Some(condition.severity),
+        Fact::Declaration(declaration) => Some(declaration.severity),
+        Fact::NearMiss(near_miss) => Some(near_miss.severity),
+        _ => None,
+    }
+}
+
+fn set_severity(event: &mut Event, severity: Severity) {
+    match &mut event.fact {
+        Fact::Alert(alert) => alert.severity = severity,
+        Fact::Condition(condition) => condition.severity = severity,
+        Fact::Declaration(declaration) => declaration.severity = severity,
+        Fact::NearMiss(near_miss) => near_miss.severity = severity,
+        _ => {}
     }
 }

@@ -52,18 +52,24 @@ impl State {
             ..Self::default()
         };
         for event in &mut loose {
-            policy.name_service(event);
+            policy.normalise(event);
             state.interner.share(event);
         }
         for incident in &mut incidents {
             let mut members = std::mem::take(&mut incident.members).into_vec();
             for member in &mut members {
-                if policy.renames(&member.event) {
-                    policy.name_service(Arc::make_mut(&mut member.event));
+                if policy.changes(&member.event) {
+                    policy.normalise(Arc::make_mut(&mut member.event));
                 }
                 state.interner.share_member(member);
             }
             incident.members = members.into();
+            for signal in &mut incident.signals {
+                let placed = policy.severities.place(signal.severity);
+                if placed != signal.severity {
+                    Arc::make_mut(&mut signal.sort).severity = placed;
+                }
+            }
             state.interner.share_classes(&mut incident.signals);
         }
         let members: Vec<Vec<Member>> = incidents
@@ -196,7 +202,7 @@ impl State {
             if self.correlation.index().contains(&event.id) || policy.ignores(&event) {
                 continue;
             }
-            policy.name_service(&mut event);
+            policy.normalise(&mut event);
             self.interner.share(&mut event);
             let assignment = self.correlation.record(&event, policy);
             if let Fact::Edit(Correction::Identity { alias, .. }) = &event.fact {

@@ -10,7 +10,7 @@ use cel::common::ast::{
 };
 use cel::parser::Expression;
 
-use super::schema::{Field, Type};
+use super::schema::{Field, SEVERITIES, Type};
 use crate::expr::fault::ExprFault;
 use crate::expr::root::Root;
 use crate::model::fault::nearest;
@@ -34,12 +34,13 @@ pub(crate) fn check(
     expression: &mut Expression,
     source: &str,
     places: &SourceInfo,
-    roots: &[Root],
+    (roots, severities): (&[Root], &[&str]),
 ) -> Result<Reads, ExprFault> {
     let mut checker = Checker {
         source,
         places,
         roots,
+        severities,
         reads: Reads::new(),
         variables: Vec::new(),
     };
@@ -74,6 +75,8 @@ struct Checker<'a> {
     source: &'a str,
     places: &'a SourceInfo,
     roots: &'a [Root],
+    /// The words that severities have.
+    severities: &'a [&'a str],
     reads: Reads,
     /// Variables of the enclosing macros.
     variables: Vec<(String, Type)>,
@@ -400,6 +403,11 @@ impl Checker<'_> {
             return Ok(());
         };
         let text = text.inner();
+        let words = if words == SEVERITIES {
+            self.severities
+        } else {
+            words
+        };
         if words.is_empty() || words.contains(&text) {
             return Ok(());
         }

@@ -52,12 +52,24 @@ impl std::fmt::Debug for Compiled {
 /// # Errors
 /// The first fault found.
 pub fn compile(source: &str, roots: &[Root]) -> Result<Expr, ExprFault> {
+    compile_for(source, roots, schema::SEVERITIES)
+}
+
+/// Like [`compile`], where severities have these words.
+///
+/// # Errors
+/// The first fault found.
+pub(crate) fn compile_for(
+    source: &str,
+    roots: &[Root],
+    severities: &[&str],
+) -> Result<Expr, ExprFault> {
     guard::before_parsing(source)?;
     let (mut expression, places) = Parser::new()
         .parse_with_source_info(source)
         .map_err(|errors| guard::not_cel(source, &errors))?;
     guard::after_parsing(&expression)?;
-    let roots = check::check(&mut expression, source, &places, roots)?
+    let roots = check::check(&mut expression, source, &places, (roots, severities))?
         .into_keys()
         .collect();
     let tree = tree::tree(&expression).map_err(|id| ExprFault {

@@ -40,7 +40,7 @@ pub(crate) struct Field {
     pub(crate) words: &'static [&'static str],
 }
 
-const SEVERITIES: &[&str] = &["critical", "warning", "info", "none", "unknown"];
+pub(crate) const SEVERITIES: &[&str] = &["critical", "warning", "info", "none", "unknown"];
 const ANY: &[&str] = &[];
 
 const fn field(name: &'static str, kind: Type, words: &'static [&'static str]) -> Field {

@@ -98,6 +98,9 @@ pub(crate) fn severity_label<'a>(
 /// case and `-`, `_`, space are ignored.
 #[must_use]
 pub(crate) fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> {
+    if let Some(own) = names.scale.find(word) {
+        return Some(own);
+    }
     let lower = word.trim().to_lowercase();
     if let Some(&own) = names.severities.get(&lower) {
         return Some(own);

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::correction::{Correction, Review};
 use super::id::{EventId, Subject};
 use super::labels::LabelSet;
+use super::own_severity::OwnSeverity;
 use super::time::Time;
 
 /// One normalised fact. Build it with [`Event::new`], which derives `id` and `subject`.
@@ -187,10 +189,7 @@ pub enum EndReason {
 }
 
 /// Normalised severity, mildest first.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Severity {
     /// Only proves that its sender is alive (a watchdog).
     None,
@@ -203,6 +202,46 @@ pub enum Severity {
     Warning,
     /// Needs attention now.
     Critical,
+    /// One of the team's own scale, which has no other.
+    Own(OwnSeverity),
+}
+
+impl Severity {
+    /// Its word in rules, API and database.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Self::None => "none",
+            Self::Info => "info",
+            Self::Unknown => "unknown",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+            Self::Own(own) => own.name(),
+        }
+    }
+}
+
+impl Serialize for Severity {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl<'de> Deserialize<'de> for Severity {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Ok(match word.as_str() {
+            "none" => Self::None,
+            "info" => Self::Info,
+            "unknown" => Self::Unknown,
+            "warning" => Self::Warning,
+            "critical" => Self::Critical,
+            // Its rank is known where the scale is.
+            name => OwnSeverity::new(name, 0)
+                .map(Self::Own)
+                .ok_or_else(|| D::Error::custom(format!("unknown severity `{name}`")))?,
+        })
+    }
 }
 
 /// State of a metric condition from `occurred_at` on.

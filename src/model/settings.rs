@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use super::event::Severity;
+use super::severity_scale::SeverityScale;
 use crate::model::time::Time;
 
 /// A person who works on services or is responsible for them.
@@ -100,6 +101,8 @@ pub struct LabelNames {
     pub environment: Vec<String>,
     /// The team's own severity words, in lower case.
     pub severities: BTreeMap<String, Severity>,
+    /// The team's own scale.
+    pub scale: SeverityScale,
     /// Labels that only distinguish replicas of one sender; they are dropped first.
     pub ignored: Vec<String>,
 }
@@ -112,6 +115,7 @@ impl Default for LabelNames {
             severity: names(&["severity"]),
             environment: names(&["environment", "env", "stage"]),
             severities: BTreeMap::new(),
+            scale: SeverityScale::default(),
             ignored: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use crate::model::event::{ActorKind, Alert, Event, Fact};
 use crate::wording::event::{
     SentenceContext, after_colon, alert_change, alert_summary, labels, sentence,
 };
-use crate::wording::{event, markdown, terms};
+use crate::wording::{event, markdown};
 
 /// Suffix of an event whose time was clamped.
 const CLAMPED: &str = " (its source's clock was ahead)";
@@ -92,7 +92,7 @@ pub(crate) fn merged_alerts(
         alert.name,
         alert_change(alert),
         alerts.len(),
-        terms::severity(alert.severity),
+        alert.severity.word(),
         service(first),
         after_colon(if same_summary {
             alert_summary(alert)

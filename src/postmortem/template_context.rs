@@ -13,7 +13,7 @@ use crate::model::plot::Plot;
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::verdict::Outcome;
 use crate::plot;
-use crate::wording::{markdown, terms};
+use crate::wording::markdown;
 
 const BLAMELESS: &str = "We assume that every person made the correct decision at every point, given the information available to them at the time.";
 
@@ -183,7 +183,7 @@ fn front_matter(draft: &DraftInput, called: &Contributors) -> String {
         format!("id: {}", markdown::yaml_string(&draft.postmortem.id.0)),
         format!("incident: {}", markdown::yaml_string(&incident.id.0)),
         format!("services: {}", list(&services)),
-        format!("severity: {}", terms::severity(incident.severity)),
+        format!("severity: {}", incident.severity.word()),
         format!("criteria: {}", list(&criteria)),
         format!("lead: {}", optional(called.lead().as_deref())),
         format!(

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::promql::understand;
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
+use crate::model::severity_scale::SeverityScale;
 use crate::rules::positive::positive;
 use crate::rules::rule_set::{Comparison, ConditionPositions, ConditionRule, Threshold};
 use crate::yaml::node::Node;
@@ -22,8 +23,7 @@ struct ConditionEntry {
     name: Option<Spanned<String>>,
     service: Option<Spanned<String>>,
     /// Critical by default, since conditions describe user impact.
-    #[serde(default = "critical")]
-    severity: Severity,
+    severity: Option<Spanned<Severity>>,
     metrics: Option<Spanned<String>>,
     query: Option<Spanned<String>>,
     degraded: Option<Spanned<String>>,
@@ -36,15 +36,12 @@ struct ConditionEntry {
     max_series: Option<Spanned<u32>>,
 }
 
-fn critical() -> Severity {
-    Severity::Critical
-}
-
 /// Reads one condition; `None` when it has a fault.
 pub(crate) fn read(
     file: &str,
     node: &Node,
     names: &mut UniqueNames,
+    scale: &SeverityScale,
     faults: &mut Vec<Fault>,
 ) -> Option<ConditionRule> {
     let before = faults.len();
@@ -73,6 +70,13 @@ pub(crate) fn read(
             "`no_data` must be `unknown` (the default), `degraded` or `healthy`",
         ));
     }
+    let severity = match &entry.severity {
+        None => scale.place(Severity::Critical),
+        Some(stated) => scale.accept(stated.value).unwrap_or_else(|why| {
+            faults.push(stated.position.fault(file, why));
+            Severity::Unknown
+        }),
+    };
     let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| {
         positive(file, "every", every, faults)
     });
@@ -116,7 +120,7 @@ pub(crate) fn read(
     let condition = ConditionRule {
         name: entry.name?.value,
         service: entry.service?.value,
-        severity: entry.severity,
+        severity,
         places: ConditionPositions {
             file: file.to_owned(),
             metrics: metrics.position,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::criterion;
 use crate::expr::root::Root;
 use crate::model::fault::Fault;
+use crate::model::severity_scale::SeverityScale;
 use crate::rules::positive::positive;
 use crate::rules::rule_set::Correlation;
 use crate::yaml;
@@ -24,7 +25,12 @@ struct CorrelationEntry {
 }
 
 /// Reads it; missing keys take their defaults.
-pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlation {
+pub(crate) fn read(
+    file: &str,
+    node: &Node,
+    scale: &SeverityScale,
+    faults: &mut Vec<Fault>,
+) -> Correlation {
     let defaults = Correlation::default();
     if node.value == Value::Null {
         return defaults;
@@ -59,6 +65,6 @@ pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlat
         }),
         ignore: entry
             .ignore
-            .and_then(|source| criterion::filter(file, &source, &[Root::Signal], faults)),
+            .and_then(|source| criterion::filter(file, &source, (&[Root::Signal], scale), faults)),
     }
 }

@@ -6,6 +6,7 @@ use crate::expr;
 use crate::expr::Expr;
 use crate::expr::root::Root;
 use crate::model::fault::Fault;
+use crate::model::severity_scale::SeverityScale;
 use crate::model::verdict::{CriterionKind, Decision, PostmortemForm};
 use crate::rules::criterion_hours::{self, Calendars, HoursEntry};
 use crate::rules::positive::positive;
@@ -85,6 +86,8 @@ pub(crate) struct CriteriaContext<'a> {
     pub(crate) all_shadow: bool,
     /// The calendars of holidays.
     pub(crate) calendars: &'a Calendars<'a>,
+    /// The severities.
+    pub(crate) scale: &'a SeverityScale,
 }
 
 /// Reads one criterion; `None` when it has a fault.
@@ -111,7 +114,7 @@ pub(crate) fn read(
     let filter = entry
         .r#where
         .as_ref()
-        .and_then(|source| filter(file, source, kind.roots, faults));
+        .and_then(|source| filter(file, source, (kind.roots, context.scale), faults));
     let hours = [entry.during.take(), entry.outside.take()];
     let hours = criterion_hours::read(file, node, hours, context.calendars, faults);
     let mut reader = CriterionReader { file, node, faults };
@@ -155,10 +158,10 @@ fn default_form(on: CriterionKind) -> PostmortemForm {
 pub(crate) fn filter(
     file: &str,
     source: &Spanned<String>,
-    roots: &[Root],
+    (roots, scale): (&[Root], &SeverityScale),
     faults: &mut Vec<Fault>,
 ) -> Option<Expr> {
-    match expr::compile(&source.value, roots) {
+    match expr::compile_for(&source.value, roots, &scale.words()) {
         Ok(expression) => Some(expression),
         Err(fault) => {
             faults.push(source.place(fault.offset).fault(file, fault.message));

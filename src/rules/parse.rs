@@ -6,6 +6,7 @@ use super::criterion::CriteriaContext;
 use super::rule_set::RuleSet;
 use super::{condition, correlation, criterion, criterion_hours};
 use crate::model::fault::Fault;
+use crate::model::severity_scale::SeverityScale;
 use crate::yaml;
 use crate::yaml::node::{Key, Node, Value};
 use crate::yaml::unique_names::UniqueNames;
@@ -24,6 +25,14 @@ const SECTIONS: [&str; 4] = ["shadow", "criteria", "conditions", "correlation"];
 /// # Errors
 /// All faults of all files, in their order.
 pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
+    load_for(files, &SeverityScale::default())
+}
+
+/// Like [`load`], for a team's own severities.
+///
+/// # Errors
+/// All faults of all files, in their order.
+pub fn load_for(files: &[(String, String)], scale: &SeverityScale) -> Result<RuleSet, Vec<Fault>> {
     let mut rules = RuleSet::default();
     let mut faults = Vec::new();
     let (mut criteria, mut conditions, mut correlations) = (
@@ -49,6 +58,7 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
         let context = CriteriaContext {
             all_shadow: shadow(file, &sections, &mut found),
             calendars: &calendars,
+            scale,
         };
         for (key, section) in sections {
             match key.name.as_str() {
@@ -70,13 +80,14 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
                             file,
                             entry,
                             &mut conditions,
+                            scale,
                             &mut found,
                         ));
                     }
                 }
                 _ => {
                     correlations.declare(file, key.position(), "correlation", &mut found);
-                    rules.correlation = correlation::read(file, section, &mut found);
+                    rules.correlation = correlation::read(file, section, scale, &mut found);
                 }
             }
         }

@@ -40,7 +40,7 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
                 "Alert {} {} ({}{service}){recovery}{}",
                 alert.name,
                 alert_change(alert),
-                terms::severity(alert.severity),
+                alert.severity.word(),
                 after_colon(alert_summary(alert))
             )
         }

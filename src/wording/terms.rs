@@ -1,20 +1,8 @@
 //! Words for the enumerations of the model.
 
 use crate::model::correction::{Answer, SnoozeUntil};
-use crate::model::event::Severity;
 use crate::model::milestone::MilestoneKind;
 use crate::model::signal::SignalKind;
-
-/// Severity in lower case.
-pub(crate) fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::None => "none",
-        Severity::Info => "info",
-        Severity::Unknown => "unknown",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
-}
 
 /// Signal with its kind: `alert HighErrorRate`.
 pub(crate) fn signal(kind: SignalKind, name: &str) -> String {

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use super::input::{BacktestFault, BacktestInput, BacktestProgress, BacktestSource};
 use super::runner::{history_server, run};
 use crate::app::core::Core;
+use crate::app::settings::Settings;
 use crate::app::sync::lock;
 use crate::model::event::RuleFile;
 use crate::model::fault;
@@ -117,12 +118,16 @@ pub enum Refused {
     TooMany,
 }
 
-fn load(files: &[RuleFile]) -> Result<RuleSet, Refused> {
-    let texts: Vec<(String, String)> = files
-        .iter()
-        .map(|file| (file.name.clone(), file.text.clone()))
-        .collect();
-    rules::parse::load(&texts).map_err(Refused::Faults)
+/// Reads rules that are to be tried, with the severities in force, and the calendars in force that
+/// they name.
+fn load(files: &[RuleFile], settings: &Settings) -> Result<RuleSet, Refused> {
+    let named = |file: &RuleFile| (file.name.clone(), file.text.clone());
+    let mut texts: Vec<(String, String)> = files.iter().map(named).collect();
+    for path in rules::parse::named_calendars(&texts) {
+        let in_force = settings.logged.rules.iter().find(|file| file.name == path);
+        texts.extend(in_force.map(named));
+    }
+    rules::parse::load_for(&texts, &settings.config.labels.scale).map_err(Refused::Faults)
 }
 
 impl Backtests {
@@ -142,11 +147,11 @@ impl Backtests {
     /// full.
     pub fn begin(self: &Arc<Self>, wanted: BacktestRequest) -> Result<u64, Refused> {
         let settings = self.core.settings();
-        let rules = load(&wanted.rules)?;
+        let rules = load(&wanted.rules, &settings)?;
         let against = if wanted.against.is_empty() {
             None
         } else {
-            Some(load(&wanted.against)?)
+            Some(load(&wanted.against, &settings)?)
         };
         let facts = match &wanted.prometheus {
             None => BacktestSource::Log,

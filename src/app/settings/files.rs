@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::model::fault::Fault;
+use crate::model::severity_scale::SeverityScale;
 use crate::rules::parse::{SHIPPED, named_calendars};
 
 /// Directory that relative paths in a settings file start at.
@@ -34,10 +35,19 @@ pub(super) fn read(path: &Path) -> Result<String, Vec<Fault>> {
 pub(super) fn rule_files(
     base: &Path,
     globs: &[String],
+    scale: &SeverityScale,
     named_in: Option<&Path>,
 ) -> Result<Vec<(String, String)>, Vec<Fault>> {
     if globs.is_empty() {
-        return Ok(vec![(SHIPPED.0.to_owned(), SHIPPED.1.to_owned())]);
+        let text = match scale.names().next() {
+            // The shipped rules ask for the highest severity.
+            Some(highest) => SHIPPED.1.replace(
+                "severity == \"critical\"",
+                &format!("severity == {highest:?}"),
+            ),
+            None => SHIPPED.1.to_owned(),
+        };
+        return Ok(vec![(SHIPPED.0.to_owned(), text)]);
     }
     let mut paths = Vec::new();
     for pattern in globs {

@@ -79,8 +79,8 @@ impl Settings {
             }
         };
         let base = files::directory_of(file);
-        let files = files::rule_files(&base, &config.rules, file)?;
-        let rules = rules::parse::load(&files)?;
+        let files = files::rule_files(&base, &config.rules, &config.labels.scale, file)?;
+        let rules = rules::parse::load_for(&files, &config.labels.scale)?;
         Self::put_together(config, rules, &files, file, &text)
     }
 
@@ -227,6 +227,7 @@ pub fn in_force(rules: RuleSet, config: &Config) -> Policy {
         .with_limits(config.limits)
         .with_people(Directory::new(&config.people, &config.robots))
         .with_aliases(ServiceAliases::new(&config.services, &schemes(config)))
+        .with_severities(config.labels.scale.clone())
 }
 
 /// The last settings applied by these events, if any.
@@ -267,7 +268,8 @@ pub fn as_logged(fact: &AppliedSettings) -> Result<Policy, Vec<Fault>> {
         .iter()
         .map(|file| (file.name.clone(), file.text.clone()))
         .collect();
-    Ok(in_force(rules::parse::load(&files)?, &config))
+    let rules = rules::parse::load_for(&files, &config.labels.scale)?;
+    Ok(in_force(rules, &config))
 }
 
 /// The rules and settings as one text.
@@ -288,10 +290,15 @@ pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
         Err(faults) => return Some(told(faults)),
     };
     // New settings may name other rules. While they are faulty, their text alone is what a person is working on.
-    let globs = config::parse::parse("", &text)
-        .map_or_else(|_| settings.config.rules.clone(), |config| config.rules);
+    let (globs, scale) = config::parse::parse("", &text).map_or_else(
+        |_| {
+            let config = &settings.config;
+            (config.rules.clone(), config.labels.scale.clone())
+        },
+        |config| (config.rules, config.labels.scale),
+    );
     Some(
-        match files::rule_files(&files::directory_of(Some(file)), &globs, Some(file)) {
+        match files::rule_files(&files::directory_of(Some(file)), &globs, &scale, Some(file)) {
             Ok(files) => hex(&together(&files, &text), 16),
             Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
         },

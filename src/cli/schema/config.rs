@@ -1,6 +1,8 @@
 //! Schema of the settings: keys of `afterword.yaml`.
 
-use super::key::{SchemaKey, Shape, may, need};
+use serde_json::{Value, json};
+
+use super::key::{SchemaKey, Shape, map, may, need};
 use super::source::{AUTH, LABELS, TLS, sources};
 
 pub(crate) const KEYS: &[SchemaKey] = &[
@@ -45,6 +47,12 @@ pub(crate) const KEYS: &[SchemaKey] = &[
         Shape::List(METRICS),
         "[]",
         "Metric sources: servers to query, pages to scrape, and remote-write senders.",
+    ),
+    may(
+        "severities",
+        Shape::Custom(severities),
+        "[]",
+        "The team's own severities, highest first, each a name or a map of `name` and `from`: the words that mean it in labels, PagerDuty priorities and incident.io severities. Without it: critical, warning, info.",
     ),
     may(
         "services",
@@ -402,3 +410,19 @@ pub(crate) const ACCESS: &[SchemaKey] = &[
         "The token from the environment, as `${VARIABLE}`.",
     ),
 ];
+
+/// A level of `severities:` as a map.
+pub(crate) const SEVERITY: &[SchemaKey] = &[
+    need("name", Shape::Text, "Name of the severity."),
+    may(
+        "from",
+        Shape::Texts,
+        "[]",
+        "Other words for it at the sources; case, `-`, `_` and space are ignored.",
+    ),
+];
+
+fn severities() -> Value {
+    let text = json!({"type": ["string", "number", "boolean"]});
+    json!({"type": "array", "items": {"oneOf": [text, map(SEVERITY)]}})
+}

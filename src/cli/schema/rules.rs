@@ -37,8 +37,6 @@ const KINDS: &[&str] = &[
     "near_miss",
     "recurrence",
 ];
-const SEVERITIES: &[&str] = &["none", "info", "unknown", "warning", "critical"];
-
 pub(crate) const CRITERION: &[SchemaKey] = &[
     need(
         "name",
@@ -168,9 +166,9 @@ pub(crate) const CONDITION: &[SchemaKey] = &[
     need("service", Shape::Text, "Service it belongs to."),
     may(
         "severity",
-        Shape::Word(SEVERITIES),
+        Shape::String,
         "\"critical\"",
-        "Severity of its signal.",
+        "Severity of its signal: critical, warning, info, none or unknown, or one of `severities:` in the settings.",
     ),
     need(
         "metrics",

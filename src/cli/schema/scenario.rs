@@ -76,7 +76,6 @@ pub(crate) const EXPECT: &[SchemaKey] = &[
 ];
 
 const STATUS: &[&str] = &["firing", "resolved"];
-const SEVERITIES: &[&str] = &["none", "info", "unknown", "warning", "critical"];
 const END_REASONS: &[&str] = &[
     "recovered",
     "source_lost",
@@ -212,27 +211,27 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
         "condition",
         may(
             "severity",
-            Shape::Word(SEVERITIES),
+            Shape::String,
             "\"critical\"",
-            "Severity of the alert.",
+            "Severity: critical, warning, info, none or unknown, or one of `severities:` in the settings.",
         ),
     ),
     (
         "declaration",
         may(
             "severity",
-            Shape::Word(SEVERITIES),
+            Shape::String,
             "\"critical\"",
-            "Severity of the alert.",
+            "Severity: critical, warning, info, none or unknown, or one of `severities:` in the settings.",
         ),
     ),
     (
         "",
         may(
             "severity",
-            Shape::Word(SEVERITIES),
+            Shape::String,
             "\"unknown\"",
-            "Severity of the alert.",
+            "Severity: critical, warning, info, none or unknown, or one of `severities:` in the settings.",
         ),
     ),
     (

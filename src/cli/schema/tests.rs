@@ -95,6 +95,7 @@ const MAPS: &[(Of, &str, &[SchemaKey])] = &[
     ),
     (Of::Config, "metrics: [{tls: {@}}]", source::TLS),
     (Of::Config, "services: [{@}]", config::SERVICE),
+    (Of::Config, "severities: [{@}]", config::SEVERITY),
     (Of::Config, "people: [{@}]", config::PERSON),
     (Of::Config, "defaults: {@}", config::DEFAULTS),
     (Of::Config, "postmortems: {@}", config::POSTMORTEMS),

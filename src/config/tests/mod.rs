@@ -132,6 +132,26 @@ fn the_documented_example_is_read() {
 }
 
 #[test]
+fn severities_of_a_team_are_a_scale() {
+    let config = config(
+        "severities: [{name: SEV1, from: [critical, P1]}, SEV2, SEV3]\nlabels: {severity: [urgency]}",
+    );
+    let scale = &config.labels.scale;
+    assert_eq!(scale.names().collect::<Vec<_>>(), ["SEV1", "SEV2", "SEV3"]);
+    assert_eq!(
+        scale.find("p1").map(|found| found.word().to_owned()),
+        Some("SEV1".to_owned())
+    );
+    check("severities: [SEV1, {name: SEV2, from: [sev1]}]", "sev1");
+    check("severities: [{from: [P1]}]", "`name` is missing");
+    check("severities: [unknown]", "use another name");
+    check(
+        "severities: [a severity with a very long name]",
+        "at most 22 letters",
+    );
+}
+
+#[test]
 fn keys_that_are_not_known_are_faults_at_their_place() {
     check(
         "listne: 127.0.0.1:1",

@@ -160,10 +160,7 @@ fn reason(
     })?;
     let mut words: Vec<String> = Vec::new();
     if severity {
-        words.push(format!(
-            "with severity {}",
-            expr_context::severity(signal.severity)
-        ));
+        words.push(format!("with severity {}", signal.severity.word()));
     }
     if role {
         words.push("of alerts on causes".to_owned());

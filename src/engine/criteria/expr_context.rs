@@ -7,7 +7,6 @@ use crate::expr::root::Root;
 use crate::model::correction::Correction;
 use crate::model::event::{
     ActorKind, Alert, DetectedBy, Event, Fact, Intervention, NearMissReport, PostmortemRequest,
-    Severity,
 };
 use crate::model::id::EventId;
 use crate::model::incident::Incident;
@@ -36,7 +35,7 @@ pub(crate) fn incident(
         )
         .set("services", &incident.services)
         .set("scope", &incident.scope)
-        .set("severity", severity(incident.severity))
+        .set("severity", incident.severity.word())
         .set(
             "environment",
             incident.environment.as_deref().unwrap_or(PRODUCTION),
@@ -133,7 +132,7 @@ pub(crate) fn signal(signal: &Signal) -> Facts<'_> {
     facts
         .set("kind", kind(signal.kind))
         .set("name", &signal.name)
-        .set("severity", severity(signal.severity))
+        .set("severity", signal.severity.word())
         .set("service", signal.service.as_deref().unwrap_or_default())
         .set(
             "environment",
@@ -149,7 +148,7 @@ pub(crate) fn alert<'a>(event: &'a Event, alert: &'a Alert) -> Facts<'a> {
     facts
         .set("kind", kind(SignalKind::Alert))
         .set("name", &alert.name)
-        .set("severity", severity(alert.severity))
+        .set("severity", alert.severity.word())
         .set("service", event.service.as_deref().unwrap_or_default())
         .set("environment", environment(event))
         .set("role", alert.labels.get("afterword").unwrap_or_default())
@@ -199,7 +198,7 @@ pub(crate) fn near_miss<'a>(
     let mut facts = Facts::new(Root::NearMiss);
     facts
         .set("what", &near_miss.what)
-        .set("severity", severity(near_miss.severity))
+        .set("severity", near_miss.severity.word())
         .set("service", event.service.as_deref().unwrap_or_default())
         .set("score", score)
         .set("closeness", near_miss.closeness)
@@ -213,23 +212,13 @@ pub(crate) fn near_miss_signal(signal: &Signal, score: f64, closeness: Option<f6
     let mut facts = Facts::new(Root::NearMiss);
     facts
         .set("what", &signal.name)
-        .set("severity", severity(signal.severity))
+        .set("severity", signal.severity.word())
         .set("service", signal.service.as_deref().unwrap_or_default())
         .set("score", score)
         .set("closeness", closeness)
         .set("by_luck", false)
         .set("reported", false);
     facts
-}
-
-pub(crate) fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::None => "none",
-        Severity::Info => "info",
-        Severity::Unknown => "unknown",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    }
 }
 
 fn kind(kind: SignalKind) -> &'static str {
@@ -252,10 +241,11 @@ fn actor_kind(kind: ActorKind) -> &'static str {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{ActorKind, Fact, Facts, Severity, SignalKind};
+    use super::{ActorKind, Fact, Facts, SignalKind};
     use crate::engine::policy::Policy;
     use crate::engine::state::State;
     use crate::model::event::Event;
+    use crate::model::event::Severity;
     use crate::model::time::Time;
 
     fn unknown(facts: &Facts<'_>) -> String {
@@ -327,7 +317,7 @@ mod tests {
             Severity::Warning,
             Severity::Critical,
         ] {
-            assert_eq!(serde_json::to_value(each).unwrap(), super::severity(each));
+            assert_eq!(serde_json::to_value(each).unwrap(), each.word());
         }
         for each in [
             SignalKind::Alert,

@@ -129,6 +129,10 @@ fn score(
         Severity::Unknown => factor("severity", 3.0, "not stated"),
         Severity::Warning => factor("severity", 10.0, "warning"),
         Severity::Critical => factor("severity", 30.0, "critical"),
+        Severity::Own(own) => {
+            let height = context.policy.severities.height(own);
+            factor("severity", 30.0_f64.powf(height), own.name())
+        }
     }];
     factors.extend(barriers_left.map(|left| match left {
         0 => factor("barriers", 1.0, "none left"),

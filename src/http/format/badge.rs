@@ -68,13 +68,29 @@ pub(crate) fn review_state(standing: &ReviewState) -> Badge {
     }
 }
 
-pub(crate) fn severity(severity: &Severity) -> Badge {
-    match severity {
+/// A severity as a badge; one of the team's own scale has its name.
+pub(crate) struct SeverityBadge<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) class: &'static str,
+}
+
+pub(crate) fn severity(severity: &Severity) -> SeverityBadge<'_> {
+    let badge = match severity {
+        Severity::Own(own) => {
+            return SeverityBadge {
+                text: own.name(),
+                class: "ask",
+            };
+        }
         Severity::None => badge("none", "quiet"),
         Severity::Info => badge("info", "quiet"),
         Severity::Unknown => badge("severity unknown", "quiet"),
         Severity::Warning => badge("warning", "ask"),
         Severity::Critical => badge("critical", "warm"),
+    };
+    SeverityBadge {
+        text: badge.text,
+        class: badge.class,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::model::event::{
 };
 use crate::model::fault::{Fault, nearest};
 use crate::model::labels::Labels;
+use crate::model::severity_scale::SeverityScale;
 use crate::rules::scenario::event::{ScenarioAlert, ScenarioEvent, ScenarioFact, ScenarioSamples};
 use crate::rules::seconds::Seconds;
 use crate::yaml;
@@ -86,7 +87,7 @@ struct EventEntry {
     actor_kind: Option<ActorKind>,
     status: Option<AlertStatus>,
     state: Option<ConditionState>,
-    severity: Option<Severity>,
+    severity: Option<Spanned<Severity>>,
     #[serde(default)]
     labels: Labels,
     end_reason: Option<EndReason>,
@@ -120,15 +121,23 @@ struct EventEntry {
 pub(crate) fn events(
     file: &str,
     nodes: &[Node],
+    scale: &SeverityScale,
     faults: &mut Vec<Fault>,
 ) -> (Vec<ScenarioEvent>, Vec<ScenarioSamples>) {
     let mut above = Before::default();
     let mut lost = false;
     for node in nodes {
         let before = faults.len();
-        let Some(entry) = yaml::entry::read_entry::<EventEntry>(file, node, &["at"], faults) else {
+        let Some(mut entry) = yaml::entry::read_entry::<EventEntry>(file, node, &["at"], faults)
+        else {
             continue;
         };
+        if let Some(stated) = &mut entry.severity {
+            match scale.accept(stated.value) {
+                Ok(severity) => stated.value = severity,
+                Err(why) => faults.push(stated.position.fault(file, why)),
+            }
+        }
         if let Some(at) = entry.at.as_ref().filter(|at| at.value.seconds < above.at) {
             faults.push(at.position.fault(
                 file,
@@ -266,6 +275,7 @@ fn event(
         ..
     } = entry;
     let at = at.map_or(0, |at| at.value.seconds);
+    let severity = severity.map(|severity| severity.value);
     let told = match kind {
         "alert" => {
             let name = name(entry.alert)?;
@@ -406,18 +416,11 @@ fn all_labels(
     severity: Option<Severity>,
     given: Labels,
 ) -> Labels {
-    let severity = severity.map(|severity| match severity {
-        Severity::None => "none",
-        Severity::Info => "info",
-        Severity::Unknown => "unknown",
-        Severity::Warning => "warning",
-        Severity::Critical => "critical",
-    });
     let stated = [
         ("alertname", Some(name)),
         ("service", service),
         ("environment", environment),
-        ("severity", severity),
+        ("severity", severity.as_ref().map(Severity::word)),
     ];
     let mut labels: Labels = stated
         .into_iter()

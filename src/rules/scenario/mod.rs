@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::rule_set::RuleSet;
 use super::seconds::Seconds;
 use crate::model::fault::{Fault, nearest};
+use crate::model::severity_scale::SeverityScale;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome, PostmortemForm};
 use crate::yaml;
@@ -113,6 +114,18 @@ struct ExpectationEntry {
 /// # Errors
 /// All its faults, in their order.
 pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
+    parse_for(file, text, &SeverityScale::default())
+}
+
+/// Like [`parse`], for a team's own severities.
+///
+/// # Errors
+/// All its faults, in their order.
+pub fn parse_for(
+    file: &str,
+    text: &str,
+    scale: &SeverityScale,
+) -> Result<ScenarioFile, Vec<Fault>> {
     let node = yaml::tree::parse(file, text).map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
     let mut read = ScenarioFile {
@@ -131,7 +144,7 @@ pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
             let entries = yaml::reader::entries(file, section, &mut faults);
             read.scenarios = entries
                 .iter()
-                .filter_map(|entry| scenario(file, entry, &mut faults))
+                .filter_map(|entry| scenario(file, entry, scale, &mut faults))
                 .collect();
             read.named = entries.iter().flat_map(named).collect();
         }
@@ -150,7 +163,12 @@ pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
     }
 }
 
-fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario> {
+fn scenario(
+    file: &str,
+    node: &Node,
+    scale: &SeverityScale,
+    faults: &mut Vec<Fault>,
+) -> Option<Scenario> {
     let mut name = None;
     let mut scenario = Scenario {
         name: String::new(),
@@ -176,8 +194,10 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
                     .map(|starts| starts.0);
             }
             "events" => {
-                (scenario.events, scenario.samples) =
-                    entry::events(file, yaml::reader::entries(file, section, faults), faults);
+                (scenario.events, scenario.samples) = {
+                    let entries = yaml::reader::entries(file, section, faults);
+                    entry::events(file, entries, scale, faults)
+                };
             }
             _ => {
                 let entries = yaml::reader::entries(file, section, faults).iter();

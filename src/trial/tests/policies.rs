@@ -2,6 +2,7 @@
 
 use crate::engine::policy::Policy;
 use crate::model::settings::Service;
+use crate::model::severity_scale::{SeverityLevel, SeverityScale};
 use crate::rules::{parse, scenario};
 use crate::trial::run;
 
@@ -362,4 +363,50 @@ fn what_must_be_the_same_is_stated() {
     ] {
         check_again(stated, alerts, met);
     }
+}
+
+#[test]
+fn rules_and_scenarios_speak_the_severities_of_the_team() {
+    let level = |name: &str, from: &[&str]| SeverityLevel {
+        name: name.to_owned(),
+        from: from.iter().map(|&word| word.to_owned()).collect(),
+    };
+    let scale = SeverityScale::new(vec![
+        level("SEV1", &["critical"]),
+        level("SEV2", &[]),
+        level("SEV3", &[]),
+    ]);
+    let rules = r#"criteria:
+  - {name: c, on: degradation, longest: 1m, where: 'incident.severity in ["SEV1", "SEV2"]', decision: hold}
+  - {name: d, on: degradation, longest: 1m, where: 'signal.severity == "unknown"', decision: none}"#;
+    let files = [("rules.yaml".to_owned(), rules.to_owned())];
+    let policy = Policy::new(parse::load_for(&files, &scale).unwrap(), &[], &[])
+        .with_severities(scale.clone());
+    let check = |severities: &[&str], expect: &str| {
+        let events: Vec<String> = severities
+            .iter()
+            .map(|severity| format!("  - {{at: 0m, alert: A{severity}, status: firing, service: checkout, severity: {severity}}}"))
+            .collect();
+        let text = format!(
+            "rules: [rules.yaml]\nscenarios:\n- name: s\n  events:\n{}\n  expect: [{{at: 2m, {expect}}}]\n",
+            events.join("\n")
+        );
+        let file = scenario::parse_for("s.test.yaml", &text, &scale)
+            .unwrap_or_else(|faults| panic!("{faults:?}"));
+        assert_eq!(run(&file.scenarios[0], &policy), None, "{severities:?}");
+    };
+    check(&["SEV1"], "decision: hold");
+    check(&["sev-2"], "decision: hold");
+    check(&["SEV3"], "decision: none");
+    check(&["SEV3", "SEV2"], "decision: hold");
+    check(&["critical"], "decision: hold");
+    check(&["unknown"], "criteria: {c: not_met, d: met}");
+    let fault = parse::load(&files).unwrap_err()[0].to_string();
+    assert!(fault.contains("it is never \"SEV1\""), "{fault}");
+    let typo = rules.replace("SEV2", "SEV22");
+    let fault = parse::load_for(&[("rules.yaml".to_owned(), typo)], &scale).unwrap_err();
+    assert!(
+        fault[0].to_string().contains("it is never \"SEV22\"; did you mean \"SEV2\"? known: \"SEV1\", \"SEV2\", \"SEV3\", \"none\", \"unknown\""),
+        "{fault:?}"
+    );
 }
