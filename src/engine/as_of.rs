@@ -5,6 +5,7 @@ use super::criteria;
 use super::policy::Policy;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
+use crate::model::spans::Spans;
 use crate::model::time::Time;
 
 /// Evaluates an open incident at `now`, as the engine would if it looked then. A closed one stays as
@@ -24,8 +25,25 @@ pub(crate) fn as_of_log_end(incident: Incident, policy: &Policy, end: Time) -> I
 
 fn evaluated(mut incident: Incident, policy: &Policy, now: Time, log_ended: bool) -> Incident {
     if incident.phase != Phase::Closed {
+        for signal in &mut incident.signals {
+            forget_future(&mut signal.spans, now);
+        }
         incident.verdicts = criteria::verdicts_as_of(&incident, policy, now, log_ended);
         incident.reason = explanation::reason(&incident);
     }
     incident
+}
+
+/// Drops what planned work ahead will make of a signal: until then it just goes on.
+fn forget_future(spans: &mut Spans, now: Time) {
+    if spans
+        .iter()
+        .all(|span| span.start <= now && span.end.is_none_or(|end| end <= now))
+    {
+        return;
+    }
+    spans.retain(|span| span.start <= now);
+    if let Some(last) = spans.last_mut() {
+        last.end = last.end.filter(|end| *end <= now);
+    }
 }

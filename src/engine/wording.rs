@@ -70,10 +70,11 @@ pub(crate) fn capitalised(text: &str) -> String {
 
 /// The name of an alert or condition in plain words, without the service it repeats:
 /// `CheckoutHighErrorRate` of `checkout` is `high error rate`. A name of several words is prose, and
-/// stays as it is.
+/// stays as it is; so does one with other signs.
 pub(crate) fn plain_name(name: &str, service: Option<&str>) -> String {
     let name = name.trim();
-    if name.contains(char::is_whitespace) {
+    let is_technical = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
+    if !name.chars().all(is_technical) {
         return name.to_owned();
     }
     let words = words(name);
@@ -86,7 +87,7 @@ pub(crate) fn plain_name(name: &str, service: Option<&str>) -> String {
 /// The words of a technical name, in lower case but for acronyms: `HTTPErrors` is `HTTP errors`.
 fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
-    for part in name.split(['-', '_', '.']).filter(|part| !part.is_empty()) {
+    for part in name.split(['-', '_']).filter(|part| !part.is_empty()) {
         let letters: Vec<char> = part.chars().collect();
         let mut word = String::new();
         for (index, &letter) in letters.iter().enumerate() {
@@ -136,6 +137,7 @@ mod tests {
             ("HTTPErrors", None, "HTTP errors"),
             ("KubeCPUOvercommit", None, "kube CPU overcommit"),
             ("node_disk_full", None, "node disk full"),
+            ("api.example.com", None, "api.example.com"),
             ("Disk of db-1 is full", Some("db"), "Disk of db-1 is full"),
             ("", None, ""),
         ] {

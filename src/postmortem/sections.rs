@@ -19,7 +19,7 @@ use crate::model::on_call::{OnCall, OnCallPerson, ServiceOnCall};
 use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
-use crate::model::verdict::Outcome;
+use crate::model::verdict::{CriterionKind, Outcome};
 use crate::wording::{duration, markdown, milestones, terms};
 
 /// Maximum sources in one sentence.
@@ -62,6 +62,7 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
         let evidence = sources(draft, &verdict.evidence);
         let as_of = draft
             .as_of
+            .filter(|_| verdict.on == CriterionKind::Degradation)
             .map(|at| format!("; as of {}", at.format("%Y-%m-%d %H:%M UTC")))
             .unwrap_or_default();
         reasons.push(format!(

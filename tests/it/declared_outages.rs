@@ -70,7 +70,7 @@ fn pagerduty_messages_of_one_incident_make_one_incident() {
     let first = once(&world, "an alert", |_| true);
     assert_eq!(
         (&first["title"], &first["signals"][0]["kind"]),
-        (&json!("Nobody can pay"), &json!("alert")),
+        (&json!("Checkout: Nobody can pay"), &json!("alert")),
         "not urgent enough"
     );
     page(
@@ -183,7 +183,7 @@ fn slash_command_makes_a_request_and_is_answered() {
     let asked = once(&world, "a request", |_| true);
     assert_eq!(
         asked["title"],
-        "Postmortem requested: checkout nobody could pay"
+        "Postmortem requested (checkout nobody could pay)"
     );
     assert_eq!(asked["services"], json!(["checkout"]));
     let check = world

@@ -307,7 +307,7 @@ fn csv_equals_json_and_holds_no_formula() {
         "{table:?}"
     );
     assert!(
-        of("shadowed")["title"].starts_with("'=HYPERLINK("),
+        of("shadowed")["title"].starts_with("Shadowed: =HYPERLINK("),
         "{:?}",
         of("shadowed")
     );

@@ -388,7 +388,17 @@ fn meeting(
     if let Some(kept) = scheduled.filter(|meeting| {
         !meeting.cancelled && (meeting.starts_at >= earliest || meeting.starts_at <= now)
     }) {
-        return Some(kept.clone());
+        let summary = summary(incident);
+        return Some(if kept.summary == summary || kept.starts_at <= now {
+            kept.clone()
+        } else {
+            Meeting {
+                summary,
+                sequence: kept.sequence + 1,
+                stamp: now,
+                ..kept.clone()
+            }
+        });
     }
     let config = &settings.config;
     let starts_at = first_slot(guests, ended_at, settings, now)?;
@@ -422,7 +432,7 @@ fn meeting(
         starts_at,
         ends_at: starts_at + chrono::TimeDelta::minutes(config.meetings.minutes),
         cancelled: false,
-        summary: format!("Postmortem: {}", incident.title),
+        summary: summary(incident),
         description: format!(
             "We look at what happened and how, together. {lead}\nThe draft: {url}"
         ),
@@ -470,6 +480,10 @@ fn first_slot(guests: &Invitees, ended_at: Time, settings: &Settings, now: Time)
         now,
     };
     find_slot(&ask).map(|slot| slot.starts_at)
+}
+
+fn summary(incident: &Incident) -> String {
+    format!("Postmortem: {}", incident.title)
 }
 
 fn invite(meeting: &Meeting) -> Delivery {

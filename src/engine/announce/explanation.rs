@@ -4,7 +4,7 @@ use crate::engine::wording::{capitalised, clip, plain_name};
 use crate::model::correction::Answer;
 use crate::model::event::{Event, Fact};
 use crate::model::incident::{Announced, Incident, Reviewed};
-use crate::model::verdict::{Decision, Outcome, Verdict};
+use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
 
 /// A short title for the incident that an event opens: the service, and what was the matter.
 pub(crate) fn title(event: &Event) -> String {
@@ -31,13 +31,21 @@ pub(crate) fn title(event: &Event) -> String {
         | Fact::Settings(_) => "incident".to_owned(),
     };
     let what = clip(&what, 120);
+    // People name the service themselves, and so do the names of some alerts.
+    let names_service = |service: &str| {
+        what.contains(char::is_whitespace)
+            && !matches!(&event.fact, Fact::Alert(alert) if is_technical(&alert.name))
+            && what.to_lowercase().contains(&service.to_lowercase())
+    };
     match service {
-        // People name the service themselves.
-        Some(service) if !what.to_lowercase().contains(&service.to_lowercase()) => {
-            format!("{}: {what}", capitalised(service))
-        }
+        Some(service) if !names_service(service) => format!("{}: {what}", capitalised(service)),
         _ => capitalised(&what),
     }
+}
+
+/// True for a name that is no prose: `HighErrorRate`.
+fn is_technical(name: &str) -> bool {
+    !name.trim().contains(char::is_whitespace)
 }
 
 /// The reason for an incident's decision: the announcement, else the verdict that came closest.
@@ -45,10 +53,17 @@ pub(crate) fn reason(incident: &Incident) -> String {
     if let Some(announced) = &incident.announced {
         return announced_reason(incident, announced);
     }
-    let share = |verdict: &Verdict| {
-        verdict.measure.map_or(0.0, |measure| {
+    let share = |verdict: &Verdict| match verdict.measure {
+        // Everything that happens has happened once.
+        Some(measure) if verdict.on == CriterionKind::Recurrence => {
+            (measure.upper - 1.0) / measure.required.max(1.0)
+        }
+        Some(measure) if measure.upper > 0.0 => {
             measure.upper / measure.required.max(f64::MIN_POSITIVE)
-        })
+        }
+        // Time that does not count says more than the absence of something else.
+        _ if !verdict.excluded.is_empty() => f64::MIN_POSITIVE,
+        _ => 0.0,
     };
     // A criterion that only explains does not say why there is no postmortem.
     let counted = incident

@@ -5,6 +5,8 @@ use crate::engine::as_of::as_of;
 use crate::engine::state::State;
 use crate::model::correction::Answer;
 use crate::model::event::{Fact, Severity};
+use crate::model::settings::Maintenance;
+use crate::model::spans::SpanState;
 use crate::model::verdict::Outcome;
 
 #[test]
@@ -115,5 +117,64 @@ fn first_second_of_an_alert_is_no_reason_to_count_nothing() {
     assert_eq!(
         only(&state).verdicts[1].sentence,
         "Checkout has been degraded for 0s without a break (threshold 30m)."
+    );
+}
+
+#[test]
+fn planned_work_ahead_degrades_nothing_yet() {
+    let mut policy = policy_of(super::RULES);
+    policy.maintenance = vec![Maintenance {
+        service: Some("checkout".to_owned()),
+        from: at(600),
+        to: at(720),
+        why: "move".to_owned(),
+    }];
+    let mut state = State::default();
+    state.apply(vec![alert("A", "checkout", 0, None)], &policy, at(0));
+    let shown = as_of(only(&state), &policy, at(25));
+    let spans: Vec<_> = shown.signals[0]
+        .spans
+        .iter()
+        .map(|span| (span.state, span.start, span.end))
+        .collect();
+    assert_eq!(spans, [(SpanState::Degraded, at(0), None)]);
+    assert_eq!(
+        shown.verdicts[1].sentence,
+        "Checkout has been degraded for 25m without a break (threshold 30m)."
+    );
+}
+
+#[test]
+fn title_names_the_service_and_what_it_was() {
+    let title = |name: &str, service: &str| {
+        let (mut state, policy) = (State::default(), policy_of(super::RULES));
+        state.apply(vec![alert(name, service, 0, None)], &policy, at(0));
+        only(&state).title
+    };
+    assert_eq!(title("HighLatency", "checkout"), "Checkout: high latency");
+    assert_eq!(title("SlowSearch", "search"), "Search: slow search");
+    assert_eq!(title("SearchDown", "search"), "Search: down");
+    assert_eq!(title("Search is slow", "search"), "Search is slow");
+    assert_eq!(title("Disk full", "db"), "Db: Disk full");
+}
+
+#[test]
+fn headline_without_a_postmortem_says_what_did_not_count() {
+    let rules = "
+criteria:
+  - {name: outage, on: outage, decision: hold}
+  - {name: long, on: degradation, where: 'signal.severity == \"critical\"', longest: 30m, decision: suggest}
+  - {name: again, on: recurrence, times: 3, within: 7d, decision: suggest}
+";
+    let (mut state, policy) = (State::default(), policy_of(rules));
+    let mut event = alert("SlowSearch", "search", 0, None);
+    if let Fact::Alert(alert) = &mut event.fact {
+        alert.severity = Severity::Warning;
+    }
+    event.identify();
+    state.apply(vec![event], &policy, at(0));
+    assert_eq!(
+        as_of(only(&state), &policy, at(40)).reason,
+        "No postmortem: Search had no degraded time that counts (threshold 30m without a break). Not counted: 40m with severity warning."
     );
 }

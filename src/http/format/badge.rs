@@ -138,3 +138,46 @@ pub(crate) fn span(state: SpanState) -> Badge {
         SpanState::Planned => badge("planned", "planned"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::incident_state;
+    use crate::http::format::terms::incident_state_for;
+    use crate::http::pages::sample::model::{at, incident};
+    use crate::model::lifecycle::Phase;
+    use crate::model::spans::{Span, SpanState};
+
+    #[test]
+    fn active_means_that_something_goes_on() {
+        let mut incident = incident();
+        incident.phase = Phase::Active;
+        incident.phase_since = at(0);
+        incident.signals.truncate(1);
+        let mut spans = |start, end: Option<i64>, state| {
+            let end = end.map(at);
+            incident.signals[0].spans = vec![Span {
+                start: at(start),
+                end,
+                state,
+            }]
+            .into();
+            let now = at(3600);
+            (
+                incident_state(&incident, now).text,
+                incident_state_for(&incident, now),
+            )
+        };
+        for ((start, end, state), text, words) in [
+            ((0, None, SpanState::Degraded), "active", "active for 1h"),
+            (
+                (0, Some(3480), SpanState::Degraded),
+                "ended",
+                "ended 2m ago",
+            ),
+            ((0, None, SpanState::Unknown), "unknown", "unknown for 1h"),
+            ((0, None, SpanState::Planned), "planned", "planned for 1h"),
+        ] {
+            assert_eq!(spans(start, end, state), (text, words.to_owned()));
+        }
+    }
+}

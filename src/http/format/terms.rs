@@ -204,19 +204,22 @@ pub(crate) fn closeness(measure: Option<&Measure>) -> f64 {
 /// State of an incident with its age: `active for 47m`, `ended 2m ago`.
 pub(crate) fn incident_state_for(incident: &Incident, now: Time) -> String {
     let state = badge::incident_state(incident, now).text;
-    let ends = incident
-        .signals
-        .iter()
-        .flat_map(|signal| &signal.spans)
-        .filter_map(|span| span.end);
-    match (state, ends.max()) {
-        ("ended", Some(end)) => format!("ended {}", time::ago(&now, &end)),
-        _ if incident.phase_since > now => state.to_owned(),
-        _ => format!(
-            "{state} for {}",
-            duration((now - incident.phase_since).num_seconds())
-        ),
+    let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
+    let since = match state {
+        "ended" => {
+            let end = spans().filter_map(|span| span.end).max();
+            return format!("ended {}", time::ago(&now, &end.unwrap_or(now)));
+        }
+        "unknown" => {
+            let lasting = spans().filter(|span| span.end.is_none());
+            lasting.map(|span| span.start).min().unwrap_or(now)
+        }
+        _ => incident.phase_since,
+    };
+    if since > now {
+        return state.to_owned();
     }
+    format!("{state} for {}", duration((now - since).num_seconds()))
 }
 
 /// Services of an incident, or "unassigned".
