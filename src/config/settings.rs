@@ -60,6 +60,26 @@ pub struct Config {
     pub access: Option<Access>,
 }
 
+impl Config {
+    /// Label names for the alerts that a Prometheus recorded: without the labels that any source
+    /// drops, so that they are the alerts that sources tell of.
+    #[must_use]
+    pub(crate) fn recorded_alert_labels(&self) -> LabelNames {
+        let mut names = self.labels.clone();
+        let sources = self
+            .sources
+            .iter()
+            .filter_map(|source| source.labels.as_ref());
+        let more = sources.flat_map(|labels| &labels.ignored);
+        for name in more {
+            if !names.ignored.contains(name) {
+                names.ignored.push(name.clone());
+            }
+        }
+        names
+    }
+}
+
 /// Naming of people in drafts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

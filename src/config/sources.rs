@@ -285,7 +285,7 @@ fn own_labels(
         return None;
     }
     let mut names = given.map_or_else(|| all.clone(), |given| given.over(all));
-    names.ignored = ignored.unwrap_or_default();
+    names.ignored = ignored.unwrap_or_else(|| all.ignored.clone());
     if by_folder && !names.service.iter().any(|name| name == "grafana_folder") {
         names.service.push("grafana_folder".to_owned());
     }

@@ -57,7 +57,8 @@ pub(crate) fn news_v2(
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     expect_opening(body, b'[', EXPECTED)?;
     let mut reading = Reading::default();
-    let mut take = |sent: AlertPayload<'_>| {
+    let mut take = |mut sent: AlertPayload<'_>| {
+        sent.drop_labels(&names.ignored);
         let episode = episode(&sent, now);
         let until = (episode.status == AlertStatus::Firing)
             .then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));

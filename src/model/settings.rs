@@ -116,7 +116,8 @@ impl Default for LabelNames {
             environment: names(&["environment", "env", "stage"]),
             severities: BTreeMap::new(),
             scale: SeverityScale::default(),
-            ignored: Vec::new(),
+            // Those that the operators of Prometheus and Thanos give, and that of Cortex and Mimir.
+            ignored: names(&["prometheus_replica", "thanos_ruler_replica", "__replica__"]),
         }
     }
 }

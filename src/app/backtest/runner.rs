@@ -163,7 +163,7 @@ fn open<'a>(
                 until: now,
                 step,
             };
-            Origin::past(*server, rules, &config.labels, span)?
+            Origin::past(*server, rules, &config.recorded_alert_labels(), span)?
         }
     })
 }

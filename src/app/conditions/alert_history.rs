@@ -22,6 +22,7 @@ use crate::ingest::prometheus_alert_series::series_window::{
 use crate::ingest::prometheus_alert_series::{AlertSeriesState, SeriesReader};
 use crate::model::event::Event;
 use crate::model::labels::Labels;
+use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 use crate::store::condition_state::{SavedState, StateOwner};
 
@@ -61,6 +62,7 @@ struct AlertHistoryReader {
     task: MetricsTask,
     client: Arc<PrometheusClient>,
     recalled: AlertSeriesState,
+    names: LabelNames,
     known: ServerMetadata,
     saved_at: Time,
 }
@@ -86,10 +88,12 @@ pub(crate) async fn read_loop(
         .and_then(|state| serde_json::from_str(&state).ok())
         .unwrap_or_default();
     let saved_at = task.now();
+    let names = task.settings.config.recorded_alert_labels();
     let mut recall = AlertHistoryReader {
         task,
         client,
         recalled,
+        names,
         known: ServerMetadata::default(),
         saved_at,
     };
@@ -152,7 +156,7 @@ impl AlertHistoryReader {
             }
             let events = self
                 .recalled
-                .read(&stretch, &reader(&self.task, &self.known));
+                .read(&stretch, &reader(&self.task, &self.names, &self.known));
             if !self.save(events).await {
                 return Ok(false);
             }
@@ -174,9 +178,9 @@ impl AlertHistoryReader {
             let left = |alert: &Event| {
                 policy.ignores(alert) || monitor.intake.active_alerts().contains(&alert.subject)
             };
-            let lapsed = self
-                .recalled
-                .lapse(now, &reader(&self.task, &self.known), left);
+            let lapsed =
+                self.recalled
+                    .lapse(now, &reader(&self.task, &self.names, &self.known), left);
             if !lapsed.is_empty() && !self.save(lapsed).await {
                 return false;
             }
@@ -210,10 +214,14 @@ impl AlertHistoryReader {
     }
 }
 
-fn reader<'a>(task: &'a MetricsTask, known: &'a ServerMetadata) -> SeriesReader<'a> {
+fn reader<'a>(
+    task: &'a MetricsTask,
+    names: &'a LabelNames,
+    known: &'a ServerMetadata,
+) -> SeriesReader<'a> {
     SeriesReader {
         source: &task.name,
-        names: &task.settings.config.labels,
+        names,
         rules: &known.rules,
         external: &known.external,
     }

@@ -83,7 +83,7 @@ pub(crate) const SOURCE: &[SchemaKey] = &[
     may(
         "ignore_labels",
         Shape::TextOrTexts,
-        "[]",
+        r#"["prometheus_replica", "thanos_ruler_replica", "__replica__"]"#,
         "alertmanager, grafana: labels that only distinguish replicas of one sender, such as replica; they are dropped.",
     ),
     may(

@@ -470,13 +470,17 @@ fn a_source_of_kind_grafana_finds_services_in_folders_unless_told() {
             .labels
             .map(|labels| (labels.service.join(" "), labels.ignored.join(" ")))
     };
+    let replicas = "prometheus_replica thanos_ruler_replica __replica__".to_owned();
     assert_eq!(
         service(""),
-        Some(("service app job grafana_folder".to_owned(), String::new()))
+        Some((
+            "service app job grafana_folder".to_owned(),
+            replicas.clone()
+        ))
     );
     assert_eq!(
         service(", labels: {service: team}"),
-        Some(("team".to_owned(), String::new()))
+        Some(("team".to_owned(), replicas))
     );
     assert_eq!(
         service(", ignore_labels: [replica, node]"),

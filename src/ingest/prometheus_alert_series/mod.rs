@@ -534,6 +534,7 @@ fn alert(
     let starts_at = episode.fired_at?;
     let mut labels = reader.external.clone();
     labels.extend(episode.labels.clone());
+    labels.retain(|name, _| !reader.names.ignored.contains(name));
     let labels: LabelSet = labels.into();
     let alert = Alert {
         name: labels.get("alertname").unwrap_or_default().into(),

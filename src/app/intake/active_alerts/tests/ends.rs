@@ -15,6 +15,7 @@ use crate::engine::replay::Replay;
 use crate::engine::tests::policy_of;
 use crate::ingest;
 use crate::ingest::message::{Headers, Message};
+use crate::model::event::{Event, Fact};
 use crate::model::id::Subject;
 use crate::model::incident::Incident;
 use crate::model::settings::LabelNames;
@@ -257,6 +258,42 @@ fn end_at_the_instant_of_a_promised_renewal_is_unknown() {
         };
         assert_eq!((last.state, last.start, last.end), expected);
     }
+}
+
+#[test]
+fn alert_of_a_webhook_and_of_the_memory_of_its_prometheus_is_one_row() {
+    let mut desk = Desk::new();
+    desk.post(&told(None, at(570, 0), None));
+    desk.post(&told(None, at(570, 0), Some(at(614, 0))));
+    let incident = desk.judged().remove(0);
+    // The other Prometheus of the pair fired ten seconds later, and was active a minute before.
+    let recorded = |event: &Event| {
+        let mut event = event.clone();
+        if let Fact::Alert(alert) = &mut event.fact {
+            alert.starts_at += TimeDelta::seconds(10);
+            alert.ends_at = alert.ends_at.map(|end| end + TimeDelta::seconds(5));
+            alert.pending_for = Some(60);
+            alert.recalled = true;
+            event.occurred_at = alert.ends_at.unwrap_or(alert.starts_at);
+        }
+        event.source = "prom".into();
+        event.identify();
+        event
+    };
+    let recorded: Vec<Event> = incident
+        .members
+        .iter()
+        .map(|member| recorded(&member.event))
+        .collect();
+    desk.now += TimeDelta::hours(3);
+    let _ = desk.replay.push(desk.now, recorded);
+    let reason = desk.reason();
+    assert!(reason.contains("44m 55s"), "{reason}");
+    let incident = desk.judged().remove(0);
+    assert_eq!(
+        (incident.members.len(), incident.members.retold().len()),
+        (4, 2)
+    );
 }
 
 /// An outage as two replicas see it, in seconds: `a` begins first.
