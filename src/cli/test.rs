@@ -166,3 +166,51 @@ fn run_file(
     });
     Ok(tried.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::{run, scenarios_in};
+
+    #[test]
+    fn every_policy_of_the_cookbook_does_what_its_scenarios_say() {
+        let cookbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies");
+        let files = scenarios_in(&cookbook);
+        assert!(files.len() > 12, "{files:?}");
+        let report = run(&files, None);
+        let failed: Vec<String> = report
+            .files
+            .iter()
+            .flat_map(|file| {
+                let faults = file.faults.iter().map(ToString::to_string);
+                let differences = file.scenarios.iter().flat_map(|scenario| {
+                    let told: Vec<String> = scenario
+                        .differences
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect();
+                    (!told.is_empty())
+                        .then(|| format!("{}: {}\n{}", file.file, scenario.name, told.concat()))
+                });
+                faults.chain(differences).collect::<Vec<_>>()
+            })
+            .collect();
+        assert!(failed.is_empty(), "{}", failed.join("\n"));
+    }
+
+    #[test]
+    fn every_policy_of_the_cookbook_has_scenarios_and_a_source() {
+        let cookbook = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/policies");
+        for scenario in scenarios_in(&cookbook) {
+            let name = scenario
+                .display()
+                .to_string()
+                .replace(".test.yaml", ".yaml");
+            let rules = std::fs::read_to_string(PathBuf::from(&name)).unwrap_or_default();
+            let sourced =
+                rules.contains("Source: https://") || name.ends_with("three-clauses.yaml");
+            assert!(rules.contains("criteria:") && sourced, "{name}");
+        }
+    }
+}

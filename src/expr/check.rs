@@ -10,23 +10,12 @@ use cel::common::ast::{
 };
 use cel::parser::Expression;
 
-use super::schema::{Field, SEVERITIES, Type};
+use super::schema::{FUNCTIONS, Field, SEVERITIES, Type};
 use crate::expr::fault::ExprFault;
 use crate::expr::root::Root;
 use crate::model::fault::nearest;
 
 type Reads = BTreeMap<Root, BTreeSet<(&'static str, Type)>>;
-
-const FUNCTIONS: [&str; 8] = [
-    "size",
-    "contains",
-    "startsWith",
-    "endsWith",
-    "has",
-    "exists",
-    "all",
-    "in",
-];
 
 /// Checks `expression` and converts all its numbers to doubles, since CEL does not mix int and
 /// double in arithmetic.
@@ -333,7 +322,7 @@ impl Checker<'_> {
         let offset = self.locate_function(id, name);
         let known = FUNCTIONS
             .iter()
-            .map(|name| format!("`{name}`"))
+            .map(|(name, _)| format!("`{name}`"))
             .collect::<Vec<_>>()
             .join(", ");
         let message = match name {
@@ -345,7 +334,7 @@ impl Checker<'_> {
             }
             "has" => "`has` takes one field: `has(signal.labels.team)`".to_owned(),
             operators::MODULO => "`%` is not available".to_owned(),
-            _ => match nearest(name, FUNCTIONS) {
+            _ => match nearest(name, FUNCTIONS.iter().map(|(name, _)| *name)) {
                 Some(meant) => format!("unknown function `{name}`; did you mean `{meant}`?"),
                 None => format!("unknown function `{name}`; known: {known}"),
             },

@@ -17,7 +17,7 @@ pub(crate) mod fault;
 mod guard;
 pub(crate) mod json;
 pub mod root;
-mod schema;
+pub(crate) mod schema;
 mod tree;
 pub(crate) mod truth;
 

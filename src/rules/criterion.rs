@@ -42,13 +42,24 @@ struct CriterionEntry {
 }
 
 /// A value of `on:`, the parameters it takes, and the roots its `where` may use.
-struct KindFields {
-    word: &'static str,
-    parameters: &'static [&'static str],
-    roots: &'static [Root],
+pub(crate) struct KindFields {
+    pub(crate) word: &'static str,
+    pub(crate) parameters: &'static [&'static str],
+    pub(crate) roots: &'static [Root],
 }
 
-fn kind(on: CriterionKind) -> KindFields {
+/// All values of `on:`.
+pub(crate) const KINDS: [CriterionKind; 6] = [
+    CriterionKind::Outage,
+    CriterionKind::Degradation,
+    CriterionKind::Intervention,
+    CriterionKind::Request,
+    CriterionKind::NearMiss,
+    CriterionKind::Recurrence,
+];
+
+/// The parameters and roots of a kind.
+pub(crate) fn kind(on: CriterionKind) -> KindFields {
     let (word, parameters, roots): (_, &[&str], &[Root]) = match on {
         CriterionKind::Outage => ("outage", &[], &[Root::Incident, Root::Signal]),
         CriterionKind::Degradation => (

@@ -3,7 +3,7 @@
 mod condition;
 mod correlation;
 pub(crate) mod counted_hours;
-mod criterion;
+pub(crate) mod criterion;
 mod criterion_hours;
 pub mod parse;
 mod positive;

@@ -2,6 +2,7 @@
 //! keys. Tests keep the tables and the parsers in agreement on keys, words and defaults.
 
 mod config;
+mod criteria_page;
 mod event;
 mod key;
 mod mapping;
@@ -26,10 +27,15 @@ pub(crate) enum Of {
     Event,
     /// Scenario files, rules/*.test.yaml.
     Scenario,
+    /// The reference of criteria, as Markdown: docs/criteria.md.
+    Criteria,
 }
 
 pub(crate) fn print(of: Of) -> u8 {
-    output::say(&output::json(&schema(of)));
+    match of {
+        Of::Criteria => output::say(criteria_page::page().trim_end()),
+        _ => output::say(&output::json(&schema(of))),
+    }
     0
 }
 
@@ -39,6 +45,7 @@ fn schema(of: Of) -> Value {
         Of::Rules => ("Rules of Afterword", map(rules::KEYS)),
         Of::Config => ("Settings of Afterword", map(config::KEYS)),
         Of::Event => ("Events for POST /api/v1/events", event::schema()),
+        Of::Criteria => ("A criterion of Afterword", map(rules::CRITERION)),
         Of::Scenario => ("Scenarios of Afterword", map(scenario::KEYS)),
     };
     if matches!(of, Of::Rules | Of::Config) {

@@ -19,7 +19,7 @@ use crate::yaml::node::{Node, Value};
 /// The faults of a text under its parser, as people see them.
 fn faults(of: Of, text: &str) -> Vec<String> {
     let found = match of {
-        Of::Rules => load(&[("f".to_owned(), text.to_owned())]).err(),
+        Of::Rules | Of::Criteria => load(&[("f".to_owned(), text.to_owned())]).err(),
         Of::Config => read_config("f", text).err(),
         Of::Scenario => read_scenario("f", text).err(),
         Of::Event => {
