@@ -10,9 +10,9 @@ use super::partition::Partition;
 use crate::engine::environment::environment;
 use crate::engine::horizons::RECONSIDER;
 use crate::engine::incident::signals;
-use crate::engine::sweep_key::{SweepKey, sweep_key};
+use crate::engine::sweep_key::{SweepKey, first_key, sweep_key};
 use crate::model::event::{ConditionState, Event, Fact};
-use crate::model::id::{EventId, Subject};
+use crate::model::id::Subject;
 
 /// The time before an incident in which a change is part of its context.
 const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(1);
@@ -31,14 +31,14 @@ impl Partition {
         let unknown = self.unknown_conditions(group);
         let from = unknown
             .iter()
-            .map(|(at, _)| *at)
+            .map(|(at, ..)| *at)
             .min()
             .unwrap_or(began)
             .min(began - STEP_WITHIN)
             .min(opener.occurred_at - CHANGED_WITHIN);
         let before = self
             .loose
-            .range((from, EventId::FIRST)..sweep_key(opener))
+            .range(first_key(from)..sweep_key(opener))
             .map(|(_, event)| event);
         before.filter(move |event| {
             let same_place = event.service.is_some()
@@ -70,7 +70,7 @@ impl Partition {
             .filter(|event| matches!(event.fact, Fact::Condition(_)));
         let firsts = conditions.filter(|event| seen.insert(&event.subject));
         let before = |first: &Event| {
-            let from = (first.occurred_at - RECONSIDER, EventId::FIRST);
+            let from = first_key(first.occurred_at - RECONSIDER);
             let mut earlier = self.loose.range(from..sweep_key(first)).rev();
             let (at, last) = earlier.find(|(_, event)| event.subject == first.subject)?;
             let unknown = matches!(&last.fact, Fact::Condition(condition) if condition.state == ConditionState::Unknown);

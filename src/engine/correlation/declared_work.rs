@@ -31,7 +31,7 @@ impl DeclaredWork {
     /// Drops these events.
     pub(super) fn forget(&mut self, gone: &BTreeSet<EventId>) {
         self.declared.retain(|_, declared| {
-            declared.retain(|(_, id), _| !gone.contains(id));
+            declared.retain(|(.., id), _| !gone.contains(id));
             !declared.is_empty()
         });
     }

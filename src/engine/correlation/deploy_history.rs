@@ -39,7 +39,7 @@ impl DeployHistory {
     /// Drops these events.
     pub(crate) fn forget(&mut self, gone: &BTreeSet<EventId>) {
         self.targets.retain(|_, line| {
-            line.retain(|(_, id), _| !gone.contains(id));
+            line.retain(|(.., id), _| !gone.contains(id));
             !line.is_empty()
         });
     }
@@ -79,7 +79,7 @@ impl DeployHistory {
             let changes = line
                 .iter()
                 .filter(|(_, revision)| current.replace(&***revision) != Some(&***revision));
-            let changes: Vec<EventId> = changes.map(|((_, id), _)| *id).collect();
+            let changes: Vec<EventId> = changes.map(|((.., id), _)| *id).collect();
             kept.extend(changes.iter().rev().take(KEPT_REVISIONS));
         }
         kept

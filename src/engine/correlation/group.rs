@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::activity::{activity, leaves_unknown, opens};
+use super::early_members::early_members;
 use super::keys::correlation_key;
 use crate::engine::id_map::IdMap;
 use crate::engine::incident::id::{name_of, natural_number, number_of};
@@ -43,6 +44,9 @@ pub(crate) struct EventGroup {
     keys: BTreeSet<Arc<str>>,
     /// True if some event has another key than the one by which it joined.
     rekeyed: bool,
+    /// The members from before the incident or subject that they name, each with the key of the
+    /// member that brought it: their placement rests on that one.
+    early: BTreeMap<SweepKey, SweepKey>,
     /// The end of the last activity, while no subject is active.
     pub(crate) last_activity: Time,
     delta: DerivationDelta,
@@ -81,10 +85,11 @@ struct SubjectState {
 impl EventGroup {
     /// Builds a group from these members; one of them opened it.
     pub(crate) fn from_members(
-        members: Vec<Member>,
+        mut members: Vec<Member>,
         policy: &Policy,
         assigned: &BTreeMap<String, String>,
     ) -> Self {
+        members.sort_by_key(|member| sweep_key(&member.event));
         let opener = members
             .iter()
             .position(|member| member.reason == JoinReason::Opened)
@@ -100,6 +105,7 @@ impl EventGroup {
             repeated: BTreeSet::new(),
             keys: BTreeSet::new(),
             rekeyed: false,
+            early: early_members(&members, opener),
             last_activity: members[opener].event.occurred_at,
             members: Members::default(),
             delta: DerivationDelta {
@@ -148,7 +154,11 @@ impl EventGroup {
             .entry(event.subject)
             .and_modify(|state| state.several_events = true)
             .or_default();
-        if let Some(active) = activity(&event) {
+        // What is over already was last seen then, and does not lapse.
+        let over = |group: &Self, event: &Event| {
+            matches!(event.fact, Fact::Lapsed(_)) && !group.is_active(event.subject)
+        };
+        if let Some(active) = activity(&event).filter(|_| !over(self, &event)) {
             let is_request = matches!(event.fact, Fact::Request(_));
             self.only_requests &= is_request;
             // To ask about an incident afterwards does not prolong it.
@@ -204,9 +214,7 @@ impl EventGroup {
             && self.subjects.get(&event.subject)
                 == Some(&SubjectState {
                     active: true,
-                    unknown: false,
-                    ended: false,
-                    several_events: false,
+                    ..SubjectState::default()
                 })
             && !self.repeated.contains(&label_hash(alert))
     }
@@ -224,8 +232,6 @@ impl EventGroup {
                 unknown = ended && before.unknown;
             }
             Fact::Alert(_) => ended = true,
-            // What has ended does not lapse: its sender only stopped repeating the end.
-            Fact::Lapsed(_) => unknown = before.active || before.unknown,
             _ => {}
         }
         self.set_active(event.subject, active);
@@ -274,9 +280,9 @@ impl EventGroup {
         }
     }
 
-    /// Removes the members from position `kept` on, as if they had never joined; `Err` with all
-    /// members where the group has to be rebuilt without them.
-    pub(crate) fn truncate(mut self, kept: usize) -> Result<(Self, Vec<Member>), Members> {
+    /// Removes the members from position `kept` on, as if they had never joined; `Err` where the
+    /// group has to be rebuilt without them.
+    pub(crate) fn truncate(mut self, kept: usize) -> Result<(Self, Vec<Member>), Box<Self>> {
         // Nearly all of a storm is lone alerts that joined by a key which was there before.
         let leaves_no_trace = |Member { event, reason }: &Member| {
             matches!(reason, JoinReason::Labels { .. }) && self.is_lone_alert(event)
@@ -290,10 +296,11 @@ impl EventGroup {
         let has_request = |member: &Member| matches!(member.event.fact, Fact::Request(_));
         if self.rekeyed
             || self.opener >= kept
+            || !self.early.is_empty()
             || self.members.told().any(has_request)
             || !self.members[kept..].iter().all(leaves_no_trace)
         {
-            return Err(self.members);
+            return Err(Box::new(self));
         }
         let removed = self.members.split_off(kept);
         for member in &removed {
@@ -306,6 +313,35 @@ impl EventGroup {
         self.delta.removed += removed.len();
         self.last_activity = last_activity.max(self.opener().occurred_at);
         Ok((self, removed))
+    }
+
+    /// Its members but those that the sweep from `earliest` on places anew, and these; none stay
+    /// where the opener is one of them.
+    pub(crate) fn split_at(self, earliest: SweepKey) -> (Vec<Member>, Vec<Member>) {
+        let placed_at = |member: &Member| {
+            let key = sweep_key(&member.event);
+            self.early.get(&key).copied().unwrap_or(key)
+        };
+        if placed_at(&self.members[self.opener]) >= earliest {
+            return (Vec::new(), self.members.into_vec());
+        }
+        let early = self.early.clone();
+        let stays = |member: &Member| {
+            let key = sweep_key(&member.event);
+            early.get(&key).copied().unwrap_or(key) < earliest
+        };
+        self.members.into_vec().into_iter().partition(stays)
+    }
+
+    /// Adds events from before the incident or subject that they name.
+    pub(crate) fn join_early(
+        self,
+        early: Vec<Member>,
+        policy: &Policy,
+        assigned: &BTreeMap<String, String>,
+    ) -> Self {
+        let members = self.members.into_vec().into_iter().chain(early).collect();
+        Self::from_members(members, policy, assigned)
     }
 
     /// True if people or sources know the incident by that name: one that its events were sent
@@ -380,6 +416,23 @@ impl EventGroup {
 
     pub(crate) fn has_subject(&self, subject: &Subject) -> bool {
         self.subjects.contains_key(subject)
+    }
+
+    pub(crate) fn is_active(&self, subject: Subject) -> bool {
+        self.subjects
+            .get(&subject)
+            .is_some_and(|state| state.active)
+    }
+
+    /// True if an end was reported of that alert's episode, and not only of another one.
+    pub(crate) fn has_own_end(&self, subject: &Subject) -> bool {
+        let ended = self.subjects.get(subject).is_some_and(|state| state.ended);
+        let own = |member: &Member| {
+            member.event.subject == *subject
+                && matches!(&member.event.fact, Fact::Alert(alert)
+                    if alert.status == AlertStatus::Resolved && !alert.borrowed_end)
+        };
+        ended && self.members.iter().any(own)
     }
 
     /// True if the subject is active, or nothing shows that it is not.

@@ -6,8 +6,10 @@ pub(crate) mod context;
 pub(crate) mod corrections;
 mod declared_work;
 pub(crate) mod deploy_history;
+pub(crate) mod early_members;
 pub(crate) mod group;
 pub(crate) mod keys;
+pub(crate) mod loose_events;
 pub(crate) mod partition;
 pub(crate) mod partition_index;
 
@@ -16,7 +18,7 @@ use std::sync::Arc;
 
 use super::changes::IncidentChanges;
 use super::policy::{PartitionSettings, Policy};
-use super::sweep_key::{SweepKey, sweep_key};
+use super::sweep_key::{SweepKey, first_key, sweep_key};
 use crate::model::correction::Correction;
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, Subject};
@@ -194,19 +196,14 @@ impl CorrelationState {
         let mut before = were_loose;
         before.extend(partition.loose.values().map(|event| event.id));
         old.iter().for_each(|event| partition.record(event));
-        partition
-            .loose
-            .extend(old.into_iter().map(|event| (sweep_key(&event), event)));
+        partition.loose.extend(old);
         partition.place(events, policy, self.index.assigned());
         // Events of another partition move there once no incident here holds them.
         let mut strays: BTreeMap<String, PartitionArrivals> = BTreeMap::new();
         if partition.mixed {
             let belongs_elsewhere =
                 |event: &Event| self.index.partition_of(&event.id) != Some(name);
-            for (_, event) in partition
-                .loose
-                .extract_if(.., |_, event| belongs_elsewhere(event))
-            {
+            for event in partition.loose.extract(belongs_elsewhere) {
                 let elsewhere = self.index.partition_of(&event.id).unwrap_or_default();
                 let stray = strays.entry(elsewhere.to_owned()).or_default();
                 stray.were_loose.extend(before.get(&event.id));
@@ -230,8 +227,8 @@ impl CorrelationState {
         let mut forgotten: Vec<Arc<Event>> = Vec::new();
         for (name, partition) in &mut self.partitions {
             let mut events = dropped.remove(name).unwrap_or_default();
-            let oldest = partition.loose.first_key_value();
-            if events.is_empty() && oldest.is_none_or(|((at, _), _)| *at >= horizon) {
+            let oldest = partition.loose.first();
+            if events.is_empty() && oldest.is_none_or(|event| event.occurred_at >= horizon) {
                 continue;
             }
             let in_effect = partition.in_effect();
@@ -256,15 +253,15 @@ impl CorrelationState {
             };
             let too_old = partition
                 .loose
-                .range(..(horizon, EventId::FIRST))
+                .range(..first_key(horizon))
                 .filter(|(_, event)| !stays(event));
             let too_old: Vec<SweepKey> = too_old.map(|(key, _)| *key).collect();
             for key in too_old {
-                changes.placed.insert(key.1);
+                changes.placed.insert(key.2);
                 events.extend(partition.loose.remove(&key).map(|event| (event.id, event)));
             }
             if !events.is_empty() {
-                partition.forget(&events.keys().copied().collect());
+                partition.forget(&events);
                 forgotten.extend(events.into_values());
             }
         }

@@ -1,7 +1,10 @@
 //! A partition: events that may belong together, and the sweep that places them in groups.
 //!
-//! Events are placed one after another by `(occurred_at, id)`. A placement rests only on earlier
-//! events, so a late event undoes just the placements after it, and they are made again.
+//! Events are placed one after another in the order of [`SweepKey`]. A placement rests only on
+//! earlier events, so a late event undoes just the placements after it, and they are made again.
+//! Two kinds of events look ahead, and are placed again with what they look at: one that names an
+//! incident or subject which begins later joins it when that comes, and a lapsed lease counts for
+//! nothing if the next report of its episode is the end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,9 +15,13 @@ use super::activity::opens;
 use super::corrections;
 use super::declared_work::DeclaredWork;
 use super::deploy_history::DeployHistory;
+use super::early_members::gives;
 use super::group::EventGroup;
 use super::keys::correlation_key;
+use super::loose_events::{LooseEvents, Reference};
 use crate::engine::environment::environment;
+use crate::engine::id_map::IdMap;
+use crate::engine::incident::id::{is_foreign, natural_name};
 use crate::engine::policy::Policy;
 use crate::engine::sweep_key::{SweepKey, sweep_key};
 use crate::model::event::{AlertStatus, Event, Fact};
@@ -35,7 +42,10 @@ pub(crate) struct Partition {
     /// differently when they were placed.
     pub(crate) mixed: bool,
     /// Events that belong to no incident.
-    pub(crate) loose: BTreeMap<SweepKey, Arc<Event>>,
+    pub(crate) loose: LooseEvents,
+    /// The events whose placement looks ahead: lapses, by subject, and events that name one of our
+    /// incidents, by its name.
+    looking_ahead: BTreeMap<Reference, BTreeSet<SweepKey>>,
     /// The deployed revisions of its services.
     pub(crate) deploys: DeployHistory,
     /// Its declarations, of which planned work concerns every incident of its time.
@@ -63,10 +73,7 @@ impl Partition {
                 .into_iter()
                 .map(|members| EventGroup::from_members(members, policy, assigned))
                 .collect();
-            partition.loose = loose
-                .into_iter()
-                .map(|event| (sweep_key(&event), event))
-                .collect();
+            partition.loose.extend(loose);
             return partition;
         }
         let members: Vec<Arc<Event>> = stored
@@ -79,10 +86,7 @@ impl Partition {
         let (again, kept): (Vec<Arc<Event>>, Vec<Arc<Event>>) = loose
             .into_iter()
             .partition(|event| Some(sweep_key(event)) > earliest);
-        partition.loose = kept
-            .into_iter()
-            .map(|event| (sweep_key(&event), event))
-            .collect();
+        partition.loose.extend(kept);
         partition.place(members.into_iter().chain(again).collect(), policy, assigned);
         partition
     }
@@ -92,6 +96,27 @@ impl Partition {
         self.deploys.record(event);
         self.declared.record(event);
         self.has_corrections |= corrections::is_correction(event);
+        if let Some(reference) = looks_ahead(event) {
+            let keys = self.looking_ahead.entry(reference).or_default();
+            keys.insert(sweep_key(event));
+        }
+    }
+
+    /// Drops what these events meant for others.
+    pub(crate) fn forget(&mut self, events: &BTreeMap<EventId, Arc<Event>>) {
+        let gone: BTreeSet<EventId> = events.keys().copied().collect();
+        self.deploys.forget(&gone);
+        self.declared.forget(&gone);
+        for event in events.values() {
+            if let Some(reference) = looks_ahead(event)
+                && let Some(keys) = self.looking_ahead.get_mut(&reference)
+            {
+                keys.remove(&sweep_key(event));
+                if keys.is_empty() {
+                    self.looking_ahead.remove(&reference);
+                }
+            }
+        }
     }
 
     /// The groups of its incidents, corrections included.
@@ -117,12 +142,6 @@ impl Partition {
         let mut kept = self.deploys.summary();
         kept.extend(self.declared.open());
         kept
-    }
-
-    /// Drops these events from what is remembered of them.
-    pub(crate) fn forget(&mut self, gone: &BTreeSet<EventId>) {
-        self.deploys.forget(gone);
-        self.declared.forget(gone);
     }
 
     /// Has the next derivations look at all members.
@@ -156,11 +175,7 @@ impl Partition {
             .map(|member| &member.event)
             .filter(|event| kept.contains(&event.id));
         let freed: Vec<Arc<Event>> = freed.cloned().collect();
-        self.loose.extend(
-            freed
-                .iter()
-                .map(|event| (sweep_key(event), Arc::clone(event))),
-        );
+        self.loose.extend(freed.iter().cloned());
         self.groups.retain(remains);
         if let Some(corrected) = &mut self.corrected {
             corrected.retain(remains);
@@ -180,11 +195,11 @@ impl Partition {
             .into_iter()
             .map(|event| (sweep_key(&event), event))
             .collect();
-        let Some(earliest) = pending.keys().next().copied() else {
+        let Some(earliest) = self.sweep_from(&pending) else {
             return;
         };
-        let later = self.loose.split_off(&earliest);
-        pending.extend(later);
+        let later = self.loose.split_off(&earliest).into_iter();
+        pending.extend(later.map(|event| (sweep_key(&event), event)));
         let groups = std::mem::take(&mut self.groups);
         for group in groups {
             // Nearly all groups ended before.
@@ -212,14 +227,11 @@ impl Partition {
                     self.groups.push(group);
                     removed
                 }
-                Err(mut members) => {
-                    let removed = members.split_off(kept);
+                Err(group) => {
+                    let (members, removed) = group.split_at(earliest);
                     if !members.is_empty() {
-                        self.groups.push(EventGroup::from_members(
-                            members.into_vec(),
-                            policy,
-                            assigned,
-                        ));
+                        self.groups
+                            .push(EventGroup::from_members(members, policy, assigned));
                     }
                     removed
                 }
@@ -230,23 +242,46 @@ impl Partition {
                     .map(|member| (sweep_key(&member.event), member.event)),
             );
         }
-        for (key, event) in pending {
-            match self.find(&event, policy, assigned) {
-                Some((index, reason)) => self.groups[index].join(event, reason, policy, assigned),
+        let next_reports = NextReports::of_lapsed(&pending);
+        while let Some((key, event)) = pending.pop_first() {
+            let void = match &event.fact {
+                Fact::Lapsed(_) => {
+                    next_reports.is_end(&event.subject, key) || !self.is_active(event.subject)
+                }
+                // It was taken for the end of this episode before its own was known.
+                Fact::Alert(alert) if alert.borrowed_end => {
+                    let mut groups = self.groups.iter();
+                    groups.any(|group| group.has_own_end(&event.subject))
+                }
+                _ => false,
+            };
+            let found = self.find(&event, policy, assigned).filter(|_| !void);
+            let by_name = matches!(found, Some((_, JoinReason::Key)));
+            if void || (!by_name && begins_later(&event, &pending)) {
+                self.loose.insert(event);
+                continue;
+            }
+            let placed = Arc::clone(&event);
+            let index = match found {
+                Some((index, reason)) => {
+                    self.groups[index].join(event, reason, policy, assigned);
+                    index
+                }
                 None if opens(&event) => {
-                    self.groups.push(EventGroup::from_members(
-                        vec![Member {
-                            event,
-                            reason: JoinReason::Opened,
-                        }],
-                        policy,
-                        assigned,
-                    ));
+                    let opener = Member {
+                        event,
+                        reason: JoinReason::Opened,
+                    };
+                    let group = EventGroup::from_members(vec![opener], policy, assigned);
+                    self.groups.push(group);
+                    self.groups.len() - 1
                 }
                 None => {
-                    self.loose.insert(key, event);
+                    self.loose.insert(event);
+                    continue;
                 }
-            }
+            };
+            self.join_waiting(index, placed, policy, assigned);
         }
         if self.corrected.is_some() {
             // Incidents are derived from the corrected groups, which are rebuilt below.
@@ -259,6 +294,69 @@ impl Partition {
                 policy,
                 assigned,
             );
+        }
+    }
+
+    /// The key from which on events are placed again, when these arrive.
+    fn sweep_from(&self, arriving: &BTreeMap<SweepKey, Arc<Event>>) -> Option<SweepKey> {
+        let first = *arriving.keys().next()?;
+        if self.looking_ahead.is_empty() {
+            return Some(first);
+        }
+        let ours = |name: &Reference| matches!(name, Reference::Incident(_));
+        let named = self.looking_ahead.keys().any(ours);
+        let looked_at = arriving.values().flat_map(|event| {
+            let alert = matches!(event.fact, Fact::Alert(_));
+            let subject = alert.then_some(Reference::Subject(event.subject));
+            let name =
+                (named && opens(event)).then(|| Reference::Incident(natural_name(event).into()));
+            subject.into_iter().chain(name)
+        });
+        let from = looked_at.filter_map(|reference| self.looking_ahead.get(&reference)?.first());
+        Some(from.copied().fold(first, SweepKey::min))
+    }
+
+    /// True if some incident has that subject as active.
+    fn is_active(&self, subject: Subject) -> bool {
+        self.groups.iter().any(|group| group.is_active(subject))
+    }
+
+    /// Has the events join a group that wait for the incident or the subject that one of its events
+    /// brings.
+    fn join_waiting(
+        &mut self,
+        index: usize,
+        event: Arc<Event>,
+        policy: &Policy,
+        assigned: &BTreeMap<String, String>,
+    ) {
+        let (mut brought, mut early) = (vec![event], Vec::new());
+        while let Some(event) = brought.pop()
+            && self.loose.any_waits()
+        {
+            let name = opens(&event).then(|| natural_name(&event).into());
+            let names = name.into_iter().chain(event.incident.clone());
+            let by_name = names.map(|name| (Reference::Incident(name), JoinReason::Key));
+            let by_subject = (Reference::Subject(event.subject), JoinReason::Subject);
+            for (reference, reason) in by_name.chain([by_subject]) {
+                let waiting: Vec<SweepKey> = self.loose.waiting_for(&reference).copied().collect();
+                for key in waiting {
+                    let Some(event) = self.loose.remove(&key) else {
+                        continue;
+                    };
+                    if reason == JoinReason::Key && self.ends_nothing(&event) {
+                        self.loose.insert(event);
+                        continue;
+                    }
+                    brought.push(Arc::clone(&event));
+                    let reason = reason.clone();
+                    early.push(Member { event, reason });
+                }
+            }
+        }
+        if !early.is_empty() {
+            let group = self.groups.swap_remove(index);
+            self.groups.push(group.join_early(early, policy, assigned));
         }
     }
 
@@ -351,5 +449,55 @@ impl Partition {
             .clone()
             .unwrap_or_default();
         Some((index, JoinReason::Dependency { service }))
+    }
+}
+
+/// The incident or subject that the placement of an event looks ahead for.
+fn looks_ahead(event: &Event) -> Option<Reference> {
+    match &event.fact {
+        Fact::Lapsed(lapsed) => Some(Reference::Subject(lapsed.of)),
+        Fact::Maintenance(_) => None,
+        _ => {
+            let name = event.incident.as_deref().filter(|name| !is_foreign(name))?;
+            Some(Reference::Incident(name.into()))
+        }
+    }
+}
+
+/// True if an event names an incident that one of the later events begins: its clock is behind.
+fn begins_later(event: &Event, later: &BTreeMap<SweepKey, Arc<Event>>) -> bool {
+    matches!(looks_ahead(event), Some(Reference::Incident(name))
+        if later.values().any(|event| opens(event) && gives(event, &name)))
+}
+
+/// The reports of the alerts that a lease has lapsed of, each with true for an end.
+struct NextReports(IdMap<Subject, Vec<(SweepKey, bool)>>);
+
+impl NextReports {
+    fn of_lapsed(pending: &BTreeMap<SweepKey, Arc<Event>>) -> Self {
+        let mut reports: IdMap<Subject, Vec<(SweepKey, bool)>> = IdMap::default();
+        for event in pending.values() {
+            if let Fact::Lapsed(lapsed) = &event.fact {
+                reports.entry(lapsed.of).or_default();
+            }
+        }
+        if reports.is_empty() {
+            return Self(reports);
+        }
+        for (key, event) in pending {
+            if let Fact::Alert(alert) = &event.fact
+                && let Some(known) = reports.get_mut(&event.subject)
+            {
+                known.push((*key, alert.status == AlertStatus::Resolved));
+            }
+        }
+        Self(reports)
+    }
+
+    /// True if the first report of the alert after `key` is its end.
+    fn is_end(&self, subject: &Subject, key: SweepKey) -> bool {
+        let reports = self.0.get(subject).into_iter().flatten();
+        let mut later = reports.skip_while(|(at, _)| *at < key);
+        later.next().is_some_and(|(_, ended)| *ended)
     }
 }

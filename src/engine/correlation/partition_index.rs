@@ -161,14 +161,17 @@ impl PartitionIndex {
             _ => {}
         }
         let partition = self.find(event, policy);
-        if let Some(name) = event.incident.as_deref().filter(|name| is_foreign(name)) {
-            self.join(&partition, &waiting_for_incident(name), &mut assignment);
-        }
+        self.join_named(&partition, event, policy, &mut assignment);
         let number = self.names.number(&partition);
         self.events.insert(event.id, number);
         if is_signal(event) {
             let (known, events) = self.subjects.entry(event.subject).or_insert((number, 0));
+            let before = *known;
             (*known, *events) = (number, *events + 1);
+            if before != number {
+                let before = self.names.name(before).to_owned();
+                self.join(&partition, &before, &mut assignment);
+            }
             if !self.waiting.is_empty() {
                 self.join_waiting(
                     &partition,
@@ -192,35 +195,66 @@ impl PartitionIndex {
         assignment
     }
 
+    /// Connects the partition of an event with that of the incident and the subject that it names,
+    /// be they known by now or not.
+    fn join_named(
+        &mut self,
+        partition: &str,
+        event: &Event,
+        policy: &Policy,
+        assignment: &mut PartitionAssignment,
+    ) {
+        if let Some(name) = event.incident.as_deref() {
+            // It brings the key of its own service into the incident.
+            let own = self.partition_of_service(event, policy);
+            if let Some(own) = own.filter(|_| opens(event)) {
+                self.join(partition, &own, assignment);
+            }
+            let named = match self.incident(name) {
+                Some(known) => known.to_owned(),
+                None if is_foreign(name) => waiting_for_incident(name),
+                None => self.wait(waiting_for_incident(name)),
+            };
+            self.join(partition, &named, assignment);
+        }
+        if is_about_subject(event) {
+            let about = match self.subjects.get(&event.subject) {
+                Some((known, _)) => self.names.name(*known).to_owned(),
+                None => self.wait(waiting_for_subject(&event.subject)),
+            };
+            self.join(partition, &about, assignment);
+        }
+    }
+
     /// The partition that an event belongs to by what it states.
     fn find(&mut self, event: &Event, policy: &Policy) -> String {
         let named = event.incident.as_ref().and_then(|name| self.incident(name));
         if let Some(partition) = named {
             return self.whole(partition).to_owned();
         }
-        let service = event.service.as_deref().or_else(|| {
-            self.assigned
-                .get(&unassigned_key(event)?)
-                .map(String::as_str)
-        });
-        if let Some(service) = service {
-            return self.whole(&policy.partition_of(service)).to_owned();
-        }
-        if let Some(key) = unassigned_key(event) {
-            return self.whole(&key).to_owned();
+        if let Some(partition) = self.partition_of_service(event, policy) {
+            return self.whole(&partition).to_owned();
         }
         let partition = match (&event.incident, &event.fact) {
             (Some(name), _) => self.partition_of_incident(&IncidentId(name.clone().into())),
-            (None, Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })) => {
-                match self.subjects.get(&event.subject) {
-                    Some((partition, _)) => self.names.name(*partition).to_owned(),
-                    None => self.wait(waiting_for_subject(&event.subject)),
-                }
-            }
+            (None, _) if is_about_subject(event) => match self.subjects.get(&event.subject) {
+                Some((partition, _)) => self.names.name(*partition).to_owned(),
+                None => self.wait(waiting_for_subject(&event.subject)),
+            },
             // Nothing can join it but by its name.
             _ => event.id.to_string(),
         };
         self.whole(&partition).to_owned()
+    }
+
+    /// The partition of an event's service, or of its unassigned key.
+    fn partition_of_service(&self, event: &Event, policy: &Policy) -> Option<String> {
+        if let Some(service) = &event.service {
+            return Some(policy.partition_of(service));
+        }
+        let key = unassigned_key(event)?;
+        let assigned = self.assigned.get(&key);
+        Some(assigned.map_or(key, |service| policy.partition_of(service)))
     }
 
     /// The partition of an incident, or the one in which events wait for it.
@@ -273,6 +307,14 @@ impl PartitionIndex {
         }
         partition
     }
+}
+
+/// True if an event only tells something about the subject of other events.
+fn is_about_subject(event: &Event) -> bool {
+    matches!(
+        event.fact,
+        Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })
+    )
 }
 
 /// True if an event tells of a signal.

@@ -4,6 +4,7 @@
 
 mod declared;
 mod intervals;
+mod order;
 mod people;
 pub(crate) mod properties;
 mod rollbacks;
@@ -74,7 +75,7 @@ pub(crate) fn at(minutes: i64) -> Time {
     Time::from_timestamp(1_767_603_600, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
-fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
+pub(crate) fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
     let labels: Labels = [("alertname", name), ("service", service)]
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .into();

@@ -25,8 +25,8 @@ use early_resolves::EarlyResolves;
 use promised_renewals::{PromisedRenewal, PromisedRenewals};
 use recent_ends::{RecentEnd, RecentEnds};
 use row::{
-    AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, REPLICA_SKEW, RETENTION, end_key, lease_end,
-    micros, time,
+    AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, REPLICA_SKEW, RETENTION, end_key, is_late,
+    lease_end, lease_until, micros, time,
 };
 use stated_ends::{
     beginning, begins, ended_declarations, is_end, is_replica, restarted, stated_end,
@@ -385,7 +385,7 @@ impl ActiveAlerts {
             (EpisodeState::EndedUnseen, AlertStatus::Firing) => return Some(event),
             // A sender that reports each change once only repeats the start: the end is later.
             (EpisodeState::Ended, AlertStatus::Firing)
-                if lease == Some(NEVER) || is_straggler(row, now) =>
+                if lease == Some(NEVER) || is_straggler(row, now) || is_late(lease, now) =>
             {
                 return None;
             }
@@ -429,7 +429,7 @@ impl ActiveAlerts {
             let overtaken = rows.filter(|row| {
                 row.is_firing() && alert.starts_at - time(row.started) > REPLICA_SKEW
             });
-            lapses.extend(overtaken.map(|row| row.lapse(time(row.last_seen).min(alert.starts_at))));
+            lapses.extend(overtaken.filter_map(|row| row.lapse_before(alert.starts_at)));
         }
         lapses.into_iter()
     }
@@ -533,10 +533,7 @@ impl ActiveAlerts {
                 };
                 (state, before.end)
             }
-            AlertStatus::Firing => (
-                EpisodeState::Firing,
-                lease_end(lease.unwrap_or(now + DEFAULT_LEASE)),
-            ),
+            AlertStatus::Firing => (EpisodeState::Firing, lease_end(lease_until(lease, now))),
             AlertStatus::Resolved => {
                 let unseen = matches!(before.state, EpisodeState::Free | EpisodeState::EndedUnseen);
                 let state = if unseen {
@@ -548,8 +545,15 @@ impl ActiveAlerts {
                 (state, end_key(event))
             }
         };
+        // A late message shows that it fired when it began, and not that it fires now.
+        let late = state == EpisodeState::Firing && is_late(lease, now);
+        let seen = if late {
+            event.occurred_at.min(now)
+        } else {
+            now
+        };
         let row = self.table.row_mut(id);
-        (row.state, row.end, row.last_seen) = (state, end, micros(now));
+        (row.state, row.end, row.last_seen) = (state, end, micros(seen));
         if state == EpisodeState::Firing {
             self.table.open(id);
             self.mark_changed(id);
@@ -733,10 +737,12 @@ impl ActiveAlerts {
 
     fn renew_row(&mut self, id: RowId, lease: Option<Time>, now: Time) {
         let row = self.table.row_mut(id);
-        row.last_seen = row.last_seen.max(micros(now));
+        if !is_late(lease, now) {
+            row.last_seen = row.last_seen.max(micros(now));
+        }
         if row.is_firing() {
             // It stays in its bucket, and moves on when that comes.
-            row.end = row.end.max(lease_end(lease.unwrap_or(now + DEFAULT_LEASE)));
+            row.end = row.end.max(lease_end(lease_until(lease, now)));
             self.mark_changed(id);
         }
     }

@@ -9,6 +9,10 @@ use crate::model::time::Time;
 /// Lease of an alert whose sender gives none. Senders of webhooks repeat firing alerts at least
 /// daily by any usual `repeat_interval`.
 pub(crate) const DEFAULT_LEASE: TimeDelta = TimeDelta::hours(25);
+/// Lease of an alert whose message came late: its own was over by then. The end may be on its way.
+const LATE_LEASE: TimeDelta = TimeDelta::minutes(5);
+/// Difference between clocks that does not make a report a late one.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
 /// Time an ended or lapsed episode is remembered, within which it may be reported firing again.
 pub(crate) const RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Starts of one alert no further apart are of replicas that evaluate it at their own instants.
@@ -141,6 +145,14 @@ impl AlertRow {
         }
     }
 
+    /// The lapse of an episode that a later one with the same labels overtook at `next`: it ended at
+    /// an unknown time after it was last reported. `None` where that report came after `next`: it
+    /// was late, and does not tell how long the episode went on.
+    pub(crate) fn lapse_before(&self, next: Time) -> Option<Event> {
+        let last_seen = time(self.last_seen);
+        (last_seen <= next + CLOCK_SKEW).then(|| self.lapse(last_seen.min(next)))
+    }
+
     /// The event that records the end of the lease.
     pub(crate) fn lapse(&self, last_seen: Time) -> Event {
         Event::new(
@@ -160,6 +172,20 @@ pub(crate) fn micros(time: Time) -> i64 {
 
 pub(crate) fn time(micros: i64) -> Time {
     Time::from_timestamp_micros(micros).unwrap_or(NEVER)
+}
+
+/// True if the lease that a firing message gives was over when it came: it is late.
+pub(crate) fn is_late(lease: Option<Time>, now: Time) -> bool {
+    lease.is_some_and(|lease| lease <= now)
+}
+
+/// The end of the lease of a message received at `now`.
+pub(crate) fn lease_until(lease: Option<Time>, now: Time) -> Time {
+    match lease {
+        _ if is_late(lease, now) => now + LATE_LEASE,
+        Some(lease) => lease,
+        None => now + DEFAULT_LEASE,
+    }
 }
 
 /// The end of a lease as [`AlertRow::end`] holds it.
