@@ -64,7 +64,8 @@ pub struct Incident {
     pub standing: ReviewState,
     /// Reason for that state: one sentence for a stakeholder.
     pub reason: String,
-    /// The incident in whose bundle this one is: both began together and look alike. `None` when it
+    /// The incident in whose bundle this one is: both began together, in one scope or one dependency
+    /// apart, or it is a suggestion beyond the limit. `None` when it
     /// is on its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<IncidentId>,
@@ -86,6 +87,10 @@ pub struct Announced {
     pub criteria: Vec<String>,
     /// The reason, in one sentence.
     pub sentence: String,
+    /// The sentence that explains why it is suggested and not opened, once the limit of postmortems
+    /// is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
 }
 
 /// A person's review.

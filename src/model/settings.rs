@@ -59,11 +59,13 @@ pub struct Service {
 /// Limits on postmortems and suggestions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Maximum number of postmortems opened by rule, per period in seconds, for each scope.
+    /// Maximum number of postmortems opened by rule, per period in seconds, for each scope; further
+    /// ones are suggested.
     pub holds: (u32, i64),
     /// Maximum number of suggestions, per period in seconds, for each scope.
     pub suggestions: (u32, i64),
-    /// Incidents that look alike and began within this many seconds are bundled.
+    /// Incidents of one scope, or one dependency apart, that began within this many seconds are
+    /// bundled.
     pub bundle_within: i64,
 }
 

@@ -380,19 +380,19 @@ pub(crate) const LIMITS: &[SchemaKey] = &[
         "holds",
         Shape::Text,
         "\"3 per 24h\"",
-        "Maximum number of postmortems opened by rules, per scope; further ones wait.",
+        "Maximum number of postmortems opened by rules, per scope; further ones are suggested, and say so.",
     ),
     may(
         "suggestions",
         Shape::Text,
         "\"5 per 24h\"",
-        "Maximum number of postmortems suggested, per scope; further ones wait.",
+        "Maximum number of postmortems suggested, per scope; further ones wait with the last one.",
     ),
     may(
         "bundle_within",
         Shape::Duration,
         "\"15m\"",
-        "Incidents that began within this time of each other are announced together.",
+        "Incidents that began within this time of each other, in one scope or one dependency apart, are announced together.",
     ),
 ];
 

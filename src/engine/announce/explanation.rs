@@ -98,10 +98,11 @@ fn announced_reason(incident: &Incident, announced: &Announced) -> String {
         .review
         .as_ref()
         .filter(|review| review.at < announced.at);
-    if met.is_empty() {
-        announcement(&deciding, review)
-    } else {
-        announcement(&met, review)
+    let reasons = if met.is_empty() { &deciding } else { &met };
+    let why = announcement(reasons, review);
+    match &announced.limit {
+        Some(limit) => format!("{why} {limit}"),
+        None => why,
     }
 }
 

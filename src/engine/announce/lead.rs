@@ -1,7 +1,10 @@
 //! Bundle leads: incidents that are announced for themselves and for those bundled with them.
 
+use chrono::TimeDelta;
+
 use crate::engine::environment::environment;
 use crate::engine::incident::attributes::{opened_at, opener, scopes};
+use crate::engine::policy::Policy;
 use crate::model::correction::Answer;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
@@ -17,10 +20,14 @@ pub(crate) struct BundleLead {
     pub(crate) first_at: Time,
     pub(crate) environment: String,
     pub(crate) scopes: Vec<String>,
-    /// The decision it counts as towards the limits; `None`: a person asked for it.
+    pub(crate) services: Vec<String>,
+    /// The decision it counts as towards the limits; `None`: a person asked for it, or it is beyond
+    /// the limit already.
     pub(crate) counts_as: Option<Decision>,
     /// True if a person asked for the postmortem themselves.
     pub(crate) by_person: bool,
+    /// True if its postmortem opens without an answer.
+    pub(crate) held: bool,
 }
 
 impl BundleLead {
@@ -34,11 +41,32 @@ impl BundleLead {
             first_at: announced.map_or(incident.phase_since, |announced| announced.first_at),
             environment: opener(incident).map_or("", environment).to_owned(),
             scopes: scopes(incident).to_vec(),
+            services: incident.services.clone(),
             counts_as: announced
+                .filter(|announced| announced.limit.is_none())
                 .map(|announced| announced.decision)
                 .filter(|_| !by_person),
             by_person,
+            held: incident.standing == ReviewState::Held,
         })
+    }
+
+    /// True if another began at about the same time, and shares a scope or is a dependency away.
+    /// What has no scope resembles what has none either, but a postmortem is not left to that.
+    pub(crate) fn began_with(&self, other: &Self, policy: &Policy) -> bool {
+        let within = TimeDelta::seconds(policy.limits.bundle_within);
+        let depends = |service: &String| {
+            let adjacent = |other: &String| policy.adjacent(service, other);
+            other.services.iter().any(adjacent)
+        };
+        let scopeless = self.scopes.is_empty() && other.scopes.is_empty() && !self.held;
+        (self.opened_at - other.opened_at).abs() <= within
+            && self.environment == other.environment
+            && (self.shares_scope(other) || scopeless || self.services.iter().any(depends))
+    }
+
+    pub(crate) fn shares_scope(&self, other: &Self) -> bool {
+        self.scopes.iter().any(|scope| other.scopes.contains(scope))
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod bundle;
 pub(crate) mod explanation;
 pub(crate) mod lead;
+pub(crate) mod limit;
+mod review_state;
 
 use super::criteria::quiet_period;
 use super::incident::tracked::TrackedIncidents;
@@ -11,10 +13,12 @@ use crate::model::correction::{Answer, Correction};
 use crate::model::event::Fact;
 use crate::model::id::EventId;
 use crate::model::incident::{Announced, Incident, Reviewed};
-use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::lifecycle::Phase;
 use crate::model::member::Members;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Outcome, PostmortemForm, Verdict};
+use limit::is_limited;
+use review_state::review_state;
 
 /// The last answer among the members, with the decision that was announced when it was given.
 pub(crate) fn review(members: &Members, previous: Option<&Incident>) -> Option<Reviewed> {
@@ -84,6 +88,7 @@ pub(crate) fn announce(
         .map_or(Decision::None, |announced| announced.decision);
     if incident.decision > announced
         && may_be_announced(incident)
+        && !is_limited(incident)
         && !quiet_period::quota_is_used(incident, others, policy, now)
     {
         let reasons: Vec<&Verdict> = incident
@@ -107,6 +112,7 @@ pub(crate) fn announce(
                 .map(|verdict| verdict.criterion.clone())
                 .collect(),
             sentence: explanation::announcement(&reasons, incident.review.as_ref()),
+            limit: None,
         });
     } else if let Some(announced) = &mut incident.announced
         && dismissed(incident.review.as_ref()).is_some_and(|review| review.at >= announced.at)
@@ -119,6 +125,7 @@ pub(crate) fn announce(
         announced.at = now;
         announced.criteria = vec![request.criterion.clone()];
         announced.decision = announced.decision.max(request.decision);
+        announced.limit = None;
         announced.sentence = explanation::announcement(&[request], incident.review.as_ref());
     }
     incident.standing = review_state(incident);
@@ -167,23 +174,4 @@ fn later_request<'a>(
             && !verdict.shadow
             && verdict.evidence.iter().any(newer)
     })
-}
-
-fn review_state(incident: &Incident) -> ReviewState {
-    let Some(announced) = &incident.announced else {
-        return ReviewState::None;
-    };
-    match &incident.review {
-        Some(review) if matches!(review.answer, Answer::Accept) => ReviewState::Held,
-        // A decision that rose, or was requested again, after the answer is open again.
-        Some(review) if review.at >= announced.at => match review.answer {
-            Answer::Dismiss { .. } => ReviewState::Dismissed,
-            Answer::Snooze { .. } if announced.decision == Decision::Suggest => {
-                ReviewState::Snoozed
-            }
-            _ => ReviewState::Held,
-        },
-        _ if announced.decision == Decision::Hold => ReviewState::Held,
-        _ => ReviewState::Suggested,
-    }
 }

@@ -53,19 +53,25 @@ impl Reconciler<'_> {
 
     /// Evaluates every incident that is due or rests on one that has changed, and assigns bundles.
     pub(crate) fn settle(&mut self) {
-        // Each round moves every due timer past now, so that a few rounds suffice; the bound keeps
+        // Each round moves every due timer past now, so that a few rounds suffice; the bounds keep
         // this total.
-        for _ in 0..8 {
-            let due = self.incidents.take_due(self.now);
-            if due.is_empty() {
+        for _ in 0..4 {
+            for _ in 0..8 {
+                let due = self.incidents.take_due(self.now);
+                if due.is_empty() {
+                    break;
+                }
+                for id in due {
+                    self.reevaluate(&id);
+                }
+            }
+            let limited = self
+                .bundles
+                .assign(self.incidents, self.policy, self.changes);
+            if !limited {
                 break;
             }
-            for id in due {
-                self.reevaluate(&id);
-            }
         }
-        self.bundles
-            .assign(self.incidents, self.policy, self.changes);
     }
 
     /// Makes the incidents of a partition what its groups say.

@@ -228,6 +228,21 @@ impl TrackedIncidents {
         std::mem::replace(&mut incident.bundle, bundle)
     }
 
+    /// Changes an incident, and marks those whose verdicts rest on what has changed.
+    pub(crate) fn update(
+        &mut self,
+        id: &IncidentId,
+        policy: &Policy,
+        change: impl FnOnce(&mut Incident),
+    ) {
+        let Some(mut tracked) = self.by_id.get(id).cloned() else {
+            return;
+        };
+        change(Arc::make_mut(&mut tracked.incident));
+        tracked.summary = IncidentSummary::from_incident(&tracked.incident);
+        self.put(tracked, policy);
+    }
+
     /// The next instant at which time alone could change an incident.
     pub(crate) fn next_due(&self) -> Option<Time> {
         self.timers.first().map(|(due, _)| *due)

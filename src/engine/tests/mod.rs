@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod bundles;
 mod declared;
 mod intervals;
 mod order;
@@ -487,76 +488,6 @@ fn told(state: &mut State, policy: &Policy, events: Vec<Event>) -> Vec<IncidentI
         state.incident_of(&id).unwrap()
     };
     events.into_iter().map(tell).collect()
-}
-
-fn bundles(state: &State, ids: &[IncidentId]) -> Vec<Option<usize>> {
-    let place = |id: &IncidentId| ids.iter().position(|other| other == id);
-    ids.iter()
-        .map(|id| state.incident(id).unwrap().bundle.as_ref().and_then(place))
-        .collect()
-}
-
-#[test]
-fn what_begins_together_waits_for_one_answer() {
-    let (mut state, policy) = (State::default(), policy());
-    let events = vec![
-        outage("a", 0),
-        outage("b", 10),
-        outage("c", 15),
-        outage("d", 16),
-    ];
-    let ids = told(&mut state, &policy, events);
-    assert_eq!(bundles(&state, &ids), [None, Some(0), Some(0), None]);
-    // Accepting one of them takes it out of the bundle.
-    let accepted = answer(state.incident(&ids[1]).unwrap(), 20, Answer::Accept);
-    state.apply(vec![accepted], &policy, at(20));
-    assert_eq!(bundles(&state, &ids), [None, None, Some(0), None]);
-    // With the first one dismissed the next one speaks.
-    let dismissed = answer(
-        state.incident(&ids[0]).unwrap(),
-        21,
-        Answer::Dismiss {
-            reason: DismissReason::Noise,
-        },
-    );
-    state.apply(vec![dismissed], &policy, at(21));
-    assert_eq!(bundles(&state, &ids), [None, None, Some(1), None]);
-}
-
-#[test]
-fn a_request_is_never_bundled_away() {
-    let (mut state, policy) = (State::default(), policy());
-    let ids = told(&mut state, &policy, vec![outage("a", 0), outage("b", 1)]);
-    let asked = request(state.incident(&ids[1]).unwrap(), 2);
-    state.apply(vec![asked], &policy, at(2));
-    assert_eq!(bundles(&state, &ids), [None, None]);
-}
-
-#[test]
-fn beyond_a_days_limit_further_ones_wait() {
-    let (mut state, policy) = (State::default(), policy());
-    let over = |minutes: i64| {
-        let mut end = outage("a", minutes);
-        if let Fact::Declaration(declaration) = &mut end.fact {
-            declaration.status = AlertStatus::Resolved;
-        }
-        end.identify();
-        end
-    };
-    let days = [0, 120, 240, 360, 1440 + 10];
-    let ids: Vec<IncidentId> = days
-        .iter()
-        .flat_map(|&start| {
-            told(
-                &mut state,
-                &policy,
-                vec![outage("a", start), over(start + 5)],
-            )
-            .into_iter()
-            .take(1)
-        })
-        .collect();
-    assert_eq!(bundles(&state, &ids), [None, None, None, Some(2), None]);
 }
 
 #[test]

@@ -66,6 +66,7 @@ fn suggested(criteria: &[&str]) -> LedgerRecord {
             .map(|name| verdict(name, Outcome::Met, Decision::Suggest))
             .collect(),
         announced: Some(Announced {
+            limit: None,
             decision: Decision::Suggest,
             at: at(30),
             first_at: at(30),
@@ -148,6 +149,7 @@ fn requested(mut row: LedgerRecord, minutes: i64) -> LedgerRecord {
         .map_or(at(minutes), |announced| announced.first_at.min(at(minutes)));
     let criteria = vec!["asked".to_owned()];
     row.entry.announced = Some(Announced {
+        limit: None,
         decision: Decision::Hold,
         at: at(minutes),
         first_at,

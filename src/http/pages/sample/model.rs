@@ -365,6 +365,7 @@ pub(crate) fn incident() -> Incident {
         decision: Decision::Suggest,
         form: Some(PostmortemForm::Meeting),
         announced: Some(Announced {
+            limit: None,
             decision: Decision::Suggest,
             at: at(1920),
             first_at: at(1920),
