@@ -8,8 +8,8 @@ use crate::model::lifecycle::Phase;
 use crate::model::spans::Spans;
 use crate::model::time::Time;
 
-/// Evaluates an open incident at `now`, as the engine would if it looked then. A closed one stays as
-/// it was decided.
+/// Evaluates an open incident at `now`, as the engine would if it looked then. The verdicts of a closed
+/// one stay as they were decided.
 ///
 /// Nothing is announced and no phase changes: these have their own timers.
 #[must_use]
@@ -24,10 +24,10 @@ pub(crate) fn as_of_log_end(incident: Incident, policy: &Policy, end: Time) -> I
 }
 
 fn evaluated(mut incident: Incident, policy: &Policy, now: Time, log_ended: bool) -> Incident {
+    for signal in &mut incident.signals {
+        forget_future(&mut signal.spans, now);
+    }
     if incident.phase != Phase::Closed {
-        for signal in &mut incident.signals {
-            forget_future(&mut signal.spans, now);
-        }
         incident.verdicts = criteria::verdicts_as_of(&incident, policy, now, log_ended);
         incident.reason = explanation::reason(&incident);
     }

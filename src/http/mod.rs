@@ -53,6 +53,10 @@ fn router(app: Arc<App>) -> Router {
         .merge(pages::routes())
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
+            pages::frame::fill,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
             access::require_access,
         ));
     let set_header = |name: HeaderName, value: &'static str| {
@@ -72,10 +76,6 @@ fn router(app: Arc<App>) -> Router {
         .route("/style.css", get(pages::layout::style))
         .merge(guarded)
         .fallback(pages::error::not_found)
-        .layer(middleware::from_fn_with_state(
-            Arc::clone(&app),
-            pages::frame::fill,
-        ))
         .layer(CsrfLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,

@@ -111,7 +111,9 @@ fn accept_is_taken_though_the_phase_moved_on() {
     let mut world = World::new();
     world.write(
         "rules/rules.yaml",
-        &format!("{RULES}correlation: {{settle: 2s, reopen_within: 4s}}\n"),
+        &format!(
+            "{RULES}  - {{name: by-hand, on: intervention, decision: suggest}}\ncorrelation: {{settle: 2s, reopen_within: 4s}}\n"
+        ),
     );
     world.start();
     post(&world, 40, None);
@@ -121,10 +123,19 @@ fn accept_is_taken_though_the_phase_moved_on() {
             .pop()
             .filter(|incident| incident["standing"] == "suggested")
     });
+    let step =
+        r#"{"service": "checkout", "action": "restart", "why": "workers hung", "actor": "ada"}"#;
+    assert_eq!(world.post("/api/v1/interventions", step).status, 201);
     post(&world, 40, Some(0));
-    until("the incident is closed", PATIENCE, || {
-        (world.incidents().pop()?["phase"] == "closed").then_some(())
-    });
+    until(
+        "the incident is closed, with one more reason",
+        PATIENCE,
+        || {
+            let incident = world.incidents().pop()?;
+            (incident["phase"] == "closed" && incident["verdicts"][1]["outcome"] == "met")
+                .then_some(())
+        },
+    );
     let path = format!("/api/v1/incidents/{}/review", seen["id"].as_str().unwrap());
     let answer = serde_json::json!({"revision": seen["revision"], "answer": "accept"});
     let answered = world.post(&path, &answer.to_string());

@@ -48,7 +48,9 @@ pub(crate) fn event(
     if incident.standing == ReviewState::None {
         return Err(ReviewFault::NothingToAnswer);
     }
-    if incident.revision != revision {
+    // Further reasons make no difference to somebody who wants the postmortem that is suggested.
+    let still_asked = answer == Answer::Accept && incident.standing == ReviewState::Suggested;
+    if revision > incident.revision || (revision < incident.revision && !still_asked) {
         return Err(stale(incident, revision));
     }
     let review = Review {

@@ -26,7 +26,7 @@ use crate::model::labels::LabelSet;
 use crate::model::lifecycle::Phase;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
-use crate::model::verdict::{Decision, Outcome, Verdict};
+use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
 use crate::store::incident::IncidentFilter;
 
 /// Data of the page.
@@ -133,7 +133,13 @@ pub(crate) fn closest<'a>(
 }
 
 fn part(close: &ClosestCall<'_>) -> f64 {
-    terms::closeness(close.verdict.measure.as_ref())
+    match close.verdict.measure {
+        // Everything that happens has happened once.
+        Some(measure) if close.verdict.on == CriterionKind::Recurrence => {
+            (measure.upper - 1.0) / measure.required.max(1.0)
+        }
+        measure => terms::closeness(measure.as_ref()),
+    }
 }
 
 /// Alerts that share a correlation key and name no service.
