@@ -74,7 +74,7 @@ pub enum CriterionTest {
         times: u32,
         /// Window of the occurrences.
         within: Seconds,
-        /// What must be the same; empty: the service and the alert or condition that opened it.
+        /// The traits that must be the same; empty: the service and the alert or condition that opened it.
         same: Vec<Likeness>,
     },
 }
@@ -84,7 +84,7 @@ pub enum CriterionTest {
 pub struct StepWindow {
     /// Its length.
     pub within: Seconds,
-    /// What the steps must have in common.
+    /// The traits that the steps must share.
     pub per: Vec<StepGrouping>,
 }
 
