@@ -10,7 +10,7 @@ use crate::engine::id_map::IdMap;
 use crate::engine::incident::intervals::{Interval, total, union, without};
 use crate::engine::wording::duration;
 use crate::expr::truth::Truth;
-use crate::model::event::{Fact, Severity};
+use crate::model::event::Fact;
 use crate::model::id::{EventId, Subject};
 use crate::model::labels::LabelSet;
 use crate::model::signal::{Signal, SignalClass};
@@ -125,9 +125,9 @@ fn reason(
     ];
     let mut environments = environments.into_iter().flatten();
     let environment = environments.find(|environment| *environment != PRODUCTION);
-    let mild = signal.severity != Severity::Critical;
+    let severities = context.policy.severities.words();
     let cause = signal.role.as_deref() == Some("cause");
-    let passes = |in_production: bool, critical: bool, felt: bool| {
+    let passes = |in_production: bool, other_severity: bool, felt: bool| {
         let mut facts = expr_context::signal(signal);
         if let Some(labels) = labels {
             facts.set("labels", labels);
@@ -135,13 +135,16 @@ fn reason(
         if in_production {
             facts.set("environment", PRODUCTION);
         }
-        if critical {
-            facts.set("severity", "critical");
-        }
         if felt {
             facts.set("role", "");
         }
-        context.would_pass(criterion, in_production, &facts)
+        if !other_severity {
+            return context.would_pass(criterion, in_production, &facts);
+        }
+        severities.iter().any(|severity| {
+            facts.set("severity", *severity);
+            context.would_pass(criterion, in_production, &facts)
+        })
     };
     let fewest_first = [
         (true, false, false),
@@ -153,10 +156,7 @@ fn reason(
         (true, true, true),
     ];
     let (place, severity, role) = fewest_first.into_iter().find(|&(place, severity, role)| {
-        (!place || environment.is_some())
-            && (!severity || mild)
-            && (!role || cause)
-            && passes(place, severity, role)
+        (!place || environment.is_some()) && (!role || cause) && passes(place, severity, role)
     })?;
     let mut words: Vec<String> = Vec::new();
     if severity {

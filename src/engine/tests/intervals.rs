@@ -12,10 +12,12 @@ use crate::model::event::{
 use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
 use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::severity_scale::{SeverityLevel, SeverityScale};
 use crate::model::signal::SignalKind;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome, Verdict};
+use crate::rules::parse;
 
 /// An alert of `checkout` that fires in each of these minutes, told as it happens; gives the time of
 /// the announcement, if there is one by minute 200.
@@ -434,6 +436,24 @@ fn exclusions_are_told_with_their_length() {
     for (change, more, sentence) in cases {
         assert_eq!(told_of_an_hour(change, more).sentence, sentence);
     }
+    // On a team's own scale, too.
+    let levels = ["SEV1", "SEV3"].map(|name| SeverityLevel {
+        name: name.to_owned(),
+        from: vec![],
+    });
+    let scale = SeverityScale::new(levels.into());
+    let sev3 = scale.find("SEV3").unwrap();
+    let rules = "criteria: [{name: long, on: degradation, where: 'signal.severity == \"SEV1\"', longest: 30m, decision: hold}]";
+    let rules = parse::load_for(&[("rules.yaml".to_owned(), rules.to_owned())], &scale).unwrap();
+    let policy = Policy::new(rules, &[], &[]).with_severities(scale);
+    let mut state = State::default();
+    let mut event = alert("A", "checkout", 0, None);
+    severity(sev3)(&mut event);
+    state.apply(vec![event], &policy, at(60));
+    assert_eq!(
+        only(&state).verdicts[0].sentence,
+        format!("{none} Not counted: 1h with severity SEV3.")
+    );
     // What counts besides is not left out.
     let critical = [
         alert("B", "checkout", 15, None),
