@@ -140,7 +140,7 @@ impl Members {
     pub fn retold(&self) -> BTreeSet<EventId> {
         let mut told: HashMap<&LabelSet, (AlertStatus, Time)> = HashMap::new();
         let mut retold = BTreeSet::new();
-        for Member { event, .. } in self.iter() {
+        for Member { event, .. } in self {
             let Fact::Alert(alert) = &event.fact else {
                 continue;
             };

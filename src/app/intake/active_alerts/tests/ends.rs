@@ -365,7 +365,7 @@ proptest! {
         let incidents = desk.judged();
         let mut degraded = Vec::new();
         for signal in incidents.iter().flat_map(|incident| &incident.signals) {
-            for span in signal.spans.iter() {
+            for span in &*signal.spans {
                 prop_assert_eq!(span.state, SpanState::Degraded, "{:?}", signal);
                 prop_assert!(span.end.is_some(), "{:?}", signal);
                 degraded.push(Interval { start: span.start, end: span.end.unwrap() });
