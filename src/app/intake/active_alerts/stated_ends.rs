@@ -35,7 +35,10 @@ pub(crate) fn begins(event: &Event, declared: &BTreeSet<Box<str>>) -> bool {
         .incident
         .as_ref()
         .is_some_and(|name| declared.contains(name));
-    lasts && !is_outage
+    // The end of an incident of the source may leave out its service. Its beginning, received later,
+    // has it, and must not be taken for the same.
+    let is_whole = event.service.is_some() || event.incident.is_none();
+    lasts && is_whole && !is_outage
 }
 
 /// Set if two starts of an alert are of replicas that evaluate it at their own instants.
