@@ -254,8 +254,8 @@ impl Intake {
     }
 }
 
-/// What a service ends with that receives these events long after they happened, in this order and
-/// in messages of so many, within a minute.
+/// The incidents of a service that receives these events long after they happened, in this order
+/// and in messages of so many, within a minute.
 fn received_late(events: &[Event], size: usize, steps: &[Step]) -> Vec<Incident> {
     let mut live = Live::new();
     *live.time.lock().unwrap() = Some(at(600));
