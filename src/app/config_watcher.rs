@@ -99,7 +99,7 @@ impl ConfigWatcher {
 
     /// Reloads if the files changed and two polls in a row found the same contents: a file that is
     /// still being written differs at the second. Blocks.
-    fn look(&self) -> ConfigChange {
+    fn check(&self) -> ConfigChange {
         let Some(found) = fingerprint(&self.core.settings()) else {
             return ConfigChange::Unchanged;
         };
@@ -124,7 +124,7 @@ pub(crate) async fn watch_loop(watcher: Arc<ConfigWatcher>) {
     loop {
         tokio::time::sleep(INTERVAL).await;
         let faults = &watcher.core.faults;
-        let look = |watcher: &ConfigWatcher| Ok(watcher.look());
+        let look = |watcher: &ConfigWatcher| Ok(watcher.check());
         match run_step(faults, "the settings could not be watched", &watcher, look).await {
             Some(ConfigChange::Reloaded) => {
                 tracing::info!("the settings or rules changed and were reloaded");

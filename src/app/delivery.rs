@@ -48,7 +48,7 @@ impl DeliveryWorker {
             match performed {
                 DeliveryOutcome::Delivered => {
                     self.core.counters.delivered.fetch_add(1, Ordering::Relaxed);
-                    self.core.store.delivered(&item.key, now)?;
+                    self.core.store.mark_delivered(&item.key, now)?;
                 }
                 DeliveryOutcome::Retry(why) => {
                     self.core
@@ -60,7 +60,7 @@ impl DeliveryWorker {
                         attempts = item.attempts + 1,
                         "a delivery failed and will be retried: {why}"
                     );
-                    self.core.store.retry(
+                    self.core.store.retry_refused_delivery(
                         &item.key,
                         now + backoff(item.attempts + 1, &item.key),
                         &why,
@@ -75,7 +75,7 @@ impl DeliveryWorker {
                         key = item.key,
                         "a delivery is impossible and was given up: {why}"
                     );
-                    self.core.store.refused(&item.key, &why, now)?;
+                    self.core.store.mark_refused(&item.key, &why, now)?;
                 }
             }
         }
@@ -87,7 +87,7 @@ impl DeliveryWorker {
     /// # Errors
     /// When the store fails.
     pub fn retry(&self, key: &str) -> Result<bool, StoreError> {
-        let found = self.core.store.try_again(key, self.core.now())?;
+        let found = self.core.store.reschedule_delivery(key, self.core.now())?;
         self.core.progress.wake_delivery();
         Ok(found)
     }

@@ -68,7 +68,7 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub fn start(store: Store, settings: Settings, clock: Clock) -> anyhow::Result<Arc<Self>> {
-        let epoch = store.hold_office(None)?;
+        let epoch = store.acquire_leader_lease(None)?;
         if !store.is_shared() {
             // Claims of a process that ended: no other process uses this database.
             store.release_deliveries()?;

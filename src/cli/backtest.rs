@@ -74,10 +74,11 @@ enum Format {
 }
 
 pub(crate) fn backtest(asked: &Backtest) -> u8 {
-    let settings = match serve::load(serve::found(asked.settings.config.as_deref()).as_deref()) {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
+    let settings =
+        match serve::load(serve::find_settings_file(asked.settings.config.as_deref()).as_deref()) {
+            Ok(settings) => settings,
+            Err(code) => return code,
+        };
     let now = Clock::System.now();
     let from = asked
         .since

@@ -159,7 +159,7 @@ pub(crate) fn sample(
         report
             .faults
             .iter()
-            .for_each(|fault| complain(&format!("{}: {}", body.display(), line(fault))));
+            .for_each(|fault| complain(&format!("{}: {}", body.display(), fault_line(fault))));
     }
     if report.faults.is_empty() { 0 } else { FAULTS }
 }
@@ -221,7 +221,7 @@ fn of(source: String, reading: Reading) -> SampleReport {
     }
 }
 
-fn line(fault: &Unread) -> String {
+fn fault_line(fault: &Unread) -> String {
     if fault.path.is_empty() {
         fault.message.clone()
     } else {

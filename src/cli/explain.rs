@@ -64,7 +64,7 @@ fn incident_text(incident: &Incident) -> String {
         incident.reason.clone(),
     ];
     if let Some(form) = incident.form {
-        lines.push(format!("Form of the postmortem: {}", form.word()));
+        lines.push(format!("Form of the postmortem: {}", form.label()));
     }
     lines.extend(contradictions(&incident.milestones));
     lines.push(String::new());
@@ -92,10 +92,10 @@ fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
         verdict.criterion, verdict.sentence, verdict.would_change
     );
     if !verdict.shadow && verdict.leads_to(phase) > Decision::None {
-        text.push_str(&format!("\n  Form: {}", verdict.form.word()));
+        text.push_str(&format!("\n  Form: {}", verdict.form.label()));
     }
     if let Some(measure) = &verdict.measure {
-        text.push_str(&format!("\n  {}", measured(measure)));
+        text.push_str(&format!("\n  {}", measure_text(measure)));
     }
     if !verdict.factors.is_empty() {
         let factors: Vec<String> = verdict
@@ -116,7 +116,7 @@ fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
     text
 }
 
-fn measured(measure: &Measure) -> String {
+fn measure_text(measure: &Measure) -> String {
     let unit = match measure.unit {
         Unit::Seconds => "s",
         Unit::Times => " times",

@@ -89,7 +89,7 @@ fn with_store(
     file: &SettingsFile,
     work: impl FnOnce(&Settings, &Store) -> anyhow::Result<String>,
 ) -> u8 {
-    let settings = match serve::load(serve::found(file.config.as_deref()).as_deref()) {
+    let settings = match serve::load(serve::find_settings_file(file.config.as_deref()).as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };

@@ -101,10 +101,14 @@ pub fn run() -> ExitCode {
         Command::Schema { of } => schema::print(of),
         Command::Explain(explain) => explain::explain(&explain),
         Command::OnCall(asked) => on_call::on_call(&asked),
-        Command::Declare(said) => report::tell(&said.to, said.path(), &said.body()),
-        Command::Request(said) => report::tell(&said.to, "/api/v1/requests", &said.body()),
-        Command::NearMiss(said) => report::tell(&said.to, "/api/v1/near-misses", &said.body()),
-        Command::Intervene(said) => report::tell(&said.to, "/api/v1/interventions", &said.body()),
+        Command::Declare(said) => report::send_report(&said.to, said.path(), &said.body()),
+        Command::Request(said) => report::send_report(&said.to, "/api/v1/requests", &said.body()),
+        Command::NearMiss(said) => {
+            report::send_report(&said.to, "/api/v1/near-misses", &said.body())
+        }
+        Command::Intervene(said) => {
+            report::send_report(&said.to, "/api/v1/interventions", &said.body())
+        }
         Command::Run(asked) => run::run(&asked),
         Command::Export(asked) => export::export(&asked),
         Command::Import(asked) => export::import(&asked),

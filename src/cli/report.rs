@@ -209,7 +209,7 @@ impl Intervene {
 }
 
 /// Posts a report to the service and prints the outcome.
-pub(crate) fn tell(to: &ServiceConnection, path: &str, body: &Value) -> u8 {
+pub(crate) fn send_report(to: &ServiceConnection, path: &str, body: &Value) -> u8 {
     match block_on(client::post(&to.url, to.token.as_deref(), path, body)) {
         Ok(Ok(answer)) => {
             if to.format.is_some() {

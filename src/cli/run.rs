@@ -194,7 +194,7 @@ fn note(asked: &Run, began: Time, status: ExitStatus) -> Value {
     let why = format!(
         "{} ({}, exit code {} after {took}s)",
         asked.why.trim(),
-        shown(asked),
+        command_text(asked),
         code(status)
     );
     let mut note = Map::new();
@@ -223,7 +223,7 @@ fn note(asked: &Run, began: Time, status: ExitStatus) -> Value {
 }
 
 /// Command line for the record. Arguments are omitted by default because they may hold passwords.
-fn shown(asked: &Run) -> String {
+fn command_text(asked: &Run) -> String {
     if asked.show_arguments {
         let words: Vec<String> = asked
             .command

@@ -32,7 +32,7 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
 
 /// Settings file to use: the one given, else `afterword.yaml` in the current directory if it
 /// exists.
-pub(crate) fn found(file: Option<&Path>) -> Option<PathBuf> {
+pub(crate) fn find_settings_file(file: Option<&Path>) -> Option<PathBuf> {
     file.map(Path::to_owned).or_else(|| {
         Path::new("afterword.yaml")
             .is_file()
@@ -42,7 +42,7 @@ pub(crate) fn found(file: Option<&Path>) -> Option<PathBuf> {
 
 pub(crate) fn serve(file: Option<&Path>) -> u8 {
     log_to_stderr();
-    let settings = match load(found(file).as_deref()) {
+    let settings = match load(find_settings_file(file).as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
@@ -158,7 +158,7 @@ async fn signals(app: &Arc<App>) -> anyhow::Result<()> {
 }
 
 pub(crate) fn migrate(file: Option<&Path>) -> u8 {
-    let settings = match load(found(file).as_deref()) {
+    let settings = match load(find_settings_file(file).as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };

@@ -49,7 +49,7 @@ pub(crate) fn test(asked: &Test) -> u8 {
     }
     let report = run(&files, asked.config.as_deref());
     match asked.format {
-        Format::Text => tell(&report),
+        Format::Text => print_report(&report),
         Format::Json => say(&json(&report)),
         Format::Junit => say(junit::document(&report).trim_end()),
     }
@@ -100,7 +100,7 @@ fn run(files: &[PathBuf], settings: Option<&Path>) -> ScenarioReport {
     }
 }
 
-fn tell(report: &ScenarioReport) {
+fn print_report(report: &ScenarioReport) {
     for ScenarioFileResult {
         file,
         scenarios,

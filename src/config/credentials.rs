@@ -103,11 +103,15 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
         }
     }
     let raw: RawAuth = reader.read_whole(node, &[])?;
-    shown(reader, at, raw)
+    read_credentials(reader, at, raw)
 }
 
 /// Reads the single authentication method of an `auth:` map.
-pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Option<Auth> {
+pub(crate) fn read_credentials(
+    reader: &mut Reader<'_>,
+    at: Position,
+    raw: RawAuth,
+) -> Option<Auth> {
     let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
     match (bearer, raw.basic, raw.header) {
         (true, None, None) => secret(

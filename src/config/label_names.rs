@@ -45,7 +45,7 @@ impl RawLabels {
     }
 
     /// Label names with omitted keys taken from `base`.
-    pub(crate) fn over(self, base: &LabelNames) -> LabelNames {
+    pub(crate) fn with_fallback(self, base: &LabelNames) -> LabelNames {
         let names = |words: Option<TextList>, base: &[String]| {
             words.map_or_else(|| base.to_vec(), |words| words.0)
         };

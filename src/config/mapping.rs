@@ -87,7 +87,7 @@ fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MappingEntry> 
         match &node.value {
             Value::Map(inner) if NESTED.contains(&key.name.as_str()) => {
                 for (name, node) in inner {
-                    lines.extend(line(
+                    lines.extend(read_entry(
                         reader,
                         format!("{}.{}", key.name, name.name),
                         name,
@@ -95,13 +95,18 @@ fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MappingEntry> 
                     ));
                 }
             }
-            _ => lines.extend(line(reader, key.name.clone(), key, node)),
+            _ => lines.extend(read_entry(reader, key.name.clone(), key, node)),
         }
     }
     lines
 }
 
-fn line(reader: &mut Reader<'_>, path: String, key: &Key, node: &Node) -> Option<MappingEntry> {
+fn read_entry(
+    reader: &mut Reader<'_>,
+    path: String,
+    key: &Key,
+    node: &Node,
+) -> Option<MappingEntry> {
     if matches!(node.value, Value::Null | Value::List(_) | Value::Map(_)) {
         let message = format!(
             "`{path}` must be an expression, found {}; put it in quotes: '…'",

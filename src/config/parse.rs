@@ -104,7 +104,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     let entries = reader.entries(&root, "severities");
     config.labels.scale = severities::severities(reader, entries);
     if let Some(raw) = value::<RawLabels>(reader, &root, "labels") {
-        config.labels = raw.over(&config.labels);
+        config.labels = raw.with_fallback(&config.labels);
     }
     if given(&root, "sources").is_some() {
         let mut seen = BTreeMap::new();

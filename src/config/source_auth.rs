@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::credentials::{
-    Auth, RawAuth, RawBasic, RawHeader, SecretRef, is_header, is_map, secret, shown,
+    Auth, RawAuth, RawBasic, RawHeader, SecretRef, is_header, is_map, read_credentials, secret,
 };
 use super::scalars::{ByteSize, Text};
 use crate::model::source::{SignatureFormat, SourceKind, signing};
@@ -186,7 +186,7 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
         header,
         ..
     } = raw;
-    shown(
+    read_credentials(
         reader,
         at,
         RawAuth {

@@ -284,7 +284,7 @@ fn own_labels(
     if given.is_none() && ignored.is_none() && !by_folder {
         return None;
     }
-    let mut names = given.map_or_else(|| all.clone(), |given| given.over(all));
+    let mut names = given.map_or_else(|| all.clone(), |given| given.with_fallback(all));
     names.ignored = ignored.unwrap_or_else(|| all.ignored.clone());
     if by_folder && !names.service.iter().any(|name| name == "grafana_folder") {
         names.service.push("grafana_folder".to_owned());

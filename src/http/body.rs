@@ -27,11 +27,11 @@ pub(crate) async fn body(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<ReceivedBody, Error> {
-    within(LIMIT, app, headers, body).await
+    read_within(LIMIT, app, headers, body).await
 }
 
 /// Reads a body within a limit in bytes, which holds both as sent and decompressed.
-pub(crate) async fn within(
+pub(crate) async fn read_within(
     limit: usize,
     app: &App,
     headers: &HeaderMap,
@@ -107,7 +107,11 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Re
             .and_then(|()| rest.write_all(&piece));
         written.map_err(|_| Unstored::Busy)?;
     }
-    let bytes = if rest.len() == 0 { first } else { rest.whole() };
+    let bytes = if rest.len() == 0 {
+        first
+    } else {
+        rest.into_bytes()
+    };
     Ok(ReceivedBody { bytes, room })
 }
 
@@ -147,7 +151,7 @@ async fn unpack_somewhere(
         }
         if read == 0 {
             return Ok(ReceivedBody {
-                bytes: bytes.whole(),
+                bytes: bytes.into_bytes(),
                 room,
             });
         }

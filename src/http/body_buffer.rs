@@ -46,7 +46,7 @@ impl Growing {
     }
 
     /// All of them.
-    pub(crate) fn whole(self) -> Bytes {
+    pub(crate) fn into_bytes(self) -> Bytes {
         self.large
             .map_or_else(|| self.small.freeze(), Bytes::from_owner)
     }
@@ -99,7 +99,7 @@ mod tests {
                 .for_each(|piece| growing.write_all(piece).unwrap());
             assert_eq!((growing.len(), growing.large.is_some()), (len, len > SMALL));
             assert!(growing.write_all(b"x").is_err(), "more than the most");
-            assert!(growing.whole() == bytes);
+            assert!(growing.into_bytes() == bytes);
         }
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::body::{body, within};
+use super::body::{body, read_within};
 use super::error::Error;
 use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
@@ -31,7 +31,7 @@ pub(crate) async fn webhook(
         is_loopback_host: is_loopback_host(&headers),
     };
     let read_body = async |limit| {
-        let body = within(limit, &app, &headers, raw).await;
+        let body = read_within(limit, &app, &headers, raw).await;
         if let Err(Error::TooLarge(_)) = body {
             app.intake.count_rejected(&name, RejectReason::Size);
         }
@@ -71,7 +71,7 @@ pub(crate) async fn looked_at(
 /// `OPTIONS /ingest/{source}`: the validation handshake of CloudEvents webhooks. Senders deliver
 /// nothing without it. See
 /// <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection>.
-pub(crate) async fn wanted(
+pub(crate) async fn validation_handshake(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     headers: HeaderMap,

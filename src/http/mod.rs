@@ -68,7 +68,7 @@ fn router(app: Arc<App>) -> Router {
             post(ingest::webhook)
                 .put(ingest::webhook)
                 .get(ingest::looked_at)
-                .options(ingest::wanted),
+                .options(ingest::validation_handshake),
         )
         .route("/api/v1/write", post(remote_write::write))
         .route("/-/healthy", get(|| async { "Afterword is healthy.\n" }))

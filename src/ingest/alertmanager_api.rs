@@ -251,7 +251,7 @@ impl AlertmanagerState {
         let mut tell = |occurred_at: Time, actor: Option<&str>, fact: Fact| {
             let mut event = Event::new(source, occurred_at.max(alert.starts_at), fact);
             event.actor = actor.and_then(|name| {
-                let name = json_fields::line(name);
+                let name = json_fields::single_line(name);
                 (!name.is_empty()).then(|| {
                     Box::new(Actor {
                         id: format!("alertmanager:{name}"),
@@ -295,7 +295,7 @@ impl AlertmanagerState {
             let comment = silence
                 .comment
                 .as_deref()
-                .map(json_fields::line)
+                .map(json_fields::single_line)
                 .filter(|comment| !comment.is_empty());
             let comment = comment
                 .map(|comment| format!(": {comment}"))
@@ -309,7 +309,7 @@ impl AlertmanagerState {
                 began,
                 author,
                 Fact::Note(Note {
-                    text: json_fields::line(&text),
+                    text: json_fields::single_line(&text),
                 }),
             );
         }
@@ -331,7 +331,7 @@ impl AlertmanagerState {
                 by.map_or(alert.starts_at, |other| other.starts_at),
                 None,
                 Fact::Note(Note {
-                    text: json_fields::line(&text),
+                    text: json_fields::single_line(&text),
                 }),
             );
         }
@@ -400,7 +400,7 @@ impl Snapshot {
             let name = raw
                 .labels
                 .get("alertname")
-                .map(|name| json_fields::line(name))
+                .map(|name| json_fields::single_line(name))
                 .unwrap_or_default();
             let listed = ListedAlert {
                 name,

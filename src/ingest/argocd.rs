@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::error::IngestFault;
 use super::json_fields;
-use super::json_fields::{at, line, text};
+use super::json_fields::{single_line, text, value_at};
 use super::message::Message;
 use super::reading::Reading;
 use super::{labels, service_mapping, time};
@@ -52,7 +52,7 @@ pub(crate) fn webhook(
         message.body,
         "the body of the Argo CD template in docs/sources/argocd.md",
     )?;
-    let told = told(&body)?;
+    let told = application(&body)?;
     let operation = told.operation;
     let phase = text(operation, "phase").unwrap_or_default();
     let succeeded = phase == "Succeeded";
@@ -61,19 +61,19 @@ pub(crate) fn webhook(
     }
     let finished = json_fields::instant(operation, "finishedAt")?
         .or(json_fields::instant(operation, "startedAt")?);
-    let sync = at(operation, "operation.sync").unwrap_or(&Value::Null);
-    let dry_run = at(sync, "dryRun") == Some(&Value::Bool(true));
-    let partial = at(sync, "resources")
+    let sync = value_at(operation, "operation.sync").unwrap_or(&Value::Null);
+    let dry_run = value_at(sync, "dryRun") == Some(&Value::Bool(true));
+    let partial = value_at(sync, "resources")
         .and_then(Value::as_array)
         .is_some_and(|some| !some.is_empty());
-    let revision = at(operation, "syncResult")
+    let revision = value_at(operation, "syncResult")
         .and_then(revision)
         .or_else(|| revision(sync));
     let went_back = revision
         .as_ref()
         .is_some_and(|revision| went_back(told.history, revision));
     let actor = actor(operation);
-    let why = line(&match text(operation, "message") {
+    let why = single_line(&match text(operation, "message") {
         Some(words) => format!("{}: {words}", told.name),
         None => told.name.to_owned(),
     });
@@ -100,7 +100,7 @@ pub(crate) fn webhook(
     }
     if !succeeded {
         facts.push(Fact::Note(Note {
-            text: line(&format!("Sync failed: {why}")),
+            text: single_line(&format!("Sync failed: {why}")),
         }));
     } else if !dry_run && !partial {
         // A partial sync does not deploy the revision.
@@ -108,7 +108,7 @@ pub(crate) fn webhook(
             what: if went_back { "rollback" } else { "deploy" }.to_owned(),
             title: why,
             revision,
-            line: Some(line(&format!(
+            line: Some(single_line(&format!(
                 "argocd {}/{}",
                 text(told.home, "namespace").unwrap_or_default(),
                 told.name
@@ -159,16 +159,16 @@ fn event(
     event
 }
 
-fn told(body: &Value) -> Result<Application<'_>, IngestFault> {
+fn application(body: &Value) -> Result<Application<'_>, IngestFault> {
     const NULL: &Value = &Value::Null;
     // `app` is a name in the shipped template; in others the application is an object at `app`, or
     // the body itself.
-    let whole = at(body, "app")
+    let whole = value_at(body, "app")
         .filter(|app| app.is_object())
-        .or_else(|| at(body, "metadata").map(|_| body));
+        .or_else(|| value_at(body, "metadata").map(|_| body));
     let part = |short: &str, long: &str| match whole {
-        Some(whole) => at(whole, long).unwrap_or(NULL),
-        None => at(body, short).unwrap_or(NULL),
+        Some(whole) => value_at(whole, long).unwrap_or(NULL),
+        None => value_at(body, short).unwrap_or(NULL),
     };
     let name = match whole {
         Some(whole) => text(whole, "metadata.name"),
@@ -187,7 +187,7 @@ fn told(body: &Value) -> Result<Application<'_>, IngestFault> {
             advice: "Use the template in docs/sources/argocd.md: it states what was synced, when and by whom.",
         });
     }
-    let home = whole.map_or(body, |whole| at(whole, "metadata").unwrap_or(NULL));
+    let home = whole.map_or(body, |whole| value_at(whole, "metadata").unwrap_or(NULL));
     let history = part("history", "status.history")
         .as_array()
         .map_or(&[][..], Vec::as_slice);
@@ -210,14 +210,14 @@ fn labels_of(value: &Value) -> LabelSet {
         .as_object()
         .into_iter()
         .flatten()
-        .filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
+        .filter_map(|(name, value)| Some((single_line(name), single_line(value.as_str()?))));
     LabelSet::from(pairs.take(64).collect::<Labels>())
 }
 
 /// The revision, or the revisions of all sources joined.
 fn revision(value: &Value) -> Option<String> {
     let several = || {
-        let all: Vec<&str> = at(value, "revisions")?
+        let all: Vec<&str> = value_at(value, "revisions")?
             .as_array()?
             .iter()
             .filter_map(Value::as_str)
@@ -227,7 +227,7 @@ fn revision(value: &Value) -> Option<String> {
     };
     several()
         .or_else(|| text(value, "revision").map(str::to_owned))
-        .map(|revision| line(&revision))
+        .map(|revision| single_line(&revision))
 }
 
 /// Tests whether the history shows the revision deployed before the one it replaced.
@@ -251,8 +251,8 @@ fn went_back(history: &[Value], reached: &str) -> bool {
 
 /// The initiator of the operation.
 fn actor(operation: &Value) -> Option<Box<Actor>> {
-    let begun_by = at(operation, "operation.initiatedBy")?;
-    if at(begun_by, "automated") == Some(&Value::Bool(true)) {
+    let begun_by = value_at(operation, "operation.initiatedBy")?;
+    if value_at(begun_by, "automated") == Some(&Value::Bool(true)) {
         return json_fields::actor("argocd", "automated sync", ActorKind::Robot);
     }
     text(begun_by, "username").and_then(|name| json_fields::actor("argocd", name, ActorKind::Human))

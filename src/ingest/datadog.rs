@@ -20,7 +20,7 @@ use serde_json::{Map, Value};
 
 use super::error::IngestFault;
 use super::json_fields;
-use super::json_fields::{VendorAlert, fault, line, object, prose, word};
+use super::json_fields::{VendorAlert, fault, object, prose, single_line, text_at};
 use super::message::Message;
 use super::reading::{Reading, Reported, Start};
 use super::{labels, tags};
@@ -41,7 +41,7 @@ enum Level {
 impl Level {
     const ALL: [Self; 3] = [Self::Alert, Self::Warning, Self::NoData];
 
-    fn word(self) -> &'static str {
+    fn label(self) -> &'static str {
         match self {
             Self::Alert => "alert",
             Self::Warning => "warning",
@@ -60,14 +60,14 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
         message,
         body: &body,
     };
-    let title = told.said("title").unwrap_or_default();
+    let title = told.text_field("title").unwrap_or_default();
     // A test sent from the monitor's edit page.
     if title.trim_start().starts_with("[TEST]") {
         return Ok(Reading::default());
     }
-    let Some(transition) = told.said("alert_transition") else {
+    let Some(transition) = told.text_field("alert_transition") else {
         let mut reading = told.note(&title);
-        if word(&body, "alert_transition").is_none_or(|word| word.starts_with('$')) {
+        if text_at(&body, "alert_transition").is_none_or(|word| word.starts_with('$')) {
             reading
                 .faults
                 .push(fault("alert_transition", format!("missing. {ADVICE}.")));
@@ -91,7 +91,10 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
                 let mut reading = told.note(&title);
                 reading.faults.push(fault(
                     "alert_transition",
-                    format!("`{}` is not a supported transition", line(&transition)),
+                    format!(
+                        "`{}` is not a supported transition",
+                        single_line(&transition)
+                    ),
                 ));
                 reading
             }
@@ -136,7 +139,7 @@ impl MonitorMessage<'_> {
     /// Reports the monitor at a level; `still` marks a repeated notification.
     fn on(&self, level: Level, still: bool) -> Reading {
         let mut reading = Reading::default();
-        let at = self.at();
+        let at = self.event_time();
         // A milder or ended level was firing only if such an episode is open.
         let (over, reason): (&[Level], EndReason) = match level {
             Level::Alert => (&[Level::NoData], EndReason::Recovered),
@@ -149,7 +152,7 @@ impl MonitorMessage<'_> {
         // The cycle key identifies episodes. Without it, only a repeat is known to refer to an open
         // one.
         let event = self.event(level, AlertStatus::Firing, at, EndReason::default());
-        let start = Start::stated_if(!still && self.said("alert_cycle_key").is_none());
+        let start = Start::stated_if(!still && self.text_field("alert_cycle_key").is_none());
         reading.reports.push(Reported::new(event, start));
         reading
     }
@@ -161,7 +164,7 @@ impl MonitorMessage<'_> {
             self.end(
                 &mut reading,
                 level,
-                self.at(),
+                self.event_time(),
                 EndReason::Recovered,
                 level != Level::Alert,
             );
@@ -212,7 +215,7 @@ impl MonitorMessage<'_> {
     /// A note for a message without a known state.
     fn note(&self, title: &str) -> Reading {
         let text = if title.is_empty() {
-            self.said("body").unwrap_or_default()
+            self.text_field("body").unwrap_or_default()
         } else {
             title.to_owned()
         };
@@ -222,15 +225,15 @@ impl MonitorMessage<'_> {
         let service = tags::service(&self.tags(), self.message);
         Reading::from_iter(vec![json_fields::event(
             self.message,
-            self.at(),
+            self.event_time(),
             service.as_deref(),
             Fact::Note(Note { text: prose(&text) }),
         )])
     }
 
     /// A value that Datadog filled in.
-    fn said(&self, key: &str) -> Option<String> {
-        let word = word(self.body, key)?;
+    fn text_field(&self, key: &str) -> Option<String> {
+        let word = text_at(self.body, key)?;
         let unset = word == "null"
             || word.strip_prefix('$').is_some_and(|rest| {
                 rest.bytes()
@@ -239,10 +242,10 @@ impl MonitorMessage<'_> {
         Some(word).filter(|_| !unset)
     }
 
-    fn at(&self) -> Time {
+    fn event_time(&self) -> Time {
         let times = ["date", "last_updated"]
             .into_iter()
-            .filter_map(|key| self.said(key));
+            .filter_map(|key| self.text_field(key));
         times
             .filter_map(|text| tags::since_1970(&Value::String(text)))
             .next()
@@ -251,43 +254,46 @@ impl MonitorMessage<'_> {
 
     /// Labels that stay the same from the first transition to the recovery.
     fn labels(&self, level: Level) -> Labels {
-        let monitor = self.said("alert_id").map(|id| line(&id));
+        let monitor = self.text_field("alert_id").map(|id| single_line(&id));
         // A monitor may be renamed while it alerts.
         let name = monitor
             .as_ref()
             .map_or_else(|| self.name(), |id| format!("monitor {id}"));
         let mut labels = Labels::from([
             ("alertname".to_owned(), name),
-            ("level".to_owned(), level.word().to_owned()),
+            ("level".to_owned(), level.label().to_owned()),
         ]);
         labels.extend(monitor.map(|id| ("monitor".to_owned(), id)));
         let episode = ["alert_cycle_key", "scope"]
             .into_iter()
-            .find_map(|key| Some((key, self.said(key)?)));
-        labels.extend(episode.map(|(key, value)| (key.to_owned(), line(&value))));
+            .find_map(|key| Some((key, self.text_field(key)?)));
+        labels.extend(episode.map(|(key, value)| (key.to_owned(), single_line(&value))));
         labels
     }
 
     /// The title without Datadog's prefixes: `[P2] [Triggered on {host:web-1}] `.
     fn name(&self) -> String {
-        let title = self.said("title").unwrap_or_default();
+        let title = self.text_field("title").unwrap_or_default();
         let mut rest = title.trim();
         while let Some((_, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             rest = after.trim_start();
         }
         if !rest.is_empty() {
-            return line(rest);
+            return single_line(rest);
         }
-        self.said("alert_id").map_or_else(
+        self.text_field("alert_id").map_or_else(
             || "Datadog".to_owned(),
-            |id| format!("monitor {}", line(&id)),
+            |id| format!("monitor {}", single_line(&id)),
         )
     }
 
     fn annotations(&self) -> Labels {
         let lines = ["alert_priority", "event_type", "scope", "tags"]
-            .map(|key| (key, self.said(key).map(|text| line(&text))));
-        let text = [("description", self.said("msg").map(|text| prose(&text)))];
+            .map(|key| (key, self.text_field(key).map(|text| single_line(&text))));
+        let text = [(
+            "description",
+            self.text_field("msg").map(|text| prose(&text)),
+        )];
         lines
             .into_iter()
             .chain(text)
@@ -297,8 +303,8 @@ impl MonitorMessage<'_> {
 
     fn tags(&self) -> LabelSet {
         let (tags, scope) = (
-            self.said("tags").unwrap_or_default(),
-            self.said("scope").unwrap_or_default(),
+            self.text_field("tags").unwrap_or_default(),
+            self.text_field("scope").unwrap_or_default(),
         );
         tags::tags(tags.split(',').chain(scope.split(','))).into()
     }
@@ -307,8 +313,8 @@ impl MonitorMessage<'_> {
     /// the alert's threshold critical.
     fn severity(&self, level: Level) -> Severity {
         let priority = self
-            .said("alert_priority")
-            .and_then(|word| labels::severity_word(&word, self.message.names));
+            .text_field("alert_priority")
+            .and_then(|label| labels::severity_word(&label, self.message.names));
         match level {
             Level::Alert => priority.unwrap_or(Severity::Critical),
             Level::Warning | Level::NoData => {

@@ -127,25 +127,25 @@ pub fn headers(reader: &SourceParser) -> &[String] {
 
 /// The body without the secrets of its sender, for storage; `None` if it has none.
 #[must_use]
-pub fn kept(reader: &SourceParser, body: &[u8]) -> Option<Vec<u8>> {
+pub fn stored_body(reader: &SourceParser, body: &[u8]) -> Option<Vec<u8>> {
     match reader {
-        SourceParser::Named(SourceKind::Statuspage, _) => Some(statuspage::kept(body)),
+        SourceParser::Named(SourceKind::Statuspage, _) => Some(statuspage::redacted_body(body)),
         SourceParser::Slack(_) | SourceParser::Named(SourceKind::Slack, _) => {
-            Some(slack::kept(body))
+            Some(slack::redacted_body(body))
         }
-        SourceParser::Named(SourceKind::Sns, _) => Some(sns::kept(body)),
+        SourceParser::Named(SourceKind::Sns, _) => Some(sns::redacted_body(body)),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SourceParser, kept};
+    use super::{SourceParser, stored_body};
     use crate::model::source::{ServiceMapping, SourceKind};
 
     #[track_caller]
     fn check(kind: SourceKind, body: &str, expected: &str) {
-        let kept = kept(
+        let kept = stored_body(
             &SourceParser::Named(kind, ServiceMapping::default()),
             body.as_bytes(),
         )

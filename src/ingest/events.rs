@@ -180,9 +180,9 @@ pub(crate) fn event(
     now: Time,
 ) -> Result<Event, MemberFault> {
     let fields = StrictFields::open(value, index)?;
-    let kind = fields.need(
+    let kind = fields.required(
         "kind",
-        fields.line("kind")?,
+        fields.single_line("kind")?,
         "State the kind: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance",
     )?;
     let advice = match kind.as_str() {
@@ -195,13 +195,17 @@ pub(crate) fn event(
         return Err(fields.fault("kind", format!("`{kind}` is not accepted here: {advice}")));
     }
     let kinds = KINDS.map(|(name, keys)| (name, (name, keys)));
-    let (kind, own) = fields.need("kind", fields.word("kind", &kinds)?, "Say what it states")?;
+    let (kind, own) = fields.required(
+        "kind",
+        fields.keyword("kind", &kinds)?,
+        "Say what it states",
+    )?;
     fields.only(&[&COMMON, own].concat())?;
 
     let occurred_at = fields.time("occurred_at")?;
-    let service = fields.line("service")?;
+    let service = fields.single_line("service")?;
     let environment = fields
-        .line("environment")?
+        .single_line("environment")?
         .map(|word| labels::environment_word(&word));
     let (at, fact) = match kind {
         "alert" => alert(
@@ -225,13 +229,15 @@ pub(crate) fn event(
     let environment = environment.or_else(|| labels::environment(carried, names));
 
     let mut event = Event::new(
-        &fields.line("source")?.unwrap_or_else(|| "api".to_owned()),
+        &fields
+            .single_line("source")?
+            .unwrap_or_else(|| "api".to_owned()),
         at,
         fact,
     );
     event.service = service.map(Into::into);
     event.environment = environment.map(Into::into);
-    event.incident = fields.line("incident")?.map(Into::into);
+    event.incident = fields.single_line("incident")?.map(Into::into);
     event.actor = actor(&fields)?.map(Box::new);
     event.links = fields.links("links")?.into();
     event.identify();
@@ -241,7 +247,7 @@ pub(crate) fn event(
 
 fn actor(fields: &StrictFields<'_>) -> Result<Option<Actor>, MemberFault> {
     // A bare name is accepted; its kind is unknown.
-    if let Ok(Some(id)) = fields.line("actor") {
+    if let Ok(Some(id)) = fields.single_line("actor") {
         return Ok(Some(Actor {
             id,
             kind: ActorKind::Unknown,
@@ -251,14 +257,14 @@ fn actor(fields: &StrictFields<'_>) -> Result<Option<Actor>, MemberFault> {
         return Ok(None);
     };
     actor.only(&["id", "kind"])?;
-    let id = actor.need(
+    let id = actor.required(
         "id",
-        actor.line("id")?,
+        actor.single_line("id")?,
         "Name who acted, as their source names them",
     )?;
     Ok(Some(Actor {
         id,
-        kind: actor.word("kind", &ACTORS)?.unwrap_or_default(),
+        kind: actor.keyword("kind", &ACTORS)?.unwrap_or_default(),
     }))
 }
 
@@ -271,12 +277,12 @@ fn alert(
 ) -> Result<(Time, Fact), MemberFault> {
     let mut labels = fields.labels("labels")?;
     let name = fields
-        .line("name")?
+        .single_line("name")?
         .or_else(|| labels.get("alertname").cloned());
-    let name = fields.need("name", name, "Say which alert it is")?;
-    let status = fields.need(
+    let name = fields.required("name", name, "Say which alert it is")?;
+    let status = fields.required(
         "status",
-        fields.word("status", &STATUS)?,
+        fields.keyword("status", &STATUS)?,
         "Say whether the alert is `firing` or `resolved`",
     )?;
     // Labels identify an alert: without these, alerts of two services would be one.
@@ -299,7 +305,7 @@ fn alert(
         }
         AlertStatus::Firing => (starts_at.unwrap_or(at), None),
         AlertStatus::Resolved => {
-            let starts_at = fields.need(
+            let starts_at = fields.required(
                 "starts_at",
                 starts_at,
                 "A resolved alert is matched by the `starts_at` it fired with: send the same one",
@@ -333,7 +339,9 @@ fn alert(
         ends_at,
         pending_for: fields.seconds("pending_for")?,
         keep_firing_for: fields.seconds("keep_firing_for")?,
-        end_reason: fields.word("end_reason", &END_REASONS)?.unwrap_or_default(),
+        end_reason: fields
+            .keyword("end_reason", &END_REASONS)?
+            .unwrap_or_default(),
     };
     Ok((ends_at.unwrap_or(starts_at), Fact::Alert(alert)))
 }
@@ -341,14 +349,14 @@ fn alert(
 fn condition(fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
     let labels = LabelSet::from(fields.labels("labels")?);
     Ok(Fact::Condition(Condition {
-        name: fields.need(
+        name: fields.required(
             "name",
-            fields.line("name")?,
+            fields.single_line("name")?,
             "Name the condition as in the rules",
         )?,
-        state: fields.need(
+        state: fields.required(
             "state",
-            fields.word("state", &STATES)?,
+            fields.keyword("state", &STATES)?,
             "Say which state it entered: healthy, degraded, near_miss or unknown",
         )?,
         severity: fields
@@ -365,9 +373,9 @@ fn plain(kind: &str, fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fa
     Ok(match kind {
         "declaration" => Fact::Declaration(declaration(fields, names)?),
         "intervention" => Fact::Intervention(Intervention {
-            action: fields.need(
+            action: fields.required(
                 "action",
-                fields.line("action")?,
+                fields.single_line("action")?,
                 "Say what was done: restart, failover, scale, rollback, …",
             )?,
             why: fields.prose("why")?.unwrap_or_default(),
@@ -378,39 +386,41 @@ fn plain(kind: &str, fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fa
             planned: fields.flag("planned")?.unwrap_or(false),
         }),
         "request" => Fact::Request(PostmortemRequest {
-            reason: fields.need(
+            reason: fields.required(
                 "reason",
                 fields.prose("reason")?,
                 "Say in a sentence what happened and when",
             )?,
-            requester: fields.line("requester")?,
+            requester: fields.single_line("requester")?,
         }),
         "near_miss" => Fact::NearMiss(near_miss(fields, names)?),
         "change" => Fact::Change(Change {
-            what: fields.need(
+            what: fields.required(
                 "what",
-                fields.line("what")?,
+                fields.single_line("what")?,
                 "Say what kind of change it was: deploy, rollback, flag or config",
             )?,
-            title: fields.line("title")?.unwrap_or_default(),
-            revision: fields.line("revision")?,
-            line: fields.line("line")?,
+            title: fields.single_line("title")?.unwrap_or_default(),
+            revision: fields.single_line("revision")?,
+            line: fields.single_line("line")?,
         }),
         "acknowledgement" => Fact::Acknowledgement(Acknowledgement {
             of: subject(fields)?,
         }),
         "maintenance" => Fact::Maintenance(window(fields)?),
         _ => Fact::Note(Note {
-            text: fields.need("text", fields.prose("text")?, "Write what was noted")?,
+            text: fields.required("text", fields.prose("text")?, "Write what was noted")?,
         }),
     })
 }
 
 fn subject(fields: &StrictFields<'_>) -> Result<Option<Subject>, MemberFault> {
-    let Some(text) = fields.line("of")? else {
+    let Some(text) = fields.single_line("of")? else {
         // Without either, the acknowledgement refers to nothing.
-        let about = fields.line("incident")?.or(fields.line("service")?);
-        fields.need(
+        let about = fields
+            .single_line("incident")?
+            .or(fields.single_line("service")?);
+        fields.required(
             "incident",
             about,
             "An acknowledgement is `of` a subject, or of the incident or the service named here",
@@ -428,17 +438,17 @@ pub(crate) fn declaration(
     names: &LabelNames,
 ) -> Result<Declaration, MemberFault> {
     let status = fields
-        .word("status", &STATUS)?
+        .keyword("status", &STATUS)?
         .unwrap_or(AlertStatus::Firing);
-    let title = fields.line("title")?;
+    let title = fields.single_line("title")?;
     let title = match status {
         AlertStatus::Firing => {
-            fields.need("title", title, "Say in a few words what users cannot do")?
+            fields.required("title", title, "Say in a few words what users cannot do")?
         }
         AlertStatus::Resolved => title.unwrap_or_default(),
     };
     Ok(Declaration {
-        key: fields.line("key")?.unwrap_or_default(),
+        key: fields.single_line("key")?.unwrap_or_default(),
         title,
         severity: fields
             .severity("severity", names)?
@@ -446,27 +456,27 @@ pub(crate) fn declaration(
         status,
         planned: fields.flag("planned")?.unwrap_or(false),
         data_loss: fields.flag("data_loss")?,
-        detected_by: fields.word("detected_by", &DETECTED_BY)?,
+        detected_by: fields.keyword("detected_by", &DETECTED_BY)?,
     })
 }
 
 /// The keys of planned work.
 pub(crate) fn window(fields: &StrictFields<'_>) -> Result<MaintenanceWindow, MemberFault> {
-    let from = fields.need("from", fields.time("from")?, "Say when the work begins")?;
-    let to = fields.need("to", fields.time("to")?, "Say when it is to be over")?;
+    let from = fields.required("from", fields.time("from")?, "Say when the work begins")?;
+    let to = fields.required("to", fields.time("to")?, "Say when it is to be over")?;
     if to < from {
         return Err(fields.fault(
             "to",
             "before `from`; the two may be equal, which calls the work off",
         ));
     }
-    let why = fields.need(
+    let why = fields.required(
         "why",
-        fields.line("why")?,
+        fields.single_line("why")?,
         "Say in a few words what is done",
     )?;
     Ok(MaintenanceWindow {
-        key: fields.line("key")?.unwrap_or_default(),
+        key: fields.single_line("key")?.unwrap_or_default(),
         from,
         to,
         why,
@@ -486,7 +496,7 @@ pub(crate) fn near_miss(
         ));
     }
     Ok(NearMissReport {
-        what: fields.need(
+        what: fields.required(
             "what",
             fields.prose("what")?,
             "Say in a sentence what nearly happened",

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
-use super::json_fields::{at, fault, line, need, text, word};
+use super::json_fields::{fault, required_text, single_line, text, text_at, value_at};
 use super::message::Message;
 use super::reading::Reading;
 use super::{service_mapping, time};
@@ -72,7 +72,7 @@ fn json<'a>(message: &Message<'a>) -> Cow<'a, [u8]> {
 
 /// The event's name judged by its fields, if the header was lost.
 fn guessed(body: &Value) -> Option<&'static str> {
-    let has = |key: &str| at(body, key).is_some();
+    let has = |key: &str| value_at(body, key).is_some();
     match () {
         () if has("deployment_status") => Some("deployment_status"),
         () if has("workflow_run") => Some("workflow_run"),
@@ -88,7 +88,7 @@ fn deployment(
     naming: &ServiceMapping,
     body: &Value,
 ) -> Result<Option<Event>, MemberFault> {
-    let state = need(
+    let state = required_text(
         body,
         "deployment_status.state",
         "Expected `success`, `failure`, … as GitHub sends it.",
@@ -98,10 +98,11 @@ fn deployment(
     if !succeeded && !matches!(state.as_str(), "failure" | "error") {
         return Ok(None);
     }
-    let id = need(body, "deployment.id", "It identifies the deployment.")?;
+    let id = required_text(body, "deployment.id", "It identifies the deployment.")?;
     let named = text(body, "deployment.environment")
         .or_else(|| text(body, "deployment_status.environment"));
-    let production = at(body, "deployment.production_environment") == Some(&Value::Bool(true));
+    let production =
+        value_at(body, "deployment.production_environment") == Some(&Value::Bool(true));
     let environment = if production {
         Some("production")
     } else {
@@ -121,16 +122,17 @@ fn deployment(
                 "deploy"
             }
             .to_owned(),
-            title: line(&title),
-            revision: text(body, "deployment.sha").map(line),
-            line: text(body, "repository.full_name").map(|name| line(&format!("github {name}"))),
+            title: single_line(&title),
+            revision: text(body, "deployment.sha").map(single_line),
+            line: text(body, "repository.full_name")
+                .map(|name| single_line(&format!("github {name}"))),
         })
     } else {
         let why = text(body, "deployment_status.description")
             .map(|why| format!(": {why}"))
             .unwrap_or_default();
         Fact::Note(Note {
-            text: line(&format!("{title} failed{why}")),
+            text: single_line(&format!("{title} failed{why}")),
         })
     };
     let at = occurred_at(
@@ -156,7 +158,7 @@ fn deployment(
         .find_map(|(path, title)| json_fields::link(body, path, title))
         .into_iter()
         .collect();
-    Ok(Some(known(event, message)))
+    Ok(Some(identified(event, message)))
 }
 
 /// A workflow that a person started or re-ran. It is sent when requested, started and completed,
@@ -166,7 +168,7 @@ fn run(
     naming: &ServiceMapping,
     body: &Value,
 ) -> Result<Option<Event>, MemberFault> {
-    let attempt = at(body, "workflow_run.run_attempt")
+    let attempt = value_at(body, "workflow_run.run_attempt")
         .and_then(Value::as_u64)
         .unwrap_or(1);
     let by_hand = text(body, "workflow_run.event") == Some("workflow_dispatch");
@@ -188,7 +190,7 @@ fn run(
     } else {
         "run by hand".to_owned()
     };
-    let number = word(body, "workflow_run.run_number")
+    let number = text_at(body, "workflow_run.run_number")
         .map(|number| format!(" #{number}"))
         .unwrap_or_default();
     let branch = text(body, "workflow_run.head_branch")
@@ -212,7 +214,7 @@ fn run(
     event.links = json_fields::link(body, "workflow_run.html_url", "Workflow run")
         .into_iter()
         .collect();
-    Ok(Some(known(event, message)))
+    Ok(Some(identified(event, message)))
 }
 
 /// A dispatch request, which has no time of its own.
@@ -235,13 +237,13 @@ fn dispatch(message: &Message<'_>, naming: &ServiceMapping, body: &Value) -> Opt
         ),
     );
     event.actor = Some(actor);
-    Some(known(event, message))
+    Some(identified(event, message))
 }
 
 fn started(words: &str) -> Fact {
     Fact::Intervention(Intervention {
         action: "workflow".to_owned(),
-        why: line(words),
+        why: single_line(words),
         stated: false,
         should_be_automatic: None,
         dry_run: false,
@@ -267,7 +269,7 @@ fn event(
 }
 
 /// Sets the id, which includes the actor.
-fn known(mut event: Event, message: &Message<'_>) -> Event {
+fn identified(mut event: Event, message: &Message<'_>) -> Event {
     event.identify();
     time::clamp(&mut event, message.now);
     event

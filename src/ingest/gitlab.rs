@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
-use super::json_fields::{at, fault, line, need, text, word};
+use super::json_fields::{fault, required_text, single_line, text, text_at, value_at};
 use super::message::Message;
 use super::reading::Reading;
 use super::{labels, service_mapping, time};
@@ -65,7 +65,7 @@ pub(crate) fn webhook(
 
 /// A finished deployment.
 fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
-    let status = need(
+    let status = required_text(
         body,
         "status",
         "Expected `success`, `failed`, … as GitLab sends it.",
@@ -74,7 +74,7 @@ fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     if !succeeded && status != "failed" {
         return Ok(None);
     }
-    let id = need(body, "deployment_id", "It identifies the deployment.")?;
+    let id = required_text(body, "deployment_id", "It identifies the deployment.")?;
     let environment = text(body, "environment");
     // GitLab derives the tier from the name, or the team sets it.
     let tier = text(body, "environment_tier")
@@ -91,14 +91,14 @@ fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
             .unwrap_or_default();
         Fact::Change(Change {
             what: "deploy".to_owned(),
-            title: line(&format!("{title}{subject}")),
+            title: single_line(&format!("{title}{subject}")),
             revision: revision(body),
             line: text(body, "project.path_with_namespace")
-                .map(|path| line(&format!("gitlab {path}"))),
+                .map(|path| single_line(&format!("gitlab {path}"))),
         })
     } else {
         Fact::Note(Note {
-            text: line(&format!("{title} failed")),
+            text: single_line(&format!("{title} failed")),
         })
     };
     // A deployment by API has no job.
@@ -121,7 +121,7 @@ fn revision(body: &Value) -> Option<String> {
     whole
         .filter(|whole| short.is_none_or(|short| whole.starts_with(short)))
         .or(short)
-        .map(line)
+        .map(single_line)
 }
 
 /// A pipeline started in the web interface. It is sent at each change of status, with the same
@@ -132,13 +132,13 @@ fn pipeline(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     {
         return Ok(None);
     }
-    let id = need(body, "object_attributes.id", "It identifies the pipeline.")?;
+    let id = required_text(body, "object_attributes.id", "It identifies the pipeline.")?;
     let branch = text(body, "object_attributes.ref")
         .map(|name| format!(" on {name}"))
         .unwrap_or_default();
     let fact = Fact::Intervention(Intervention {
         action: "pipeline".to_owned(),
-        why: line(&format!("Pipeline {id} run by hand{branch}")),
+        why: single_line(&format!("Pipeline {id} run by hand{branch}")),
         stated: false,
         should_be_automatic: None,
         dry_run: false,
@@ -162,8 +162,8 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<EventParts>, M
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("incident")) {
         return Ok(None);
     }
-    let number = need(body, "object_attributes.iid", "It identifies the incident.")?;
-    let project = word(body, "project.id").unwrap_or_default();
+    let number = required_text(body, "object_attributes.iid", "It identifies the incident.")?;
+    let project = text_at(body, "project.id").unwrap_or_default();
     let action = text(body, "object_attributes.action").unwrap_or("open");
     let escalated = text(body, "changes.escalation_status.current").filter(|_| action == "update");
     let status = match (action, escalated) {
@@ -189,8 +189,8 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<EventParts>, M
     let severity = text(body, "object_attributes.severity")
         .and_then(|word| labels::severity_word(word, message.names));
     let fact = Fact::Declaration(Declaration {
-        key: line(&format!("gitlab {project}#{number}")),
-        title: line(text(body, "object_attributes.title").unwrap_or("Incident")),
+        key: single_line(&format!("gitlab {project}#{number}")),
+        title: single_line(text(body, "object_attributes.title").unwrap_or("Incident")),
         // A declared outage without a severity still counts as one.
         severity: severity
             .filter(|severity| *severity != Severity::Unknown)
@@ -235,7 +235,7 @@ fn event(message: &Message<'_>, naming: &ServiceMapping, body: &Value, told: Eve
 
 /// The value of a scoped label such as `service::checkout`.
 fn scoped(body: &Value, scope: &str) -> Option<String> {
-    let titles = at(body, "labels")?
+    let titles = value_at(body, "labels")?
         .as_array()?
         .iter()
         .filter_map(|label| text(label, "title"));

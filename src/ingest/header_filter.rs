@@ -76,7 +76,11 @@ pub(crate) fn without<'a>(headers: &Headers<'a>, proof: Option<&Authentication>)
 /// The headers to store for a message to `path`, including `reads`, which the source reads by name.
 /// `headers` come from [`without`].
 #[must_use]
-pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String]) -> Vec<(String, String)> {
+pub(crate) fn stored_headers(
+    headers: &Headers<'_>,
+    path: &str,
+    reads: &[String],
+) -> Vec<(String, String)> {
     let wanted = |name: &str| {
         let read = NAMES.contains(&name)
             || BEGINNINGS
@@ -97,7 +101,7 @@ pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String]) -> Vec<(
 
 #[cfg(test)]
 mod tests {
-    use super::{kept, without};
+    use super::{stored_headers, without};
     use crate::ingest::auth::Authentication;
     use crate::ingest::message::Headers;
 
@@ -106,7 +110,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()))
             .collect();
-        let kept = kept(
+        let kept = stored_headers(
             &without(&headers, proof),
             "/ingest/a",
             &["x-stage".to_owned(), "x-token".to_owned()],

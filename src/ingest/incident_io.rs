@@ -21,7 +21,9 @@ use serde_json::Value;
 
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
-use super::json_fields::{at, instant, instant_if_any, line, link, list, need, prose, text};
+use super::json_fields::{
+    instant, instant_if_any, link, list, prose, required_text, single_line, text, value_at,
+};
 use super::labels;
 use super::message::Message;
 use super::reading::Reading;
@@ -56,7 +58,7 @@ const ENDED: [&str; 7] = [
 /// When it is not a JSON object with an event type, or its incident or times are missing.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "a message as incident.io sends it")?;
-    let kind = need(&body, "event_type", ADVICE)?;
+    let kind = required_text(&body, "event_type", ADVICE)?;
     // Follow-ups, actions and private incidents, which send only an id, are not used.
     let Some(rest) = kind.strip_prefix("public_incident.incident_") else {
         return Ok(Reading::default());
@@ -68,7 +70,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
             "missing. The content is expected under the name of its event type",
         )
     })?;
-    let incident = at(data, "incident").unwrap_or(data);
+    let incident = value_at(data, "incident").unwrap_or(data);
     if !matches!(
         text(incident, "mode"),
         None | Some("standard" | "retrospective")
@@ -106,7 +108,11 @@ impl<'a> Incident<'a> {
     ) -> Result<Self, MemberFault> {
         let key = format!(
             "incident_io:{}",
-            line(&need(incident, "id", "It identifies the incident")?)
+            single_line(&required_text(
+                incident,
+                "id",
+                "It identifies the incident"
+            )?)
         );
         let created = instant(incident, "created_at")?;
         let pages = [
@@ -115,7 +121,7 @@ impl<'a> Incident<'a> {
         ];
         Ok(Self {
             message,
-            title: text(incident, "name").map_or_else(|| key.clone(), line),
+            title: text(incident, "name").map_or_else(|| key.clone(), single_line),
             key,
             severity: severity(message, incident),
             services: services(message, incident),
@@ -221,7 +227,7 @@ impl<'a> Incident<'a> {
                     self.created,
                     None,
                     actor,
-                    &format!("{}: {}", line(role), line(name)),
+                    &format!("{}: {}", single_line(role), single_line(name)),
                 ))
             }),
         );
@@ -257,9 +263,9 @@ impl<'a> Incident<'a> {
 
     /// A note about a change of status.
     fn turned(&self, data: &Value) -> Option<Event> {
-        let to = text(data, "new_status.name").map(line)?;
+        let to = text(data, "new_status.name").map(single_line)?;
         let from = text(data, "previous_status.name")
-            .map(|from| format!(" from {}", line(from)))
+            .map(|from| format!(" from {}", single_line(from)))
             .unwrap_or_default();
         let said = text(data, "message")
             .map(|words| format!(": {words}"))
@@ -278,7 +284,7 @@ fn severity(message: &Message<'_>, incident: &Value) -> Severity {
     let named =
         text(incident, "severity.name").and_then(|word| labels::severity_word(word, message.names));
     named.unwrap_or_else(
-        || match at(incident, "severity.rank").and_then(Value::as_i64) {
+        || match value_at(incident, "severity.rank").and_then(Value::as_i64) {
             Some(..=0) => Severity::Info,
             Some(1..=2) => Severity::Warning,
             Some(3..) => Severity::Critical,
@@ -313,7 +319,7 @@ fn services(message: &Message<'_>, incident: &Value) -> Vec<String> {
         .find_map(|path| text(value, path))
     });
     let mut services: Vec<String> = Vec::new();
-    for name in named.map(line) {
+    for name in named.map(single_line) {
         if !services.contains(&name) {
             services.push(name);
         }
@@ -339,7 +345,7 @@ fn timestamp(incident: &Value, names: &[&str], faults: &mut Vec<MemberFault>) ->
 
 /// The person, alert, workflow or API key that declared the incident.
 fn creator(incident: &Value) -> Option<Box<Actor>> {
-    if let Some(user) = at(incident, "creator.user") {
+    if let Some(user) = value_at(incident, "creator.user") {
         return json_fields::actor("incident_io", text(user, "id")?, ActorKind::Human);
     }
     let robot = ["alert", "workflow", "api_key"]

@@ -26,7 +26,7 @@ pub(crate) fn object(body: &[u8], expected: &'static str) -> Result<Value, Inges
 }
 
 /// The value at a dotted path such as `data.incident.id`; `None` for null.
-pub(crate) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+pub(crate) fn value_at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .try_fold(value, |value, key| value.get(key))
         .filter(|value| !value.is_null())
@@ -34,15 +34,15 @@ pub(crate) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 
 /// The trimmed string at a path; `None` if it is blank.
 pub(crate) fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
-    at(value, path)?
+    value_at(value, path)?
         .as_str()
         .map(str::trim)
         .filter(|text| !text.is_empty())
 }
 
 /// The string, number or flag at a path as text: senders differ in the type of an id.
-pub(crate) fn word(value: &Value, path: &str) -> Option<String> {
-    match at(value, path)? {
+pub(crate) fn text_at(value: &Value, path: &str) -> Option<String> {
+    match value_at(value, path)? {
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         _ => text(value, path).map(str::to_owned),
@@ -51,7 +51,7 @@ pub(crate) fn word(value: &Value, path: &str) -> Option<String> {
 
 /// The members of the list at a path, at most [`MEMBERS`]; empty if there is no list.
 pub(crate) fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
-    at(value, path)
+    value_at(value, path)
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
@@ -59,8 +59,12 @@ pub(crate) fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a
 }
 
 /// The required [`word`] at a path, or a fault that names the path.
-pub(crate) fn need(value: &Value, path: &str, advice: &str) -> Result<String, MemberFault> {
-    word(value, path).ok_or_else(|| fault(path, format!("missing. {advice}")))
+pub(crate) fn required_text(
+    value: &Value,
+    path: &str,
+    advice: &str,
+) -> Result<String, MemberFault> {
+    text_at(value, path).ok_or_else(|| fault(path, format!("missing. {advice}")))
 }
 
 /// A fault at a dotted path.
@@ -92,7 +96,7 @@ pub(crate) fn instant_if_any(
 }
 
 /// Shortens text to one line of [`LINE`] characters; control characters become spaces.
-pub(crate) fn line(text: &str) -> String {
+pub(crate) fn single_line(text: &str) -> String {
     let letters = text
         .trim()
         .chars()
@@ -134,7 +138,7 @@ pub(crate) fn link(value: &Value, path: &str, title: &str) -> Option<Link> {
 
 /// An actor under the naming scheme of the source: `github:ada`.
 pub(crate) fn actor(scheme: &str, id: &str, kind: ActorKind) -> Option<Box<Actor>> {
-    let id = line(id);
+    let id = single_line(id);
     (!id.is_empty()).then(|| {
         Box::new(Actor {
             id: format!("{scheme}:{id}"),
@@ -225,7 +229,7 @@ pub(crate) fn event(
 ) -> Event {
     let mut event = Event::new(message.source, occurred_at, fact);
     event.service = service
-        .map(line)
+        .map(single_line)
         .filter(|service| !service.is_empty())
         .map(Into::into);
     event.identify();

@@ -16,7 +16,9 @@ use serde_json::Value;
 
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
-use super::json_fields::{VendorAlert, actor, fault, line, need, object, prose, text, word};
+use super::json_fields::{
+    VendorAlert, actor, fault, object, prose, required_text, single_line, text, text_at,
+};
 use super::message::Message;
 use super::reading::{Reading, Reported, Start};
 use super::{labels, tags};
@@ -33,12 +35,16 @@ use crate::model::time::Time;
 /// When it is not an action on an alert.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "an action on an alert of Opsgenie")?;
-    let action = need(
+    let action = required_text(
         &body,
         "action",
         "Opsgenie's webhook always has it: check what changes the body in transit.",
     )?;
-    let id = line(&need(&body, "alert.alertId", "It identifies the alert.")?);
+    let id = single_line(&required_text(
+        &body,
+        "alert.alertId",
+        "It identifies the alert.",
+    )?);
     let mut faults = Vec::new();
     // A malformed time costs only itself.
     let mut time = |path: &str| {
@@ -66,7 +72,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 }
 
 fn time(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
-    let Some(value) = json_fields::at(body, path) else {
+    let Some(value) = json_fields::value_at(body, path) else {
         return Ok(None);
     };
     let read = tags::since_1970(value);
@@ -94,7 +100,8 @@ impl AlertAction<'_> {
         let mut event = self.alert(AlertStatus::Firing, starts_at, None, EndReason::default());
         tags::place(&mut event, &self.tags(), self.message);
         if event.service.is_none() {
-            event.service = text(self.body, "alert.entity").map(|entity| line(entity).into());
+            event.service =
+                text(self.body, "alert.entity").map(|entity| single_line(entity).into());
         }
         // The creator is mostly another program's integration, seldom who noticed.
         event.actor = None;
@@ -123,9 +130,9 @@ impl AlertAction<'_> {
         let fact = Fact::Acknowledgement(Acknowledgement {
             of: Some(alert_subject(&labels, created)),
         });
-        Reading::from_iter(vec![tags::said(
+        Reading::from_iter(vec![tags::context_event(
             self.message,
-            self.at(),
+            self.event_time(),
             None,
             None,
             self.actor(),
@@ -138,9 +145,9 @@ impl AlertAction<'_> {
         let fact = Fact::Note(Note {
             text: self.words(action),
         });
-        Reading::from_iter(vec![tags::said(
+        Reading::from_iter(vec![tags::context_event(
             self.message,
-            self.at(),
+            self.event_time(),
             service.as_deref(),
             Some(self.key()),
             self.actor(),
@@ -148,7 +155,7 @@ impl AlertAction<'_> {
         )])
     }
 
-    fn at(&self) -> Time {
+    fn event_time(&self) -> Time {
         self.updated.unwrap_or(self.message.now)
     }
 
@@ -193,7 +200,7 @@ impl AlertAction<'_> {
     /// Labels that no action changes. An alias names an alert across its episodes, unless it
     /// repeats the id.
     fn labels(&self) -> Labels {
-        let alias = text(self.body, "alert.alias").map_or_else(|| self.id.clone(), line);
+        let alias = text(self.body, "alert.alias").map_or_else(|| self.id.clone(), single_line);
         Labels::from([
             ("alert_id".to_owned(), self.id.clone()),
             ("alertname".to_owned(), alias),
@@ -204,15 +211,15 @@ impl AlertAction<'_> {
         let names = ["alert.message", "alert.alias"]
             .into_iter()
             .find_map(|path| text(self.body, path));
-        names.map_or_else(|| self.id.clone(), line)
+        names.map_or_else(|| self.id.clone(), single_line)
     }
 
     fn annotations(&self) -> Labels {
         let lines = ["entity", "source", "tinyId", "priority"]
-            .map(|name| (name, word(self.body, &format!("alert.{name}"))));
+            .map(|name| (name, text_at(self.body, &format!("alert.{name}"))));
         let mut kept: Labels = lines
             .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), line(&value?))))
+            .filter_map(|(name, value)| Some((name.to_owned(), single_line(&value?))))
             .collect();
         kept.extend(
             text(self.body, "alert.description")
@@ -220,7 +227,7 @@ impl AlertAction<'_> {
         );
         let tags = self.list("alert.tags").join(", ");
         if !tags.is_empty() {
-            kept.insert("tags".to_owned(), line(&tags));
+            kept.insert("tags".to_owned(), single_line(&tags));
         }
         kept
     }
@@ -229,18 +236,18 @@ impl AlertAction<'_> {
     fn tags(&self) -> LabelSet {
         let mut tags = tags::tags(self.list("alert.tags"));
         if let Some(details) =
-            json_fields::at(self.body, "alert.details").and_then(Value::as_object)
+            json_fields::value_at(self.body, "alert.details").and_then(Value::as_object)
         {
-            let details = details
-                .iter()
-                .filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
+            let details = details.iter().filter_map(|(name, value)| {
+                Some((single_line(name), single_line(value.as_str()?)))
+            });
             tags.extend(details.filter(|(name, value)| !name.is_empty() && !value.is_empty()));
         }
         tags.into()
     }
 
     fn list(&self, path: &str) -> Vec<&str> {
-        let list = json_fields::at(self.body, path).and_then(Value::as_array);
+        let list = json_fields::value_at(self.body, path).and_then(Value::as_array);
         list.into_iter()
             .flatten()
             .filter_map(Value::as_str)
@@ -249,7 +256,7 @@ impl AlertAction<'_> {
 
     /// `"P3"`, or 3.
     fn severity(&self) -> Severity {
-        let Some(priority) = word(self.body, "alert.priority") else {
+        let Some(priority) = text_at(self.body, "alert.priority") else {
             return Severity::Unknown;
         };
         let priority = if priority.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -274,8 +281,8 @@ impl AlertAction<'_> {
     /// A sentence about an action. Custom actions may have any name.
     fn words(&self, action: &str) -> String {
         let said = |path: &str| {
-            word(self.body, path)
-                .map(|word| line(&word))
+            text_at(self.body, path)
+                .map(|word| single_line(&word))
                 .filter(|word| !word.is_empty())
         };
         let with = |what: &str, path: &str| {
@@ -299,7 +306,7 @@ impl AlertAction<'_> {
             "UpdateMessage" => with("The message was changed", "alert.message"),
             "Snooze" => "Snoozed".to_owned(),
             "SnoozeEnded" => "The snooze ended".to_owned(),
-            other => format!("Action: {}", line(other)),
+            other => format!("Action: {}", single_line(other)),
         }
     }
 }

@@ -20,7 +20,9 @@ use serde_json::Value;
 
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
-use super::json_fields::{at, instant, instant_if_any, line, need, prose, text};
+use super::json_fields::{
+    instant, instant_if_any, prose, required_text, single_line, text, value_at,
+};
 use super::labels;
 use super::message::Message;
 use super::reading::{Reading, Reported, Start};
@@ -48,15 +50,15 @@ pub(crate) fn webhook(
     declares: &PagerDutyOutages,
 ) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "an event as PagerDuty's webhooks V3 send it")?;
-    let kind = need(&body, "event.event_type", ADVICE)?;
+    let kind = required_text(&body, "event.event_type", ADVICE)?;
     // Service events are settings, a ping is a test, and unknown kinds are ignored.
     let Some(kind) = kind.strip_prefix("incident.") else {
         return Ok(Reading::default());
     };
-    let event = at(&body, "event").unwrap_or(&Value::Null);
-    let data = at(event, "data").unwrap_or(&Value::Null);
+    let event = value_at(&body, "event").unwrap_or(&Value::Null);
+    let data = value_at(event, "data").unwrap_or(&Value::Null);
     let whole = text(data, "type").unwrap_or("incident") == "incident";
-    let id = need(
+    let id = required_text(
         event,
         if whole { "data.id" } else { "data.incident.id" },
         "It identifies the incident",
@@ -70,7 +72,7 @@ pub(crate) fn webhook(
     })?;
     let about = IncidentContext {
         message,
-        incident: format!("pagerduty:{}", line(&id)),
+        incident: format!("pagerduty:{}", single_line(&id)),
         service: text(data, "service.summary"),
         link: json_fields::link(
             data,
@@ -85,7 +87,7 @@ pub(crate) fn webhook(
         at: occurred_at,
     };
     if !whole {
-        return Ok(beside(&about, kind, data).into_iter().collect());
+        return Ok(context_events(&about, kind, data).into_iter().collect());
     }
     Ok(incident(&about, kind, data, declares))
 }
@@ -105,7 +107,7 @@ impl IncidentContext<'_> {
         let mut event = Event::new(self.message.source, at, fact);
         event.service = self
             .service
-            .map(line)
+            .map(single_line)
             .filter(|name| !name.is_empty())
             .map(Into::into);
         event.incident = Some(self.incident.as_str().into());
@@ -171,10 +173,10 @@ impl IncidentContext<'_> {
 
 /// The agent: a person, or a service, integration or workflow.
 fn agent(event: &Value) -> Option<Box<Actor>> {
-    who(at(event, "agent")?)
+    referenced_actor(value_at(event, "agent")?)
 }
 
-fn who(reference: &Value) -> Option<Box<Actor>> {
+fn referenced_actor(reference: &Value) -> Option<Box<Actor>> {
     let kind = if text(reference, "type") == Some("user_reference") {
         ActorKind::Human
     } else {
@@ -223,7 +225,7 @@ impl<'a> IncidentState<'a> {
         let severity = priority
             .and_then(|word| labels::severity_word(word, about.message.names))
             .unwrap_or(by_urgency);
-        let title = text(data, "title").map_or_else(|| about.incident.clone(), line);
+        let title = text(data, "title").map_or_else(|| about.incident.clone(), single_line);
         let unsure = !begins && (created.is_none() || data.get("reopened_at").is_none());
         let (undated, since) = (since.is_none(), since.unwrap_or(about.at).min(about.at));
         Self {
@@ -281,17 +283,17 @@ fn incident(
         return reading;
     }
     let named = |list: &str| {
-        let all = at(data, list)
+        let all = value_at(data, list)
             .and_then(Value::as_array)
             .into_iter()
             .flatten();
         let names: Vec<String> = all
             .filter_map(|one| text(one, "summary"))
-            .map(line)
+            .map(single_line)
             .collect();
         names.join(", ")
     };
-    let of = |path: &str| text(data, path).map_or_else(|| "unknown".to_owned(), line);
+    let of = |path: &str| text(data, path).map_or_else(|| "unknown".to_owned(), single_line);
     let words = match kind {
         "acknowledged" => {
             reading.push(about.did(Fact::Acknowledgement(Acknowledgement { of: None })));
@@ -307,7 +309,7 @@ fn incident(
         )),
         "priority_updated" => Some(told.priority.map_or_else(
             || "Priority taken away".to_owned(),
-            |word| format!("Priority set to {}", line(word)),
+            |word| format!("Priority set to {}", single_line(word)),
         )),
         "service_updated" => Some(format!(
             "Moved to the service {} in PagerDuty",
@@ -358,7 +360,7 @@ fn resolved(
     reading.push(about.declaration(told, end, AlertStatus::Resolved, None));
     if let Some(other) = other {
         let (into, from) = (
-            IncidentId(format!("pagerduty:{}", line(other))),
+            IncidentId(format!("pagerduty:{}", single_line(other))),
             IncidentId(about.incident.clone()),
         );
         reading.push(about.did(Fact::Edit(Correction::Merge { into, from })));
@@ -368,8 +370,8 @@ fn resolved(
 }
 
 /// Events of a message that only refers to the incident.
-fn beside(about: &IncidentContext<'_>, kind: &str, data: &Value) -> Vec<Event> {
-    let cut = if at(data, "trimmed") == Some(&Value::Bool(true)) {
+fn context_events(about: &IncidentContext<'_>, kind: &str, data: &Value) -> Vec<Event> {
+    let cut = if value_at(data, "trimmed") == Some(&Value::Bool(true)) {
         TRIMMED
     } else {
         ""
@@ -388,7 +390,7 @@ fn beside(about: &IncidentContext<'_>, kind: &str, data: &Value) -> Vec<Event> {
                 .map(|name| {
                     about.note(&format!(
                         "Asked to join: {}{}",
-                        line(name),
+                        single_line(name),
                         after(said("message"))
                     ))
                 })
@@ -408,7 +410,7 @@ fn after(words: Option<String>) -> String {
 
 /// A note, and an instantaneous declaration: start and end of the outage are not stated.
 fn status_update(about: &IncidentContext<'_>, data: &Value, words: Option<String>) -> Vec<Event> {
-    let title = text(data, "incident.summary").map_or_else(|| about.incident.clone(), line);
+    let title = text(data, "incident.summary").map_or_else(|| about.incident.clone(), single_line);
     let declared = |at, status| {
         let declared = Declaration {
             key: format!("{} status update", about.incident),
@@ -432,14 +434,17 @@ fn status_update(about: &IncidentContext<'_>, data: &Value, words: Option<String
 
 /// A responder's answer.
 fn replied(about: &IncidentContext<'_>, data: &Value, words: Option<String>) -> Option<Event> {
-    let user = at(data, "user").or_else(|| at(data, "escalation_policy"))?;
+    let user = value_at(data, "user").or_else(|| value_at(data, "escalation_policy"))?;
     // A responder who declined did not take part.
     let (did, actor) = match text(data, "state")? {
-        "accepted" => ("Joined", who(user).or_else(|| about.agent.clone())),
+        "accepted" => (
+            "Joined",
+            referenced_actor(user).or_else(|| about.agent.clone()),
+        ),
         "declined" => ("Cannot join", None),
         _ => return None,
     };
-    let name = text(user, "summary").map(line).unwrap_or_default();
+    let name = text(user, "summary").map(single_line).unwrap_or_default();
     Some(about.event(
         about.at,
         actor,
@@ -458,7 +463,10 @@ fn ran(about: &IncidentContext<'_>, data: &Value, what: &str) -> Option<Event> {
         "action.summary",
         "summary",
     ];
-    let name = named.iter().find_map(|path| text(data, path)).map(line);
+    let name = named
+        .iter()
+        .find_map(|path| text(data, path))
+        .map(single_line);
     let step = Intervention {
         action: what.to_owned(),
         why: name.unwrap_or_default(),

@@ -34,12 +34,12 @@ const COMMON: [&str; 6] = [
 /// The first fault, with its field.
 pub(crate) fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     state(body, &["reason", "requester"], now, |fields| {
-        let reason = fields.need(
+        let reason = fields.required(
             "reason",
             fields.prose("reason")?,
             "Say in a sentence what happened and when; nothing else is needed",
         )?;
-        let requester = fields.line("requester")?;
+        let requester = fields.single_line("requester")?;
         Ok((
             Fact::Request(PostmortemRequest {
                 reason,
@@ -74,7 +74,7 @@ pub(crate) fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> 
             concerning(fields)?;
             Ok((
                 Fact::Declaration(events::declaration(fields, &LabelNames::default())?),
-                fields.line("actor")?,
+                fields.single_line("actor")?,
             ))
         },
     )
@@ -93,12 +93,12 @@ pub(crate) fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault>
         |fields| {
             concerning(fields)?;
             let fact = Fact::Intervention(Intervention {
-                action: fields.need(
+                action: fields.required(
                     "action",
-                    fields.line("action")?,
+                    fields.single_line("action")?,
                     "Say what was done: restart, failover, scale, rollback, …",
                 )?,
-                why: fields.need(
+                why: fields.required(
                     "why",
                     fields.prose("why")?,
                     "Say in a sentence what made the step necessary",
@@ -109,7 +109,7 @@ pub(crate) fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault>
                 refused: false,
                 planned: fields.flag("planned")?.unwrap_or(false),
             });
-            Ok((fact, fields.line("actor")?))
+            Ok((fact, fields.single_line("actor")?))
         },
     )
 }
@@ -135,7 +135,7 @@ pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
             concerning(fields)?;
             Ok((
                 Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?),
-                fields.line("actor")?,
+                fields.single_line("actor")?,
             ))
         },
     )
@@ -153,8 +153,8 @@ pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> 
     let fields = StrictFields::open(&body, None)?;
     fields.only(&["service", "from", "to", "why", "actor"])?;
     let mut event = Event::new(SOURCE, now, Fact::Maintenance(events::window(&fields)?));
-    event.service = fields.line("service")?.map(Into::into);
-    event.actor = fields.line("actor")?.map(|id| {
+    event.service = fields.single_line("service")?.map(Into::into);
+    event.actor = fields.single_line("actor")?.map(|id| {
         Box::new(Actor {
             id,
             kind: ActorKind::Human,
@@ -167,9 +167,11 @@ pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> 
 /// Requires a service or an incident. Only a request may omit both: the requester need not know our
 /// names.
 fn concerning(fields: &StrictFields<'_>) -> Result<(), MemberFault> {
-    let about = fields.line("service")?.or(fields.line("incident")?);
+    let about = fields
+        .single_line("service")?
+        .or(fields.single_line("incident")?);
     fields
-        .need(
+        .required(
             "service",
             about,
             "Name the service it concerns, or the `incident`",
@@ -202,7 +204,7 @@ fn state(
         (at, occurred_at) => at.or(occurred_at).unwrap_or(now),
     };
     let environment = fields
-        .line("environment")?
+        .single_line("environment")?
         .map(|word| labels::environment_word(&word));
     let environment = match fields.flag("drill")? {
         Some(true)
@@ -222,9 +224,9 @@ fn state(
     };
 
     let mut event = Event::new(SOURCE, at, fact);
-    event.service = fields.line("service")?.map(Into::into);
+    event.service = fields.single_line("service")?.map(Into::into);
     event.environment = environment.map(Into::into);
-    event.incident = fields.line("incident")?.map(Into::into);
+    event.incident = fields.single_line("incident")?.map(Into::into);
     event.actor = person.map(|id| {
         Box::new(Actor {
             id,

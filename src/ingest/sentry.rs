@@ -27,7 +27,8 @@ use serde_json::Value;
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{
-    VendorAlert, actor, at, fault, instant, line, need, object, prose, text, word,
+    VendorAlert, actor, fault, instant, object, prose, required_text, single_line, text, text_at,
+    value_at,
 };
 use super::message::Message;
 use super::reading::{Reading, Reported, Start};
@@ -59,11 +60,11 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
         ];
         about
             .into_iter()
-            .find(|(path, _)| at(&body, path).is_some())
+            .find(|(path, _)| value_at(&body, path).is_some())
             .map(|(_, resource)| resource)
     };
     let Some(resource) = message.headers.text("sentry-hook-resource").or_else(inside) else {
-        if at(&body, "data").is_some() || at(&body, "installation").is_some() {
+        if value_at(&body, "data").is_some() || value_at(&body, "installation").is_some() {
             return Ok(Reading::default());
         }
         let advice = "This is not a message of Sentry's integration platform. The older plugin `WebHooks` is not supported; create an internal integration instead.";
@@ -99,7 +100,7 @@ struct AlertTemplate {
 
 impl Hook<'_> {
     fn metric_alert(&self) -> Result<Reading, MemberFault> {
-        let id = line(&need(
+        let id = single_line(&required_text(
             self.body,
             "data.metric_alert.id",
             "It identifies the alert.",
@@ -112,11 +113,11 @@ impl Hook<'_> {
         let name = rule
             .into_iter()
             .find_map(|path| text(self.body, path))
-            .map_or_else(|| format!("metric alert {id}"), line);
+            .map_or_else(|| format!("metric alert {id}"), single_line);
         let mut reading = Reading::default();
-        let began = self.seen(&mut reading, "data.metric_alert.date_started");
+        let began = self.time_field(&mut reading, "data.metric_alert.date_started");
         let told_at = self.told_at();
-        let projects = at(self.body, "data.metric_alert.projects").and_then(Value::as_array);
+        let projects = value_at(self.body, "data.metric_alert.projects").and_then(Value::as_array);
         let projects: Vec<&str> = projects
             .into_iter()
             .flatten()
@@ -124,7 +125,7 @@ impl Hook<'_> {
             .collect();
         // With several projects, none is the service.
         let project = if let [project] = projects[..] {
-            Some(line(project))
+            Some(single_line(project))
         } else {
             None
         };
@@ -134,8 +135,10 @@ impl Hook<'_> {
             labels: Labels::from([
                 (
                     "alertname".to_owned(),
-                    word(self.body, "data.metric_alert.alert_rule.id")
-                        .map_or_else(|| name.clone(), |id| format!("alert rule {}", line(&id))),
+                    text_at(self.body, "data.metric_alert.alert_rule.id").map_or_else(
+                        || name.clone(),
+                        |id| format!("alert rule {}", single_line(&id)),
+                    ),
                 ),
                 ("metric_alert".to_owned(), id.clone()),
                 ("level".to_owned(), level.to_owned()),
@@ -148,7 +151,8 @@ impl Hook<'_> {
             severity,
             link: "data.web_url",
             project: project.clone(),
-            environment: text(self.body, "data.metric_alert.alert_rule.environment").map(line),
+            environment: text(self.body, "data.metric_alert.alert_rule.environment")
+                .map(single_line),
         };
         let (critical, warning) = (
             sketch("critical", Severity::Critical),
@@ -156,18 +160,20 @@ impl Hook<'_> {
         );
         match self.action()? {
             // It may have been a warning since `date_started`.
-            "critical" => self.on(&mut reading, critical, told_at.or(began), Start::Guessed),
+            "critical" => {
+                self.report_firing(&mut reading, critical, told_at.or(began), Start::Guessed)
+            }
             "warning" => {
-                self.over(&mut reading, critical, told_at, EndReason::Recovered, true);
+                self.report_end(&mut reading, critical, told_at, EndReason::Recovered, true);
                 let start = Start::stated_if(began.is_some());
-                self.on(&mut reading, warning, began.or(told_at), start);
+                self.report_firing(&mut reading, warning, began.or(told_at), start);
             }
             "resolved" => {
                 let closed = self
-                    .seen(&mut reading, "data.metric_alert.date_closed")
+                    .time_field(&mut reading, "data.metric_alert.date_closed")
                     .or(told_at);
-                self.over(&mut reading, critical, closed, EndReason::Recovered, false);
-                self.over(&mut reading, warning, closed, EndReason::Recovered, true);
+                self.report_end(&mut reading, critical, closed, EndReason::Recovered, false);
+                self.report_end(&mut reading, warning, closed, EndReason::Recovered, true);
             }
             _ => {}
         }
@@ -175,12 +181,13 @@ impl Hook<'_> {
     }
 
     fn issue(&self) -> Result<Reading, MemberFault> {
-        let id = line(&need(
+        let id = single_line(&required_text(
             self.body,
             "data.issue.id",
             "It identifies the issue.",
         )?);
-        let name = text(self.body, "data.issue.title").map_or_else(|| format!("issue {id}"), line);
+        let name =
+            text(self.body, "data.issue.title").map_or_else(|| format!("issue {id}"), single_line);
         let severe = text(self.body, "data.issue.priority") == Some("high")
             || text(self.body, "data.issue.level") == Some("fatal");
         let sketch = AlertTemplate {
@@ -206,14 +213,14 @@ impl Hook<'_> {
             } else {
                 "data.issue.permalink"
             },
-            project: text(self.body, "data.issue.project.slug").map(line),
+            project: text(self.body, "data.issue.project.slug").map(single_line),
             environment: None,
         };
         let mut reading = Reading::default();
         match self.action()? {
             "created" => {
-                let first = self.seen(&mut reading, "data.issue.firstSeen");
-                self.on(
+                let first = self.time_field(&mut reading, "data.issue.firstSeen");
+                self.report_firing(
                     &mut reading,
                     sketch,
                     first.or(self.told_at()),
@@ -223,12 +230,12 @@ impl Hook<'_> {
             // Seen again, or reopened by a person.
             "unresolved" => {
                 let when = if self.is_application() {
-                    self.seen(&mut reading, "data.issue.lastSeen")
+                    self.time_field(&mut reading, "data.issue.lastSeen")
                         .or(self.told_at())
                 } else {
                     self.told_at()
                 };
-                self.on(&mut reading, sketch, when, Start::stated_if(when.is_some()));
+                self.report_firing(&mut reading, sketch, when, Start::stated_if(when.is_some()));
             }
             "resolved" => {
                 let reason = if self.is_application() || !self.is_resolved_now() {
@@ -236,9 +243,9 @@ impl Hook<'_> {
                 } else {
                     EndReason::Recovered
                 };
-                self.over(&mut reading, sketch, self.told_at(), reason, false);
+                self.report_end(&mut reading, sketch, self.told_at(), reason, false);
             }
-            "archived" | "ignored" => self.over(
+            "archived" | "ignored" => self.report_end(
                 &mut reading,
                 sketch,
                 self.told_at(),
@@ -249,7 +256,9 @@ impl Hook<'_> {
                 let to = ["data.issue.assignedTo.name", "data.issue.assignedTo.email"]
                     .into_iter()
                     .find_map(|path| text(self.body, path));
-                let to = to.map(|to| format!(" to {}", line(to))).unwrap_or_default();
+                let to = to
+                    .map(|to| format!(" to {}", single_line(to)))
+                    .unwrap_or_default();
                 reading = self.note(
                     &format!("The issue \"{}\" was assigned{to}", sketch.name),
                     sketch.project.as_deref(),
@@ -268,12 +277,12 @@ impl Hook<'_> {
         let rule = ["data.triggered_rule", "data.issue_alert.title"]
             .into_iter()
             .find_map(|path| text(self.body, path));
-        let issue =
-            word(self.body, "data.event.issue_id").or_else(|| word(self.body, "data.event.issue"));
+        let issue = text_at(self.body, "data.event.issue_id")
+            .or_else(|| text_at(self.body, "data.event.issue"));
         let title = ["data.event.title", "data.event.message"]
             .into_iter()
             .find_map(|path| text(self.body, path));
-        let Some(name) = rule.or(title).map(line) else {
+        let Some(name) = rule.or(title).map(single_line) else {
             return Err(fault(
                 "data.triggered_rule",
                 "missing, and so is the event's title; one of them must name the alert",
@@ -282,7 +291,7 @@ impl Hook<'_> {
         let tags = self.tags();
         let named = |key: &str| tags.get(key).map(str::to_owned);
         let mut labels = Labels::from([("alertname".to_owned(), name.clone())]);
-        labels.extend(issue.map(|issue| ("issue".to_owned(), line(&issue))));
+        labels.extend(issue.map(|issue| ("issue".to_owned(), single_line(&issue))));
         let fatal = text(self.body, "data.event.level") == Some("fatal");
         let sketch = AlertTemplate {
             name,
@@ -300,15 +309,15 @@ impl Hook<'_> {
             link: "data.event.web_url",
             project: text(self.body, "data.event.project_slug")
                 .or_else(|| self.project_in_url())
-                .map(line),
+                .map(single_line),
             environment: text(self.body, "data.event.environment")
-                .map(line)
+                .map(single_line)
                 .or_else(|| named("environment")),
         };
         let mut reading = Reading::default();
-        let when = self.seen(&mut reading, "data.event.datetime");
+        let when = self.time_field(&mut reading, "data.event.datetime");
         // The rule matches repeatedly during one episode.
-        self.on(
+        self.report_firing(
             &mut reading,
             sketch,
             when.or(self.told_at()),
@@ -328,7 +337,9 @@ impl Hook<'_> {
             return Ok(Reading::default());
         };
         let mut odd = Reading::default();
-        let when = self.seen(&mut odd, "data.timestamp").or(self.told_at());
+        let when = self
+            .time_field(&mut odd, "data.timestamp")
+            .or(self.told_at());
         let note = self.note(comment, text(self.body, "data.project_slug"), when);
         Ok(Reading {
             faults: odd.faults,
@@ -336,13 +347,19 @@ impl Hook<'_> {
         })
     }
 
-    fn on(&self, reading: &mut Reading, sketch: AlertTemplate, when: Option<Time>, start: Start) {
+    fn report_firing(
+        &self,
+        reading: &mut Reading,
+        sketch: AlertTemplate,
+        when: Option<Time>,
+        start: Start,
+    ) {
         let event = self.alert(sketch, AlertStatus::Firing, when, EndReason::default());
         reading.reports.push(Reported::new(event, start));
     }
 
     /// Reports an end, whose message does not state the start.
-    fn over(
+    fn report_end(
         &self,
         reading: &mut Reading,
         sketch: AlertTemplate,
@@ -395,7 +412,7 @@ impl Hook<'_> {
 
     fn note(&self, text: &str, project: Option<&str>, when: Option<Time>) -> Reading {
         let fact = Fact::Note(Note { text: prose(text) });
-        let event = tags::said(
+        let event = tags::context_event(
             self.message,
             when.unwrap_or(self.message.now),
             project,
@@ -407,7 +424,7 @@ impl Hook<'_> {
     }
 
     /// The time at a path; a malformed one is a fault and costs only itself.
-    fn seen(&self, reading: &mut Reading, path: &str) -> Option<Time> {
+    fn time_field(&self, reading: &mut Reading, path: &str) -> Option<Time> {
         instant(self.body, path).unwrap_or_else(|fault| {
             reading.faults.push(fault);
             None
@@ -438,7 +455,7 @@ impl Hook<'_> {
         let later = ["inNextRelease", "inRelease", "inCommit"];
         let later = later
             .into_iter()
-            .any(|key| at(self.body, &format!("data.issue.statusDetails.{key}")).is_some());
+            .any(|key| value_at(self.body, &format!("data.issue.statusDetails.{key}")).is_some());
         !later
             && text(self.body, "data.resolution_type")
                 .is_none_or(|kind| matches!(kind, "now" | "unresolved"))
@@ -452,7 +469,7 @@ impl Hook<'_> {
         };
         let name = ["actor.name", "actor.id"]
             .into_iter()
-            .find_map(|path| word(self.body, path))?;
+            .find_map(|path| text_at(self.body, path))?;
         actor("sentry", &name, kind)
     }
 
@@ -470,11 +487,13 @@ impl Hook<'_> {
 
     /// An event's tags, sent as pairs.
     fn tags(&self) -> LabelSet {
-        let list = at(self.body, "data.event.tags").and_then(Value::as_array);
-        let pairs = list
-            .into_iter()
-            .flatten()
-            .filter_map(|pair| Some((line(pair.get(0)?.as_str()?), line(pair.get(1)?.as_str()?))));
+        let list = value_at(self.body, "data.event.tags").and_then(Value::as_array);
+        let pairs = list.into_iter().flatten().filter_map(|pair| {
+            Some((
+                single_line(pair.get(0)?.as_str()?),
+                single_line(pair.get(1)?.as_str()?),
+            ))
+        });
         pairs
             .filter(|(name, value)| !name.is_empty() && !value.is_empty())
             .collect::<Labels>()

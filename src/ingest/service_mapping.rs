@@ -1,7 +1,7 @@
 //! Services of foreign objects by the patterns of the settings: cluster objects, applications,
 //! repositories.
 
-use super::json_fields::line;
+use super::json_fields::single_line;
 use super::labels;
 use crate::model::event::Event;
 use crate::model::glob::matches;
@@ -25,12 +25,12 @@ pub(crate) fn place(
     environment: Option<&str>,
 ) {
     event.service = service
-        .map(line)
+        .map(single_line)
         .filter(|service| !service.is_empty())
         .map(Into::into);
     let environment = environment
         .or(naming.environment.as_deref())
-        .map(|word| labels::environment_word(&line(word)));
+        .map(|word| labels::environment_word(&single_line(word)));
     event.environment = environment.filter(|word| !word.is_empty()).map(Into::into);
     event.identify();
 }

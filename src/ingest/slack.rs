@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::error::IngestFault;
-use super::json_fields::{at, line, object, prose, text};
+use super::json_fields::{object, prose, single_line, text, value_at};
 use super::message::Message;
 use super::reading::{Reading, ReplyBody};
 use super::redaction;
@@ -70,7 +70,7 @@ pub(crate) fn webhook(message: &Message<'_>, desk: &SlackContext) -> Result<Read
         return Ok(Reading::from_iter(pressed(message, desk, &payload)));
     }
     match (field("command"), field("user_id")) {
-        (Some(command), Some(user)) => Ok(asked(
+        (Some(command), Some(user)) => Ok(slash_command(
             message,
             desk,
             command,
@@ -84,7 +84,7 @@ pub(crate) fn webhook(message: &Message<'_>, desk: &SlackContext) -> Result<Read
 
 /// The body without the fields that give access to the workspace.
 #[must_use]
-pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
+pub(crate) fn redacted_body(body: &[u8]) -> Vec<u8> {
     if redaction::is_json(body) {
         return redaction::json(body, &SECRETS);
     }
@@ -112,7 +112,7 @@ fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
         .flatten();
     let reply = reply.map(|challenge| ReplyBody {
         media_type: JSON,
-        body: json!({"challenge": line(challenge)}).to_string(),
+        body: json!({"challenge": single_line(challenge)}).to_string(),
     });
     Ok(Reading {
         reply,
@@ -121,7 +121,7 @@ fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
 }
 
 /// Handles a slash command.
-fn asked(
+fn slash_command(
     message: &Message<'_>,
     desk: &SlackContext,
     command: &str,
@@ -129,7 +129,7 @@ fn asked(
     words: &str,
 ) -> Reading {
     if words.is_empty() || words.eq_ignore_ascii_case("help") {
-        let command = line(command);
+        let command = single_line(command);
         let help = format!(
             "Say in a sentence what you want to understand, and when it was: `{command} nobody could pay between nine and ten`. \
              If you know the service, begin with its name; you need not."
@@ -225,21 +225,21 @@ impl SlackUser<'_> {
             reason: prose(words),
             requester: Some(self.name()),
         };
-        self.said(service.map(String::as_str), Fact::Request(request))
+        self.report_event(service.map(String::as_str), Fact::Request(request))
     }
 
     fn note(&self, words: &str) -> Event {
-        self.said(None, Fact::Note(Note { text: prose(words) }))
+        self.report_event(None, Fact::Note(Note { text: prose(words) }))
     }
 
     fn name(&self) -> String {
-        format!("slack:{}", line(self.user))
+        format!("slack:{}", single_line(self.user))
     }
 
-    fn said(&self, service: Option<&str>, fact: Fact) -> Event {
+    fn report_event(&self, service: Option<&str>, fact: Fact) -> Event {
         let mut event = Event::new(self.message.source, self.at, fact);
         event.service = service.map(Into::into);
-        event.incident = self.incident.map(|incident| line(incident).into());
+        event.incident = self.incident.map(|incident| single_line(incident).into());
         event.actor = Some(Box::new(Actor {
             id: self.name(),
             kind: ActorKind::Human,
@@ -250,7 +250,7 @@ impl SlackUser<'_> {
     }
 
     /// The event of an action by its name; `None` if it is not one of ours.
-    fn by(&self, name: &str, desk: &SlackContext, words: &str) -> Option<Event> {
+    fn action_event(&self, name: &str, desk: &SlackContext, words: &str) -> Option<Event> {
         match name {
             "afterword_request" => Some(self.request(desk, words)),
             "afterword_note" => Some(self.note(words)),
@@ -266,7 +266,7 @@ fn pressed(message: &Message<'_>, desk: &SlackContext, payload: &Value) -> Vec<E
     };
     match text(payload, "type") {
         Some("block_actions") => {
-            let actions = at(payload, "actions")
+            let actions = value_at(payload, "actions")
                 .and_then(Value::as_array)
                 .into_iter()
                 .flatten()
@@ -289,7 +289,7 @@ fn pressed(message: &Message<'_>, desk: &SlackContext, payload: &Value) -> Vec<E
                 incident: None,
             };
             let event = || {
-                who.by(
+                who.action_event(
                     text(payload, "callback_id")?,
                     desk,
                     text(payload, "message.text")?,
@@ -313,7 +313,7 @@ fn button(message: &Message<'_>, desk: &SlackContext, user: &str, action: &Value
         at,
         incident,
     }
-    .by(text(action, "action_id")?, desk, words)
+    .action_event(text(action, "action_id")?, desk, words)
 }
 
 /// The event of a submitted form with the fields `reason` and `service`. Its private metadata holds
@@ -324,9 +324,9 @@ fn filled_in(
     user: &str,
     payload: &Value,
 ) -> Option<Event> {
-    let blocks = at(payload, "view.state.values").and_then(Value::as_object)?;
+    let blocks = value_at(payload, "view.state.values").and_then(Value::as_object)?;
     let entered = |name: &str| {
-        let field = blocks.values().find_map(|block| at(block, name))?;
+        let field = blocks.values().find_map(|block| value_at(block, name))?;
         text(field, "value").or_else(|| text(field, "selected_option.value"))
     };
     let reason = entered("reason")?;
@@ -342,5 +342,5 @@ fn filled_in(
         at: sent_at(message),
         incident,
     }
-    .by(text(payload, "view.callback_id")?, desk, &words)
+    .action_event(text(payload, "view.callback_id")?, desk, &words)
 }

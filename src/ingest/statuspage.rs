@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{
-    at, event, instant_if_any as instant, line, link, list, need, prose, text,
+    event, instant_if_any as instant, link, list, prose, required_text, single_line, text, value_at,
 };
 use super::message::Message;
 use super::reading::Reading;
@@ -37,11 +37,15 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "a message as Statuspage sends it")?;
     let mut reading = Reading::default();
     let faults = &mut reading.faults;
-    let events = if let Some(incident) = at(&body, "incident") {
-        let id = line(&need(incident, "id", "It identifies the incident")?);
+    let events = if let Some(incident) = value_at(&body, "incident") {
+        let id = single_line(&required_text(
+            incident,
+            "id",
+            "It identifies the incident",
+        )?);
         let key = format!("statuspage:{id}");
         let status = text(incident, "status").unwrap_or_default();
-        let scheduled = at(incident, "scheduled_for").is_some()
+        let scheduled = value_at(incident, "scheduled_for").is_some()
             || matches!(
                 status,
                 "scheduled" | "in_progress" | "verifying" | "completed"
@@ -60,12 +64,12 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 
 /// The body without the unsubscribe URL.
 #[must_use]
-pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
+pub(crate) fn redacted_body(body: &[u8]) -> Vec<u8> {
     redaction::json(body, &["unsubscribe"])
 }
 
 /// Time of an update, as dated by its author.
-fn shown(update: &Value, faults: &mut Vec<MemberFault>) -> Option<Time> {
+fn display_time(update: &Value, faults: &mut Vec<MemberFault>) -> Option<Time> {
     instant(update, "display_at", faults).or_else(|| instant(update, "created_at", faults))
 }
 
@@ -99,7 +103,7 @@ fn outage(
         key,
         link: link(incident, "shortlink", "Statuspage"),
     };
-    let name = text(incident, "name").map_or_else(|| told.key.clone(), line);
+    let name = text(incident, "name").map_or_else(|| told.key.clone(), single_line);
     let impact = text(incident, "impact_override")
         .or_else(|| text(incident, "impact"))
         .unwrap_or("none");
@@ -136,7 +140,7 @@ fn outage(
         note(
             since.unwrap_or(began),
             Some(service),
-            &format!("Affected on the status page: {}", line(service)),
+            &format!("Affected on the status page: {}", single_line(service)),
         )
     }));
     events.extend(updates.iter().filter_map(|(update, shown)| {
@@ -146,7 +150,7 @@ fn outage(
             first,
             &format!(
                 "Status page, {}: {words}",
-                text(update, "status").map(line).unwrap_or_default()
+                text(update, "status").map(single_line).unwrap_or_default()
             ),
         ))
     }));
@@ -221,7 +225,7 @@ fn turns(
 /// The updates with a time; others are dropped.
 fn dated<'a>(incident: &'a Value, faults: &mut Vec<MemberFault>) -> Vec<(&'a Value, Time)> {
     list(incident, "incident_updates")
-        .filter_map(|update| Some((update, shown(update, faults)?)))
+        .filter_map(|update| Some((update, display_time(update, faults)?)))
         .collect()
 }
 
@@ -236,7 +240,7 @@ impl OutageContext<'_> {
     fn event(&self, at: Time, service: Option<&str>, fact: Fact) -> Event {
         let mut event = Event::new(self.message.source, at, fact);
         event.service = service
-            .map(line)
+            .map(single_line)
             .filter(|name| !name.is_empty())
             .map(Into::into);
         event.incident = Some(self.key.as_str().into());
@@ -276,7 +280,7 @@ fn planned(
     let told = instant(incident, "updated_at", faults)
         .or_else(|| instant(incident, "created_at", faults))
         .unwrap_or(from);
-    let why = text(incident, "name").map_or_else(|| key.clone(), line);
+    let why = text(incident, "name").map_or_else(|| key.clone(), single_line);
     let window = MaintenanceWindow { key, from, to, why };
     let services = list(incident, "components").filter_map(|component| text(component, "name"));
     let of = |service| {
@@ -302,11 +306,15 @@ fn component(message: &Message<'_>, body: &Value, faults: &mut Vec<MemberFault>)
     );
     let at = instant(body, "component_update.created_at", faults)
         .or_else(|| instant(body, "component.updated_at", faults))?;
-    let words = |status: &str| line(&status.replace('_', " "));
+    let words = |status: &str| single_line(&status.replace('_', " "));
     let from = text(body, "component_update.old_status")
         .map(|from| format!(" from {}", words(from)))
         .unwrap_or_default();
-    let note = format!("Status page: {} went{from} to {}", line(name), words(to));
+    let note = format!(
+        "Status page: {} went{from} to {}",
+        single_line(name),
+        words(to)
+    );
     Some(event(
         message,
         at,

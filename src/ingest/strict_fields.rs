@@ -38,7 +38,7 @@ impl<'a> StrictFields<'a> {
             other => Err(MemberFault {
                 index,
                 path,
-                message: format!("expected an object, found {}", what(other)),
+                message: format!("expected an object, found {}", type_name(other)),
             }),
         }
     }
@@ -78,7 +78,10 @@ impl<'a> StrictFields<'a> {
             None => return Ok(None),
             Some(Value::String(text)) => text.trim(),
             Some(other) => {
-                return Err(self.fault(key, format!("expected a string, found {}", what(other))));
+                return Err(self.fault(
+                    key,
+                    format!("expected a string, found {}", type_name(other)),
+                ));
             }
         };
         let length = text.chars().count();
@@ -93,7 +96,7 @@ impl<'a> StrictFields<'a> {
     }
 
     /// A short text of one line; blank is absent.
-    pub(crate) fn line(&self, key: &str) -> Result<Option<String>, MemberFault> {
+    pub(crate) fn single_line(&self, key: &str) -> Result<Option<String>, MemberFault> {
         let text = self.string(key, LINE)?;
         if text.is_some_and(|text| text.chars().any(char::is_control)) {
             return Err(self.fault(key, "expected one line of text without control characters"));
@@ -116,7 +119,7 @@ impl<'a> StrictFields<'a> {
     }
 
     /// Unwraps a required value, or gives a fault with `advice`.
-    pub(crate) fn need<T>(
+    pub(crate) fn required<T>(
         &self,
         key: &str,
         value: Option<T>,
@@ -145,7 +148,7 @@ impl<'a> StrictFields<'a> {
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(other) => Err(self.fault(
                 key,
-                format!("expected true or false, found {}", what(other)),
+                format!("expected true or false, found {}", type_name(other)),
             )),
         }
     }
@@ -154,9 +157,10 @@ impl<'a> StrictFields<'a> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Number(number)) => Ok(number.as_f64()),
-            Some(other) => {
-                Err(self.fault(key, format!("expected a number, found {}", what(other))))
-            }
+            Some(other) => Err(self.fault(
+                key,
+                format!("expected a number, found {}", type_name(other)),
+            )),
         }
     }
 
@@ -186,12 +190,12 @@ impl<'a> StrictFields<'a> {
     }
 
     /// The value of a key that accepts a fixed set of words.
-    pub(crate) fn word<T: Copy>(
+    pub(crate) fn keyword<T: Copy>(
         &self,
         key: &str,
         words: &[(&str, T)],
     ) -> Result<Option<T>, MemberFault> {
-        let Some(text) = self.line(key)? else {
+        let Some(text) = self.single_line(key)? else {
             return Ok(None);
         };
         match words.iter().find(|(word, _)| *word == text) {
@@ -215,7 +219,7 @@ impl<'a> StrictFields<'a> {
         key: &str,
         names: &LabelNames,
     ) -> Result<Option<Severity>, MemberFault> {
-        let Some(word) = self.line(key)? else {
+        let Some(word) = self.single_line(key)? else {
             return Ok(None);
         };
         match super::labels::severity_word(&word, names) {
@@ -235,7 +239,7 @@ impl<'a> StrictFields<'a> {
             Some(other) => {
                 return Err(self.fault(
                     key,
-                    format!("expected an object of strings, found {}", what(other)),
+                    format!("expected an object of strings, found {}", type_name(other)),
                 ));
             }
         };
@@ -249,7 +253,7 @@ impl<'a> StrictFields<'a> {
                 other => {
                     return Err(self.fault(
                         &format!("{key}.{name}"),
-                        format!("expected a string, found {}", what(other)),
+                        format!("expected a string, found {}", type_name(other)),
                     ));
                 }
             }
@@ -271,7 +275,7 @@ impl<'a> StrictFields<'a> {
             Some(other) => {
                 return Err(self.fault(
                     key,
-                    format!("expected a list of links, found {}", what(other)),
+                    format!("expected a list of links, found {}", type_name(other)),
                 ));
             }
         };
@@ -282,12 +286,14 @@ impl<'a> StrictFields<'a> {
                 self.fault(&format!("{key}[{place}]"), "").path,
             )?;
             fields.only(&["title", "url"])?;
-            let url = fields.need(
+            let url = fields.required(
                 "url",
                 fields.string("url", PROSE)?,
                 "Write the address, beginning with https:// or http://",
             )?;
-            let title = fields.line("title")?.unwrap_or_else(|| url.to_owned());
+            let title = fields
+                .single_line("title")?
+                .unwrap_or_else(|| url.to_owned());
             alert_payload::link(&title, url).ok_or_else(|| {
                 fields.fault(
                     "url",
@@ -324,7 +330,7 @@ fn short(text: &str) -> String {
     }
 }
 
-fn what(value: &Value) -> &'static str {
+fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

@@ -40,8 +40,8 @@ pub(crate) fn tags<'a>(tags: impl IntoIterator<Item = &'a str>) -> Labels {
     let mut named = Labels::new();
     for (name, value) in tags.into_iter().filter_map(|tag| tag.split_once(':')) {
         let (name, value) = (
-            super::json_fields::line(name),
-            super::json_fields::line(value),
+            super::json_fields::single_line(name),
+            super::json_fields::single_line(value),
         );
         if !name.is_empty() && !value.is_empty() {
             named.entry(name).or_insert(value);
@@ -67,7 +67,7 @@ pub(crate) fn place(event: &mut Event, tags: &LabelSet, message: &Message<'_>) {
 }
 
 /// Builds an event about an incident, by its key at the source, or about a service.
-pub(crate) fn said(
+pub(crate) fn context_event(
     message: &Message<'_>,
     at: Time,
     service: Option<&str>,
@@ -76,7 +76,7 @@ pub(crate) fn said(
     fact: Fact,
 ) -> Event {
     let mut event = Event::new(message.source, at, fact);
-    event.service = service.map(super::json_fields::line).map(Into::into);
+    event.service = service.map(super::json_fields::single_line).map(Into::into);
     event.incident = incident.map(Into::into);
     event.actor = actor;
     event.identify();

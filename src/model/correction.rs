@@ -61,7 +61,7 @@ pub enum DismissReason {
 impl DismissReason {
     /// The reason as it completes "dismissed as …".
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Planned => "planned",
             Self::Test => "a test",

@@ -149,7 +149,7 @@ impl Directory {
 
     /// The kind of actor behind an event; `None` when the event names no actor.
     #[must_use]
-    pub fn acted(&self, event: &Event, stated: &Identities) -> Option<ActorKind> {
+    pub fn actor_kind(&self, event: &Event, stated: &Identities) -> Option<ActorKind> {
         event
             .actor
             .as_ref()

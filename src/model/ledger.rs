@@ -65,7 +65,7 @@ impl LedgerEntry {
             .filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow);
         let requests = incident
             .members
-            .told()
+            .non_alerts()
             .map(|member| &member.event)
             .filter(|event| {
                 let robot = event

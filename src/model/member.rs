@@ -113,7 +113,7 @@ impl Members {
     }
 
     /// The members that are not alerts.
-    pub fn told(&self) -> impl DoubleEndedIterator<Item = &Member> {
+    pub fn non_alerts(&self) -> impl DoubleEndedIterator<Item = &Member> {
         self.told
             .iter()
             .filter_map(|place| self.all.get(*place as usize))
@@ -131,7 +131,7 @@ impl Members {
                 && declared(event, AlertStatus::Firing)
                 && (TimeDelta::zero()..=TimeDelta::milliseconds(1)).contains(&length)
         };
-        declared(end, AlertStatus::Resolved) && self.told().any(begins)
+        declared(end, AlertStatus::Resolved) && self.non_alerts().any(begins)
     }
 
     /// The alert events that only tell once more what an earlier one tells: that the same alert fired

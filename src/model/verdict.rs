@@ -38,7 +38,7 @@ pub enum PostmortemForm {
 impl PostmortemForm {
     /// Its word in rules and in the API.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Note => "note",
             Self::Standing => "standing",

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::promql::understand;
+use super::promql::parse_query;
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
 use crate::model::severity_scale::SeverityScale;
@@ -127,7 +127,7 @@ pub(crate) fn read(
             query: query.position,
         },
         metrics: metrics.value,
-        understood: understand(&query.value),
+        understood: parse_query(&query.value),
         query: query.value,
         degraded,
         near_miss,

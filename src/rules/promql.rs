@@ -83,7 +83,7 @@ impl Selector {
     /// True when a series of this metric with these labels is selected. An absent label counts as
     /// empty.
     #[must_use]
-    pub fn takes(&self, labels: &Labels) -> bool {
+    pub fn selects(&self, labels: &Labels) -> bool {
         self.matchers
             .iter()
             .all(|matcher| matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str)))
@@ -127,7 +127,7 @@ pub enum Grouping {
 impl Grouping {
     /// The labels of a series that identify its group.
     #[must_use]
-    pub fn of(&self, labels: &Labels) -> Labels {
+    pub fn grouping_labels(&self, labels: &Labels) -> Labels {
         let kept = |name: &String| match self {
             Self::By(names) => names.contains(name),
             Self::Without(names) => !names.contains(name),
@@ -206,7 +206,7 @@ pub struct ParsedQuery {
 
 /// Parses a query.
 #[must_use]
-pub fn understand(text: &str) -> ParsedQuery {
+pub fn parse_query(text: &str) -> ParsedQuery {
     if text.len() > LONGEST {
         let why = format!(
             "a query of {} bytes is too long; the maximum is {LONGEST}",

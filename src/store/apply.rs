@@ -78,7 +78,7 @@ impl Store {
                 judged_until: sql::row(at, NOUN, text, &[], |row| sql::read_time(row, 0))?
                     .ok_or_else(head::missing)?,
                 incidents: incident::unfinished(at, since)?,
-                loose: incident::loose(at)?,
+                loose: incident::loose_events(at)?,
                 aliases: incident::aliases(at, since)?,
             })
         })
@@ -116,7 +116,7 @@ impl Store {
             if moved == 0 {
                 return Err(StoreError::Fenced);
             }
-            postgresql::tell(at)
+            postgresql::notify(at)
         })
     }
 }

@@ -44,7 +44,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn remembered(&self, memory: StateOwner) -> Result<Vec<SavedState>, StoreError> {
+    pub fn saved_states(&self, memory: StateOwner) -> Result<Vec<SavedState>, StoreError> {
         let (table, key) = memory.place();
         let text = format!("select {key}, state from {table} order by {key}");
         self.read(NOUN, |at| {
@@ -63,7 +63,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`] when another leader has taken over; [`StoreError::Full`] when the
     /// disk is full.
-    pub fn remember(
+    pub fn save_states(
         &self,
         epoch: u64,
         memory: StateOwner,
@@ -71,7 +71,7 @@ impl Store {
         records: &[NewRecord],
         now: Time,
     ) -> Result<Vec<LogPosition>, StoreError> {
-        let events = log::written(records)?;
+        let events = log::events_as_json(records)?;
         self.write(NOUN, |at| {
             for one in remembered {
                 save(at, memory, one)?;

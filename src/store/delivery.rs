@@ -127,12 +127,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn try_again(&self, key: &str, now: Time) -> Result<bool, StoreError> {
+    pub fn reschedule_delivery(&self, key: &str, now: Time) -> Result<bool, StoreError> {
         let text = "update delivery set state = 'pending', attempts = 0, next_at = $2, done_at = null, claimed_until = 0 \
                     where key = $1 and state = 'refused'";
         let tried = self.write(NOUN, |at| {
             let tried = sql::execute(at, NOUN, text, values![key, sql::micros(now)])?;
-            postgresql::tell(at)?;
+            postgresql::notify(at)?;
             Ok(tried)
         })?;
         Ok(tried > 0)
@@ -156,7 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written; the delivery is then performed again, which its key makes harmless.
-    pub fn delivered(&self, key: &str, now: Time) -> Result<(), StoreError> {
+    pub fn mark_delivered(&self, key: &str, now: Time) -> Result<(), StoreError> {
         let text = "update delivery set state = 'delivered', done_at = $2, error = null where key = $1 and state = 'pending'";
         self.write(NOUN, |at| {
             sql::execute(at, NOUN, text, values![key, sql::micros(now)])
@@ -168,7 +168,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn retry(&self, key: &str, next_at: Time, error: &str) -> Result<(), StoreError> {
+    pub fn retry_refused_delivery(
+        &self,
+        key: &str,
+        next_at: Time,
+        error: &str,
+    ) -> Result<(), StoreError> {
         let text = "update delivery set attempts = attempts + 1, next_at = $2, error = $3, claimed_until = 0 where key = $1 and state = 'pending'";
         self.write(NOUN, |at| {
             sql::execute(at, NOUN, text, values![key, sql::micros(next_at), error])
@@ -180,7 +185,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn refused(&self, key: &str, error: &str, now: Time) -> Result<(), StoreError> {
+    pub fn mark_refused(&self, key: &str, error: &str, now: Time) -> Result<(), StoreError> {
         let text = "update delivery set state = 'refused', attempts = attempts + 1, done_at = $2, error = $3 \
                     where key = $1 and state = 'pending'";
         self.write(NOUN, |at| {
@@ -217,10 +222,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn order(&self, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+    pub fn add_delivery(&self, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
         self.write(NOUN, |at| {
             insert(at, delivery, now)?;
-            postgresql::tell(at)
+            postgresql::notify(at)
         })
     }
 }

@@ -61,7 +61,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn take_epoch(&self) -> Result<u64, StoreError> {
+    pub fn take_leadership(&self) -> Result<u64, StoreError> {
         let text = "update head set epoch = epoch + 1 where id = 1 returning epoch";
         self.write(NOUN, |at| {
             sql::row(at, NOUN, text, &[], |row| sql::read_count(row, 0))
@@ -78,9 +78,9 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn hold_office(&self, mine: Option<u64>) -> Result<Option<u64>, StoreError> {
+    pub fn acquire_leader_lease(&self, mine: Option<u64>) -> Result<Option<u64>, StoreError> {
         if !self.is_shared() {
-            return mine.map_or_else(|| self.take_epoch(), Ok).map(Some);
+            return mine.map_or_else(|| self.take_leadership(), Ok).map(Some);
         }
         let lease = LEASE.as_micros();
         let stay = format!(
@@ -111,11 +111,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written; the lease then expires by itself.
-    pub fn leave_office(&self, mine: u64) -> Result<(), StoreError> {
+    pub fn release_leader_lease(&self, mine: u64) -> Result<(), StoreError> {
         let text = "update head set lease_until = 0 where id = 1 and epoch = $1";
         self.write(NOUN, |at| {
             sql::execute(at, NOUN, text, values![sql::integer(mine)])?;
-            postgresql::tell(at)
+            postgresql::notify(at)
         })
     }
 

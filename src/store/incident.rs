@@ -35,7 +35,7 @@ impl Store {
             "select state, parts from incident order by opened_at desc, id limit $1"
         };
         self.read(NOUN, |at| {
-            incident_parts::found(at, text, values![sql::integer(filter.limit)])
+            incident_parts::load_parts(at, text, values![sql::integer(filter.limit)])
         })
     }
 
@@ -47,9 +47,9 @@ impl Store {
         let by_id = "select state, parts from incident where id = $1";
         let by_alias = "select i.state, i.parts from incident i join alias a on a.incident = i.id where a.alias = $1";
         self.read(NOUN, |at| {
-            match incident_parts::found(at, by_id, values![name])?.pop() {
+            match incident_parts::load_parts(at, by_id, values![name])?.pop() {
                 Some(incident) => Ok(Some(incident)),
-                None => Ok(incident_parts::found(at, by_alias, values![name])?.pop()),
+                None => Ok(incident_parts::load_parts(at, by_alias, values![name])?.pop()),
             }
         })
     }
@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn suggestions(&self) -> Result<Vec<Incident>, StoreError> {
-        self.standing(ReviewState::Suggested, usize::MAX)
+        self.incidents_in_review_state(ReviewState::Suggested, usize::MAX)
     }
 
     /// Incidents with a condition among their signals, by id, with the time of their last change: open
@@ -67,7 +67,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn measured(&self, since: Time) -> Result<Vec<(IncidentId, Time)>, StoreError> {
+    pub fn incidents_with_conditions(
+        &self,
+        since: Time,
+    ) -> Result<Vec<(IncidentId, Time)>, StoreError> {
         let text = "select id, updated_at from incident where measured = 1 and (phase in ('active', 'resolved') or updated_at > $1) order by id";
         self.read(NOUN, |at| {
             sql::rows(at, NOUN, text, values![sql::micros(since)], |row| {
@@ -80,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn standing(
+    pub fn incidents_in_review_state(
         &self,
         standing: ReviewState,
         limit: usize,
@@ -88,7 +91,7 @@ impl Store {
         let text = "select state, parts from incident where standing = $1 order by opened_at desc, id limit $2";
         let standing = sql::word(NOUN, &standing)?;
         self.read(NOUN, |at| {
-            incident_parts::found(at, text, values![&standing, sql::integer(limit)])
+            incident_parts::load_parts(at, text, values![&standing, sql::integer(limit)])
         })
     }
 }
@@ -97,7 +100,7 @@ impl Store {
 pub(crate) fn unfinished(at: &SqlConnection<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
     let text = "select state, parts from incident where phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1) \
                 order by opened_at, id";
-    incident_parts::found(at, text, values![sql::micros(since)])
+    incident_parts::load_parts(at, text, values![sql::micros(since)])
 }
 
 /// The aliases of these incidents.
@@ -113,7 +116,7 @@ pub(crate) fn aliases(
 }
 
 /// All loose events, oldest first.
-pub(crate) fn loose(at: &SqlConnection<'_>) -> Result<Vec<Event>, StoreError> {
+pub(crate) fn loose_events(at: &SqlConnection<'_>) -> Result<Vec<Event>, StoreError> {
     sql::rows(
         at,
         "loose",
@@ -130,7 +133,7 @@ pub(crate) fn save(
     now: Time,
 ) -> Result<(), StoreError> {
     let parts = incident_parts::save(at, incident)?;
-    let shell = (parts > 0).then(|| incident_parts::shell(incident));
+    let shell = (parts > 0).then(|| incident_parts::without_parts(incident));
     let measured = i64::from(
         incident
             .signals

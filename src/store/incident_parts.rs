@@ -25,7 +25,7 @@ const EVIDENCE: usize = 1024;
 const OF_A_VERDICT: i64 = 1_000_000;
 
 /// The incidents whose `state, parts` are selected by `text`, reassembled.
-pub(crate) fn found(
+pub(crate) fn load_parts(
     at: &SqlConnection<'_>,
     text: &str,
     values: &[SqlValue<'_>],
@@ -80,7 +80,7 @@ fn whole(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, StoreError
 
 /// The incident without the content of its parts. Every field is named, since copying everything to
 /// drop most of it would be slow.
-pub(crate) fn shell(incident: &Incident) -> Incident {
+pub(crate) fn without_parts(incident: &Incident) -> Incident {
     Incident {
         id: incident.id.clone(),
         revision: incident.revision,

@@ -107,7 +107,7 @@ impl Store {
             return Ok(Vec::new());
         }
         // Serialised before the lock is taken, so that others can write meanwhile.
-        let events = written(records)?;
+        let events = events_as_json(records)?;
         self.write(NOUN, |at| append(at, epoch, records, &events, now))
     }
 
@@ -199,7 +199,7 @@ impl Store {
 }
 
 /// The events of records as JSON.
-pub(crate) fn written(records: &[NewRecord]) -> Result<Vec<String>, StoreError> {
+pub(crate) fn events_as_json(records: &[NewRecord]) -> Result<Vec<String>, StoreError> {
     records
         .iter()
         .map(|record| sql::json(NOUN, &record.events))
@@ -217,7 +217,7 @@ pub(crate) fn append(
     let logged = number(at, epoch, records, now)?;
     insert(at, records, events, &logged)?;
     count(at, records, &logged)?;
-    postgresql::tell(at)?;
+    postgresql::notify(at)?;
     Ok(logged)
 }
 

@@ -37,7 +37,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn outlines(&self, incident: &IncidentId) -> Result<Vec<PlotHeader>, StoreError> {
+    pub fn plot_headers(&self, incident: &IncidentId) -> Result<Vec<PlotHeader>, StoreError> {
         let text = "select state, hash from plot where incident = $1 order by condition";
         let outline = |row: &SqlRow<'_>| {
             Ok(PlotHeader {

@@ -263,7 +263,7 @@ fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Notifies all waiting processes when the transaction commits.
-pub(crate) fn tell(at: &SqlConnection<'_>) -> Result<(), StoreError> {
+pub(crate) fn notify(at: &SqlConnection<'_>) -> Result<(), StoreError> {
     match at {
         SqlConnection::Sqlite(_) => Ok(()),
         SqlConnection::Postgres(_) => {

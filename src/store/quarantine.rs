@@ -145,7 +145,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn mended(
+    pub fn mark_reprocessed(
         &self,
         position: u64,
         mended_by: Option<u64>,

@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Full`] when the disk is full.
-    pub fn add_tallies(&self, added: &[(SourceStatsDelta, Time)]) -> Result<(), StoreError> {
+    pub fn add_source_counts(&self, added: &[(SourceStatsDelta, Time)]) -> Result<(), StoreError> {
         const SEEN: &str = "insert into source_seen (source, last_message, last_event, last_refused, last_limited) values ($1, $2, $3, $4, $5) \
              on conflict (source) do update set \
              last_message = case when excluded.last_message > coalesce(source_seen.last_message, 0) then excluded.last_message else source_seen.last_message end, \
@@ -118,7 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn tallies(&self) -> Result<Vec<SourceStatsDelta>, StoreError> {
+    pub fn source_counts(&self) -> Result<Vec<SourceStatsDelta>, StoreError> {
         let seen = "select source, last_message, last_event, last_refused, last_limited from source_seen order by source";
         let hours = "select source, hour, messages, events, refused, limited, first_message, longest from source_hour order by source, hour";
         self.read(NOUN, |at| {

@@ -147,8 +147,8 @@ fn compare(
     if let Some(wanted) = expect.form {
         let got = found.iter().filter_map(|incident| incident.form).max();
         if got != Some(wanted) {
-            let got = got.map_or("none", PostmortemForm::word).to_owned();
-            differ("form", wanted.word().to_owned(), got, "");
+            let got = got.map_or("none", PostmortemForm::label).to_owned();
+            differ("form", wanted.label().to_owned(), got, "");
         }
     }
     for (criterion, wanted) in &expect.criteria {

@@ -29,7 +29,7 @@ pub(crate) fn milestone(milestone: MilestoneKind) -> &'static str {
 pub(crate) fn answer(answer: Answer) -> String {
     match answer {
         Answer::Accept => "Postmortem accepted".to_owned(),
-        Answer::Dismiss { reason } => format!("Postmortem dismissed ({})", reason.word()),
+        Answer::Dismiss { reason } => format!("Postmortem dismissed ({})", reason.label()),
         Answer::Snooze {
             until: SnoozeUntil::NextWorkingDay,
         } => "Suggestion snoozed until the next working day".to_owned(),

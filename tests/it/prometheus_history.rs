@@ -439,7 +439,8 @@ fn forty_days_of_alerts_are_read_exactly() {
     let mut remembering = Remembering::of(40);
     let port = remembering.start(&[]);
     let (history, rules) = (&remembering.history, rules(RULES));
-    let server = HistoryServer::at(&format!("http://ada:unneeded@127.0.0.1:{port}/")).unwrap();
+    let server =
+        HistoryServer::at_address(&format!("http://ada:unneeded@127.0.0.1:{port}/")).unwrap();
     let mut past = PrometheusHistory::of(server, &[&rules], &LabelNames::default(), whole(history));
     assert_eq!((past.progress(), past.remembered_from()), (0.0, None));
     let records = read(&mut past).unwrap();
@@ -541,7 +542,7 @@ fn small_query_limits_give_the_same_history() {
     let mut remembering = Remembering::of(4);
     let port = remembering.start(&["--query.max-samples=700"]);
     let (history, rules) = (&remembering.history, rules(RULES));
-    let server = HistoryServer::at(&format!("127.0.0.1:{port}")).unwrap();
+    let server = HistoryServer::at_address(&format!("127.0.0.1:{port}")).unwrap();
     let span = HistorySpan {
         from: history.start - TimeDelta::hours(1),
         ..whole(history)
@@ -566,7 +567,7 @@ fn each_rule_set_uses_its_own_conditions() {
         rules(&RULES.replace("> 0.02", "> 0.06")),
         rules(RULES.split("conditions:").next().unwrap()),
     ];
-    let server = HistoryServer::at(&format!("127.0.0.1:{port}")).unwrap();
+    let server = HistoryServer::at_address(&format!("127.0.0.1:{port}")).unwrap();
     let names = LabelNames::default();
     let records = read(&mut PrometheusHistory::of(
         server,
@@ -613,7 +614,7 @@ fn longer_step_is_exact_within_a_step() {
     let (history, rules) = (&remembering.history, rules(RULES));
     let names = LabelNames::default();
     let past = |step| {
-        let server = HistoryServer::at(&format!("127.0.0.1:{port}")).unwrap();
+        let server = HistoryServer::at_address(&format!("127.0.0.1:{port}")).unwrap();
         read(&mut PrometheusHistory::of(
             server,
             &[&rules],
@@ -664,7 +665,7 @@ fn unauthorized_history_error_has_advice_and_no_secret() {
     let (history, rules) = (&remembering.history, rules(RULES));
     let names = LabelNames::default();
     let read_as = |user: &str, rules: &RuleSet| {
-        let server = HistoryServer::at(&format!("http://{user}127.0.0.1:{port}")).unwrap();
+        let server = HistoryServer::at_address(&format!("http://{user}127.0.0.1:{port}")).unwrap();
         read(&mut PrometheusHistory::of(
             server,
             &[rules],
@@ -704,7 +705,7 @@ fn unauthorized_history_error_has_advice_and_no_secret() {
 fn unreachable_server_fails_at_once() {
     let rules = rules(RULES);
     let (server, now) = (
-        HistoryServer::at(&format!("127.0.0.1:{}", free_port())).unwrap(),
+        HistoryServer::at_address(&format!("127.0.0.1:{}", free_port())).unwrap(),
         wall(),
     );
     let span = HistorySpan {

@@ -7,7 +7,7 @@ use std::process::Command;
 use afterword::engine::conditions::promql_subset::sample_buffer::SampleBuffer;
 use afterword::model::labels::Labels;
 use afterword::model::sample::Sample;
-use afterword::rules::promql::understand;
+use afterword::rules::promql::parse_query;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
@@ -119,7 +119,7 @@ fn queries_on_samples_match_prometheus() {
     assert!(samples.series() > 50, "{}", samples.series());
     let mut compared = 0;
     for query in QUERIES {
-        let understood = understand(query)
+        let understood = parse_query(query)
             .of_samples
             .unwrap_or_else(|why| panic!("{query}: {why}"));
         // Off the beat of the scrapes, so that none lies on an edge: there the versions of Prometheus differ.

@@ -173,7 +173,7 @@ impl<'a> Origin<'a> {
     }
 
     /// Fraction read so far, from 0 to 1.
-    pub(crate) fn done(&self) -> f64 {
+    pub(crate) fn fraction_read(&self) -> f64 {
         let (done, all) = match self {
             Self::Log(log) => (log.position, log.last),
             Self::Lines(lines) => (lines.read, lines.size),
@@ -219,7 +219,7 @@ impl<'a> Origin<'a> {
     }
 }
 
-fn told(at: Time, events: Vec<Event>) -> SourceRecord {
+fn source_record(at: Time, events: Vec<Event>) -> SourceRecord {
     SourceRecord {
         at,
         events,
@@ -239,7 +239,7 @@ impl Log<'_> {
         Ok(Some(
             records
                 .into_iter()
-                .map(|record| told(record.logged_at, record.events))
+                .map(|record| source_record(record.logged_at, record.events))
                 .collect(),
         ))
     }
@@ -303,7 +303,7 @@ impl Lines {
             self.export = Some(true);
         }
         let record = export::logged(line).map_err(|fault| fault.to_string())?;
-        Ok(record.map(|record| told(record.logged_at, record.events)))
+        Ok(record.map(|record| source_record(record.logged_at, record.events)))
     }
 
     /// Parses a line of normalised events. Without a time of logging, they count as logged when
@@ -334,7 +334,7 @@ impl Lines {
         let clock = self.clock.map_or(at, |clock| at.max(clock));
         self.clock = Some(clock);
         self.late += usize::from(at < clock - RECONSIDER);
-        Some(told(clock, events))
+        Some(source_record(clock, events))
     }
 
     fn note(&mut self, fault: &str) {

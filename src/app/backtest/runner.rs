@@ -111,7 +111,7 @@ pub(crate) fn run(
             to.iter().for_each(|to| drop(to.send(end(until))));
         }
         drop(to);
-        let (trying, comparing) = (ended(trying), ended(comparing));
+        let (trying, comparing) = (join_thread(trying), join_thread(comparing));
         Ok((fed?, until, trying?, comparing?))
     })?;
     let ((after, _), (before, mut notes)) = (after, before);
@@ -215,7 +215,7 @@ fn feed(
             .for_each(|to| drop(to.send(Work::Facts(Arc::clone(&stretch)))));
         drop(stretch);
         let progress = BacktestProgress {
-            done: origin.done(),
+            done: origin.fraction_read(),
             events: fed.events,
         };
         let mut wanted = || told(progress).is_continue();
@@ -280,7 +280,7 @@ fn judge(
     bail!("it was broken off")
 }
 
-fn ended<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
+fn join_thread<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     thread.join().unwrap_or_else(|_| {
         Err(anyhow!(
             "judging the facts failed; that is a fault of Afterword's"
@@ -322,7 +322,7 @@ pub(crate) fn history_server(settings: &Settings, named: &str) -> Result<History
         .iter()
         .find(|entry| entry.name == named)
     else {
-        return HistoryServer::at(named);
+        return HistoryServer::at_address(named);
     };
     match &entry.kind {
         MetricsKind::Prometheus(door) => HistoryServer::entry(

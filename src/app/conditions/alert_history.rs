@@ -74,7 +74,7 @@ pub(crate) async fn read_loop(
 ) {
     let Some(remembered) = task
         .run_blocking("what was read of alerts could not be read", |monitor| {
-            monitor.core.store.remembered(StateOwner::Alerts)
+            monitor.core.store.saved_states(StateOwner::Alerts)
         })
         .await
     else {
@@ -99,7 +99,7 @@ pub(crate) async fn read_loop(
     };
     let mut attempts = 0;
     loop {
-        match recall.look().await {
+        match recall.read_new().await {
             Ok(true) => {
                 attempts = 0;
                 recall.task.record_request("alerts", Ok(()));
@@ -131,7 +131,7 @@ pub(crate) async fn read_loop(
 
 impl AlertHistoryReader {
     /// Reads up to now, one [`STRETCH`] at a time. `false`: this process has lost leadership.
-    async fn look(&mut self) -> Result<bool, ClientError> {
+    async fn read_new(&mut self) -> Result<bool, ClientError> {
         self.known.refresh(&self.client, self.task.now()).await?;
         let skew = match self.known.skew {
             Some(skew) => skew,
@@ -142,13 +142,14 @@ impl AlertHistoryReader {
         };
         // By the server's clock, as are all stored times: an alert is identified by the start time
         // that was sent.
-        let now = skew.theirs(self.task.now());
+        let now = skew.to_theirs(self.task.now());
         loop {
             let from = self.recalled.until.map_or(now - FIRST_LOOK, |until| {
                 (until.min(now) - AGAIN).max(now - FURTHEST)
             });
             let until = now.min(from + STRETCH);
-            let (stretch, heard) = stretch(&self.client, &mut self.recalled, from, until).await?;
+            let (stretch, heard) =
+                read_window(&self.client, &mut self.recalled, from, until).await?;
             if Skew::of(&heard, self.task.now()).differs(skew) {
                 // A clock was adjusted, so the query was for the wrong time.
                 self.known.skew = None;
@@ -171,7 +172,11 @@ impl AlertHistoryReader {
     async fn wait_in_the_dark(&mut self, wait: Duration) -> bool {
         let until = tokio::time::Instant::now() + wait;
         loop {
-            let now = self.known.skew.unwrap_or_default().theirs(self.task.now());
+            let now = self
+                .known
+                .skew
+                .unwrap_or_default()
+                .to_theirs(self.task.now());
             let (monitor, policy) = (&self.task.monitor, &self.task.settings.policy);
             // Alerts also received by webhook have a lease of their own; ignored alerts need no
             // end.
@@ -277,7 +282,7 @@ fn rule(found: AlertRule) -> AlertingRule {
     }
 }
 
-async fn stretch(
+async fn read_window(
     client: &PrometheusClient,
     recalled: &mut AlertSeriesState,
     from: Time,
@@ -290,7 +295,7 @@ async fn stretch(
     let active = client
         .raw_samples(&format!("ALERTS_FOR_STATE{window}"), until)
         .await?;
-    let (looks, heard) = looks(client, recalled, from - BEFORE, until).await?;
+    let (looks, heard) = scrape_times(client, recalled, from - BEFORE, until).await?;
     let series = |answer: QueryResponse| {
         answer
             .series
@@ -313,7 +318,7 @@ async fn stretch(
 
 /// Scrape times of the most frequently scraped target. `None`: the server has no `up`, so they are
 /// unknown.
-async fn looks(
+async fn scrape_times(
     client: &PrometheusClient,
     recalled: &mut AlertSeriesState,
     from: Time,

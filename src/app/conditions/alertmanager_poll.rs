@@ -25,7 +25,7 @@ pub(crate) async fn poll_loop(
     let every = Duration::from_secs(api.every.unsigned_abs());
     let (mut listing, mut attempts) = (AlertmanagerState::default(), 0);
     loop {
-        let wait = match look(&task, &client, &mut listing, &ignored).await {
+        let wait = match poll(&task, &client, &mut listing, &ignored).await {
             Ok(()) => {
                 attempts = 0;
                 task.record_poll(Ok(()));
@@ -51,7 +51,7 @@ pub(crate) async fn poll_loop(
     }
 }
 
-async fn look(
+async fn poll(
     task: &MetricsTask,
     client: &AlertmanagerClient,
     listing: &mut AlertmanagerState,
@@ -67,7 +67,7 @@ async fn look(
     let ours = task.now();
     let at = PollTime {
         ours,
-        theirs: Skew::of(&heard, ours).theirs(ours),
+        theirs: Skew::of(&heard, ours).to_theirs(ours),
     };
     let looked = listing
         .read(&answers, &held, &task.name, ignored, at)

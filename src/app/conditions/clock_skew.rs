@@ -33,13 +33,13 @@ impl Skew {
     }
 
     /// Converts our time to the server's clock.
-    pub(crate) fn theirs(self, ours: Time) -> Time {
+    pub(crate) fn to_theirs(self, ours: Time) -> Time {
         ours.checked_add_signed(self.0).unwrap_or(ours)
     }
 
     /// Converts the server's time to our clock. Servers may claim any time; one that would overflow
     /// is returned unchanged.
-    pub(crate) fn ours(self, theirs: Time) -> Time {
+    pub(crate) fn to_ours(self, theirs: Time) -> Time {
         theirs.checked_sub_signed(self.0).unwrap_or(theirs)
     }
 
@@ -63,7 +63,7 @@ mod tests {
         for apart in [TimeDelta::minutes(4), TimeDelta::minutes(-4)] {
             let skew = Skew(apart);
             for end in [Time::MIN_UTC, Time::MAX_UTC] {
-                let (ours, theirs) = (skew.ours(end), skew.theirs(end));
+                let (ours, theirs) = (skew.to_ours(end), skew.to_theirs(end));
                 assert!(ours == end || theirs == end, "{apart}");
             }
         }

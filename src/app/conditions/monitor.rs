@@ -124,7 +124,7 @@ impl ConditionMonitor {
         }
         let mut measured = MonitorStatus::default();
         measured.reset(&self.core.settings());
-        for one in self.core.store.remembered(StateOwner::Conditions)? {
+        for one in self.core.store.saved_states(StateOwner::Conditions)? {
             if let Some(watches) = one
                 .state
                 .and_then(|state| serde_json::from_str(&state).ok())
@@ -185,7 +185,7 @@ impl ConditionMonitor {
         Ok(self
             .core
             .store
-            .outlines(incident)?
+            .plot_headers(incident)?
             .into_iter()
             .map(view)
             .collect())

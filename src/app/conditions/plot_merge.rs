@@ -13,7 +13,7 @@ use crate::model::time::Time;
 /// win: an old point is kept only if its series has no new point within `step`. Old points closer
 /// together than half a `step` are thinned out, so that the typical spacing used to detect gaps
 /// stays meaningful.
-pub(crate) fn joined(
+pub(crate) fn merge_series(
     old: &[PlotSeries],
     new: Vec<PlotSeries>,
     (from, to): (Time, Time),
@@ -54,7 +54,7 @@ pub(crate) fn joined(
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{Labels, PlotSeries, Time, joined};
+    use super::{Labels, PlotSeries, Time, merge_series};
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(second, 0).unwrap_or_default()
@@ -74,7 +74,7 @@ mod tests {
     #[track_caller]
     fn check(old: &[PlotSeries], new: &[PlotSeries], expected: &[PlotSeries]) {
         assert_eq!(
-            joined(old, new.to_vec(), (at(0), at(1000)), TimeDelta::seconds(10)),
+            merge_series(old, new.to_vec(), (at(0), at(1000)), TimeDelta::seconds(10)),
             expected
         );
     }

@@ -32,13 +32,13 @@ pub(crate) type Rests = BTreeMap<IncidentId, (Time, Option<Time>)>;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub(crate) fn due(
+pub(crate) fn due_plots(
     store: &Store,
     names: &BTreeSet<String>,
     now: Time,
     rests: &mut Rests,
 ) -> Result<Vec<(Incident, Vec<String>)>, StoreError> {
-    let found = store.measured(now - LOOKED_AT)?;
+    let found = store.incidents_with_conditions(now - LOOKED_AT)?;
     let known: BTreeSet<&IncidentId> = found.iter().map(|(id, _)| id).collect();
     rests.retain(|id, _| known.contains(id));
     let mut due = Vec::new();
@@ -52,7 +52,7 @@ pub(crate) fn due(
         let Some(incident) = store.incident(&id.0)? else {
             continue;
         };
-        let shown: BTreeSet<&str> = measured(&incident)
+        let shown: BTreeSet<&str> = condition_names(&incident)
             .filter(|name| names.contains(*name))
             .collect();
         let drawn = if shown.is_empty() {
@@ -61,7 +61,7 @@ pub(crate) fn due(
             store.drawn_at(id)?
         };
         let outdated = outdated(store, &incident, &drawn)?;
-        let (from, to) = stretch(&incident, now);
+        let (from, to) = plot_range(&incident, now);
         let wait = ((to - from) / PARTS).max(EARLIEST);
         let closed = incident.phase == Phase::Closed;
         let is_due = |name: &str| match drawn.get(name) {
@@ -98,7 +98,7 @@ fn outdated(
     if drawn.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let outlines = store.outlines(&incident.id)?;
+    let outlines = store.plot_headers(&incident.id)?;
     Ok(outlines
         .into_iter()
         .map(|outline| outline.plot)
@@ -130,7 +130,7 @@ pub(crate) fn milestones_within(
     milestones
 }
 
-fn measured(incident: &Incident) -> impl Iterator<Item = &str> {
+fn condition_names(incident: &Incident) -> impl Iterator<Item = &str> {
     incident
         .signals
         .iter()
@@ -139,7 +139,7 @@ fn measured(incident: &Incident) -> impl Iterator<Item = &str> {
 }
 
 /// Time range of an incident's plots: from its first to its last signal, with a margin.
-pub(crate) fn stretch(incident: &Incident, now: Time) -> (Time, Time) {
+pub(crate) fn plot_range(incident: &Incident, now: Time) -> (Time, Time) {
     let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
     let first = spans().map(|span| span.start).min();
     let first = first
@@ -167,7 +167,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    use super::{Incident, IncidentId, Phase, Rests, SignalKind, Store, Time, due};
+    use super::{Incident, IncidentId, Phase, Rests, SignalKind, Store, Time, due_plots};
     use crate::model::event::{Event, Fact, Note, Severity};
     use crate::model::lifecycle::ReviewState;
     use crate::model::milestone::{Certainty, Milestone, Milestones};
@@ -294,7 +294,7 @@ mod tests {
         fn check(&mut self, now: i64, is_due: bool) {
             let names = BTreeSet::from(["errors".to_owned()]);
             assert_eq!(
-                !due(&self.store, &names, at(now), &mut self.rests)
+                !due_plots(&self.store, &names, at(now), &mut self.rests)
                     .unwrap()
                     .is_empty(),
                 is_due,
@@ -354,7 +354,7 @@ mod tests {
         desk.changes(10, incident(1, Phase::Active, 10));
         let names = BTreeSet::from(["latency".to_owned()]);
         assert_eq!(
-            due(&desk.store, &names, at(10), &mut desk.rests).unwrap(),
+            due_plots(&desk.store, &names, at(10), &mut desk.rests).unwrap(),
             []
         );
         assert_eq!(desk.rests.values().collect::<Vec<_>>(), [&(at(10), None)]);

@@ -8,8 +8,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::monitor::ConditionMonitor;
-use super::plot_merge::joined;
-use super::plot_schedule::{Rests, due, milestones_within, stretch};
+use super::plot_merge::merge_series;
+use super::plot_schedule::{Rests, due_plots, milestones_within, plot_range};
 use super::prometheus::ConditionServer;
 use super::retention::PLOT_RETENTION;
 use super::samples::History;
@@ -68,7 +68,7 @@ pub(crate) async fn plot_loop(task: MetricsTask, mut past: PlotHistory) {
         tokio::time::sleep(wait).await;
         let (names, rests) = (Arc::clone(&names), Arc::clone(&rests));
         let look = move |monitor: &ConditionMonitor| {
-            due(
+            due_plots(
                 &monitor.core.store,
                 &names,
                 monitor.core.now(),
@@ -81,7 +81,7 @@ pub(crate) async fn plot_loop(task: MetricsTask, mut past: PlotHistory) {
         if due.is_empty() {
             continue;
         }
-        match turn(&task, &mut past, due).await {
+        match draw_due_plots(&task, &mut past, due).await {
             Ok(true) => (wait, attempts) = (EVERY, 0),
             Ok(false) => return,
             Err(fault) => {
@@ -97,7 +97,7 @@ pub(crate) async fn plot_loop(task: MetricsTask, mut past: PlotHistory) {
 }
 
 /// Draws all due plots, as far as the source responds. `false`: this process has lost leadership.
-async fn turn(
+async fn draw_due_plots(
     task: &MetricsTask,
     past: &mut PlotHistory,
     due: Vec<(Incident, Vec<String>)>,
@@ -189,7 +189,7 @@ async fn draw(
     let drawn = match last {
         Some(last) if !is_news(&last) => StoredPlot { at: now, ..last },
         last => {
-            let plot = filled(
+            let plot = with_series(
                 plot,
                 last.map(|last| last.plot),
                 lines,
@@ -213,7 +213,7 @@ async fn draw(
 }
 
 /// Adds the series to a plot: the new ones, merged with those of the last plot.
-fn filled(
+fn with_series(
     mut plot: Plot,
     last: Option<Plot>,
     new: Vec<PlotSeries>,
@@ -223,7 +223,7 @@ fn filled(
     // Results of a different query are not comparable.
     let last = last.filter(|last| last.query == plot.query);
     let (old, left_out) = last.map_or((Vec::new(), 0), |last| (last.lines, last.left_out));
-    let (lines, beyond) = worst_first(joined(&old, new, (plot.from, plot.to), step), rule);
+    let (lines, beyond) = worst_first(merge_series(&old, new, (plot.from, plot.to), step), rule);
     plot.lines = lines;
     plot.left_out = beyond.max(left_out);
     plot
@@ -231,7 +231,7 @@ fn filled(
 
 /// Plot of a condition without its series.
 fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
-    let (from, to) = stretch(incident, now);
+    let (from, to) = plot_range(incident, now);
     let spans = incident
         .signals
         .iter()
@@ -244,7 +244,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         to,
         lines: Vec::new(),
         bounds: threshold_lines(rule),
-        spans: together(
+        spans: worst_spans(
             &spans
                 .flat_map(|signal| signal.spans.iter().copied())
                 .collect::<Vec<_>>(),
@@ -256,7 +256,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
 }
 
 /// Combined state of all series: at each instant the worst state of any of them.
-fn together(spans: &[Span], to: Time) -> Vec<Span> {
+fn worst_spans(spans: &[Span], to: Time) -> Vec<Span> {
     let end = |span: &Span| span.end.unwrap_or(to.max(span.start));
     let mut edges: Vec<Time> = spans
         .iter()
@@ -372,7 +372,8 @@ impl<'a> Source<'a> {
 #[cfg(test)]
 mod tests {
     use super::{
-        ConditionRule, Labels, Plot, PlotSeries, Span, SpanState, Time, TimeDelta, filled, together,
+        ConditionRule, Labels, Plot, PlotSeries, Span, SpanState, Time, TimeDelta, with_series,
+        worst_spans,
     };
     use crate::rules::parse;
 
@@ -420,7 +421,7 @@ mod tests {
         );
         let check = |last: Plot, new: Plot, expected: Plot| {
             assert_eq!(
-                filled(bare.clone(), Some(last), new.lines, step, &rule()),
+                with_series(bare.clone(), Some(last), new.lines, step, &rule()),
                 expected
             );
         };
@@ -454,7 +455,7 @@ mod tests {
             span(10, Some(30), SpanState::Degraded),
             span(40, Some(50), SpanState::Unknown),
         ];
-        assert_eq!(together(&spans, at(50)), expected);
-        assert_eq!(together(&[], at(50)), []);
+        assert_eq!(worst_spans(&spans, at(50)), expected);
+        assert_eq!(worst_spans(&[], at(50)), []);
     }
 }

@@ -149,7 +149,7 @@ async fn round(
         return (failed(watches, due), Some(fault));
     }
     let asked = due.iter().map(|(rule, at)| {
-        server.look(
+        server.read_results(
             &task.monitor.core,
             rule,
             first_asked(watches.get(&rule.name), rule, *at),
@@ -291,7 +291,7 @@ impl ConditionServer {
         }
         let mut answer = self.client.query(BUSIEST, now).await?;
         self.skew = Skew::of(&answer.heard, core.now());
-        let theirs = self.skew.theirs(now);
+        let theirs = self.skew.to_theirs(now);
         if !self.skew.is_none() {
             answer = self.client.query(BUSIEST, theirs).await?;
         }
@@ -338,7 +338,7 @@ impl ConditionServer {
 
     /// Queries the instants from `from` until `to`, which is due now. A short range takes one
     /// query; a longer one is queried at `to` first, then backfilled up to the limit per round.
-    async fn look(
+    async fn read_results(
         &self,
         core: &Core,
         rule: &ConditionRule,
@@ -346,7 +346,7 @@ impl ConditionServer {
         to: Time,
     ) -> Result<ConditionResults, ClientError> {
         if to - from <= PIECE {
-            match self.ask(core, rule, from, to).await {
+            match self.query_instants(core, rule, from, to).await {
                 Ok((past, skew)) => {
                     return Ok(ConditionResults {
                         from,
@@ -360,7 +360,7 @@ impl ConditionServer {
                 Err(fault) => return Err(fault),
             }
         }
-        let (present, skew) = self.ask(core, rule, to, to).await?;
+        let (present, skew) = self.query_instants(core, rule, to, to).await?;
         let (mut past, mut next, begun) = (Vec::new(), from, tokio::time::Instant::now());
         for _ in 0..PIECES {
             // Backfill must not delay the next evaluation.
@@ -368,7 +368,7 @@ impl ConditionServer {
                 break;
             }
             let end = to.min(next + PIECE);
-            match self.piece(core, rule, next, end).await {
+            match self.read_chunk(core, rule, next, end).await {
                 Ok(answers) => past.extend(answers),
                 Err(_) => break,
             }
@@ -384,7 +384,7 @@ impl ConditionServer {
 
     /// Queries one range of backfill. On rejection the range is split, so that only the rejected
     /// instants have no result.
-    async fn piece(
+    async fn read_chunk(
         &self,
         core: &Core,
         rule: &ConditionRule,
@@ -394,7 +394,7 @@ impl ConditionServer {
         let every = TimeDelta::seconds(rule.every);
         let (mut answers, mut ranges) = (Vec::new(), vec![(from, to)]);
         while let Some((from, to)) = ranges.pop() {
-            match self.ask(core, rule, from, to).await {
+            match self.query_instants(core, rule, from, to).await {
                 Ok((found, _)) => answers.extend(found),
                 Err(ClientError::Refused { .. }) if to - from < every => {
                     answers.push((from, QueryResult::Failed));
@@ -414,7 +414,7 @@ impl ConditionServer {
     }
 
     /// Queries the results at `from` and every `every` seconds until `to`.
-    async fn ask(
+    async fn query_instants(
         &self,
         core: &Core,
         rule: &ConditionRule,
@@ -436,7 +436,8 @@ impl ConditionServer {
         let mut at = from;
         while at <= to {
             let values = values.remove(&at).unwrap_or_default();
-            let looked = self.had_looked(looks.get(&self.skew.theirs(at)), self.skew.theirs(at));
+            let looked =
+                self.had_looked(looks.get(&self.skew.to_theirs(at)), self.skew.to_theirs(at));
             answers.push((
                 at,
                 if looked {
@@ -469,7 +470,7 @@ impl ConditionServer {
             series.labels.remove("__name__");
             for (at, value) in series.points {
                 values
-                    .entry(self.skew.ours(at))
+                    .entry(self.skew.to_ours(at))
                     .or_default()
                     .push((series.labels.clone(), value));
             }
@@ -485,7 +486,7 @@ impl ConditionServer {
         to: Time,
         step: i64,
     ) -> Result<QueryResponse, ClientError> {
-        let (from, to) = (self.skew.theirs(from), self.skew.theirs(to));
+        let (from, to) = (self.skew.to_theirs(from), self.skew.to_theirs(to));
         if from < to {
             self.client
                 .query_range(query, from, to, Duration::from_secs(step.unsigned_abs()))

@@ -48,7 +48,7 @@ pub(super) async fn prune_loop(task: MetricsTask) {
 async fn end_removed(task: &MetricsTask, names: &[String]) -> bool {
     let Some(remembered) = task
         .run_blocking("what conditions remember could not be read", |monitor| {
-            monitor.core.store.remembered(StateOwner::Conditions)
+            monitor.core.store.saved_states(StateOwner::Conditions)
         })
         .await
     else {

@@ -19,7 +19,7 @@ pub struct SampleFilter {
 impl SampleFilter {
     /// Collects the selectors of these conditions.
     #[must_use]
-    pub fn by<'a>(conditions: impl Iterator<Item = &'a ConditionRule>) -> Self {
+    pub fn from_conditions<'a>(conditions: impl Iterator<Item = &'a ConditionRule>) -> Self {
         let queries = conditions.filter_map(|rule| rule.understood.of_samples.as_ref().ok());
         let selectors: Vec<Selector> = queries
             .flat_map(|query| query.selectors().into_iter().cloned())
@@ -37,10 +37,10 @@ impl SampleFilter {
 
     /// Returns whether any condition selects the series of this sample.
     #[must_use]
-    pub fn takes(&self, sample: &Sample) -> bool {
+    pub fn selects(&self, sample: &Sample) -> bool {
         self.selectors
             .iter()
-            .any(|selector| selector.name == sample.name && selector.takes(&sample.labels))
+            .any(|selector| selector.name == sample.name && selector.selects(&sample.labels))
     }
 
     /// Filters pushed samples: keeps the selected ones, and every [`UP`] series of a target that a
@@ -54,7 +54,7 @@ impl SampleFilter {
                     .iter()
                     .any(|selector| selector.may_be_about(&sample.labels))
         };
-        samples.retain(|sample| self.takes(sample) || looked(sample));
+        samples.retain(|sample| self.selects(sample) || looked(sample));
         samples
     }
 }

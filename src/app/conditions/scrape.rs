@@ -40,8 +40,8 @@ pub(crate) async fn scrape_loop(
     target: Target,
     before: Live,
 ) {
-    let asked = SampleFilter::by(task.conditions());
-    let ours = ours(&task.name, &settings, &target);
+    let asked = SampleFilter::from_conditions(task.conditions());
+    let ours = target_labels(&task.name, &settings, &target);
     let Some(mut live) = live(&task, &ours, before).await else {
         return;
     };
@@ -93,7 +93,7 @@ pub(crate) async fn scrape_loop(
             value: up,
         };
         let mut samples: Vec<Sample> = std::iter::once(up)
-            .chain(samples.filter(|sample| asked.takes(sample) && sample.name != UP))
+            .chain(samples.filter(|sample| asked.selects(sample) && sample.name != UP))
             .collect();
         let out_of_bounds = task.monitor.keep(&task.name, &mut samples, came, back);
         if out_of_bounds > 0 {
@@ -141,7 +141,7 @@ fn next(now: Time, interval: i64, url: &str) -> Time {
 }
 
 /// Target labels, added to all its samples.
-fn ours(name: &str, settings: &ScrapeConfig, target: &Target) -> Labels {
+fn target_labels(name: &str, settings: &ScrapeConfig, target: &Target) -> Labels {
     let mut labels = Labels::from([
         ("job".to_owned(), name.to_owned()),
         ("instance".to_owned(), target.instance.clone()),
@@ -182,7 +182,7 @@ fn read(
         .map_err(|fault| fault.to_string())?;
     for sample in samples.iter_mut().filter(|sample| sample.at != at) {
         // Exposed timestamps are by the target's clock.
-        sample.at = skew.ours(sample.at);
+        sample.at = skew.to_ours(sample.at);
     }
     Ok(samples)
 }
@@ -221,7 +221,7 @@ async fn live(task: &MetricsTask, ours: &Labels, before: Live) -> Option<BTreeSe
 fn compare(task: &MetricsTask, page: &ScrapedPage, samples: &[Sample]) -> bool {
     let mut fine = true;
     for rule in task.conditions() {
-        let fault = fault(rule, page, samples);
+        let fault = missing_metrics(rule, page, samples);
         fine &= fault.is_none();
         if task
             .monitor
@@ -240,7 +240,11 @@ fn compare(task: &MetricsTask, page: &ScrapedPage, samples: &[Sample]) -> bool {
 
 /// Finds the reason why a condition cannot be evaluated on a target's exposition, if any. `read`:
 /// the samples parsed from it.
-pub(crate) fn fault(rule: &ConditionRule, page: &ScrapedPage, read: &[Sample]) -> Option<String> {
+pub(crate) fn missing_metrics(
+    rule: &ConditionRule,
+    page: &ScrapedPage,
+    read: &[Sample],
+) -> Option<String> {
     let (query, text) = (
         rule.understood.of_samples.as_ref().ok()?,
         std::str::from_utf8(&page.bytes).ok()?,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::scrape::fault;
+use super::scrape::missing_metrics;
 use crate::app::settings::Settings;
 use crate::clients::scrape::{ScrapedPage, Scraper};
 use crate::config::metrics::{MetricsKind, ScrapeConfig};
@@ -43,7 +43,7 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
             let told: Vec<Option<String>> = pages
                 .iter()
                 .flatten()
-                .map(|page| fault(rule, page, &[]))
+                .map(|page| missing_metrics(rule, page, &[]))
                 .collect();
             // One target that exposes it is enough.
             match told.iter().min_by_key(|told| told.is_some()) {

@@ -81,7 +81,7 @@ impl MetricsTask {
     pub(super) async fn load_evaluators(&self) -> Option<Evaluators> {
         let remembered = self
             .run_blocking("what conditions remember could not be read", |monitor| {
-                monitor.core.store.remembered(StateOwner::Conditions)
+                monitor.core.store.saved_states(StateOwner::Conditions)
             })
             .await?;
         let states: BTreeMap<String, ConditionEvaluator> = remembered
@@ -145,7 +145,7 @@ impl MetricsTask {
             .into_iter()
             .collect();
         let work = move |monitor: &ConditionMonitor| {
-            let logged = monitor.core.store.remember(
+            let logged = monitor.core.store.save_states(
                 epoch,
                 memory,
                 &remembered,

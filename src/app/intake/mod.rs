@@ -230,7 +230,7 @@ impl Intake {
             || Ok(Reading::default()),
             |parser| ingest::dispatch::read(parser, &message, &mut |alert| self.renew(alert, now)),
         );
-        let redacted = parser.and_then(|parser| ingest::dispatch::kept(parser, &body));
+        let redacted = parser.and_then(|parser| ingest::dispatch::stored_body(parser, &body));
         // A message that is authentic is never answered by 4xx: its sender would repeat it for
         // ever, or give up on the alert. What cannot be parsed goes to quarantine.
         let (mut reading, unreadable) = match parsed {
@@ -250,7 +250,7 @@ impl Intake {
         }
         if arrival.may_be_stored() {
             let mapped = parser.map_or(&[] as &[String], ingest::dispatch::headers);
-            arrival.beside = kept(&headers, &format!("/ingest/{name}"), mapped, now);
+            arrival.beside = message_context(&headers, &format!("/ingest/{name}"), mapped, now);
         }
         self.receive(arrival).await?;
         if let Some(url) = confirm {
@@ -299,7 +299,7 @@ impl Intake {
         let mut arrival = arrival(PROMETHEUS, body, reading);
         let fault = arrival.fault.clone();
         if arrival.may_be_stored() {
-            arrival.beside = kept(headers, "/api/v2/alerts", &[], now);
+            arrival.beside = message_context(headers, "/api/v2/alerts", &[], now);
         }
         self.receive(arrival).await?;
         fault.map_or(Ok(()), |fault| Err(Rejection::Invalid(fault)))
@@ -334,7 +334,7 @@ impl Intake {
         let ids = reading.events().map(|event| event.id).collect();
         let mut arrival = arrival(API, body, reading);
         let fault = arrival.fault.clone();
-        arrival.beside = kept(headers, "/api/v1/events", &[], now);
+        arrival.beside = message_context(headers, "/api/v1/events", &[], now);
         let position = self.receive(arrival).await?;
         match fault {
             Some(fault) => Err(Rejection::Invalid(fault)),
@@ -518,9 +518,14 @@ fn arrival(source: &str, body: ReceivedBody, reading: Reading) -> Arrival {
 }
 
 /// Headers, path and time of arrival kept beside a body, to parse it again.
-fn kept(headers: &Headers<'_>, path: &str, mapped: &[String], now: Time) -> MessageContext {
+fn message_context(
+    headers: &Headers<'_>,
+    path: &str,
+    mapped: &[String],
+    now: Time,
+) -> MessageContext {
     MessageContext {
-        headers: ingest::header_filter::kept(headers, path, mapped),
+        headers: ingest::header_filter::stored_headers(headers, path, mapped),
         came_at: Some(now),
     }
 }

@@ -128,7 +128,7 @@ impl Reprocessor {
                 None => this
                     .core
                     .store
-                    .mended(position, kept.position, this.core.now())
+                    .mark_reprocessed(position, kept.position, this.core.now())
                     .map(drop)?,
                 Some(fault) => this
                     .core

@@ -139,7 +139,8 @@ impl SnsVerifier {
         };
         let core = Arc::clone(&self.core);
         let ordered =
-            tokio::task::spawn_blocking(move || core.store.order(&delivery, core.now())).await;
+            tokio::task::spawn_blocking(move || core.store.add_delivery(&delivery, core.now()))
+                .await;
         // Wakes the deliverer.
         self.core.progress.wake_delivery();
         match ordered {

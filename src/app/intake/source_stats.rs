@@ -99,7 +99,7 @@ impl SourceStats {
             deaf: (now, now),
             saved_at: None,
         };
-        stats.take_over(store.tallies()?);
+        stats.take_over(store.source_counts()?);
         if let Some(until) = stats
             .sources
             .remove(OURSELVES)
@@ -181,7 +181,7 @@ impl SourceStats {
     }
 
     /// Statistics of a source; zero if it is unknown.
-    pub(crate) fn of(&self, source: &str) -> SourceCounts {
+    pub(crate) fn counts_of(&self, source: &str) -> SourceCounts {
         self.sources.get(source).cloned().unwrap_or_default()
     }
 
@@ -355,12 +355,12 @@ impl SourceStats {
         let Some(added) = lock(stats).due_for_saving(now, every) else {
             return Ok(());
         };
-        if let Err(fault) = store.add_tallies(&added) {
+        if let Err(fault) = store.add_source_counts(&added) {
             lock(stats).unsaved(added);
             return Err(fault.into());
         }
         if store.is_shared() && !at_once {
-            let mut saved = store.tallies()?;
+            let mut saved = store.source_counts()?;
             saved.retain(|(name, ..)| name != OURSELVES);
             lock(stats).take_over(saved);
         }
@@ -461,7 +461,7 @@ mod tests {
                 .longest,
             Some(TimeDelta::minutes(30))
         );
-        assert!(stats.of("a").hours.len() <= 14 * 24 + 1);
+        assert!(stats.counts_of("a").hours.len() <= 14 * 24 + 1);
     }
 
     #[test]
@@ -474,9 +474,9 @@ mod tests {
         stats.note("a", SourceEvent::Refused, at(DAY + 100));
         stats.note("a", SourceEvent::Limited, at(DAY + 100));
         assert!(silent(&stats, SilentAfter::Learned, DAY + 101));
-        let day = stats.of("a").last_day(at(DAY + 101));
+        let day = stats.counts_of("a").last_day(at(DAY + 101));
         assert_eq!((day.events, day.refused, day.limited), (3, 1, 1));
-        assert_eq!(stats.of("a").seen.last_event, Some(at(DAY)));
+        assert_eq!(stats.counts_of("a").seen.last_event, Some(at(DAY)));
     }
 
     #[test]
@@ -485,9 +485,9 @@ mod tests {
         (0..3 * DAY)
             .step_by(10)
             .for_each(|minute| stats.note("a", SourceEvent::Message, at(minute)));
-        assert!((138..=144).contains(&stats.of("a").last_day(at(3 * DAY)).messages));
-        assert_eq!(stats.of("a").last_day(at(9 * DAY)).messages, 0);
-        assert_eq!(stats.of("a").counted.messages, 3 * 144);
+        assert!((138..=144).contains(&stats.counts_of("a").last_day(at(3 * DAY)).messages));
+        assert_eq!(stats.counts_of("a").last_day(at(9 * DAY)).messages, 0);
+        assert_eq!(stats.counts_of("a").counted.messages, 3 * 144);
     }
 
     #[test]
@@ -500,7 +500,7 @@ mod tests {
 
     fn save(stats: &mut SourceStats, store: &Store, minutes: i64) {
         store
-            .add_tallies(
+            .add_source_counts(
                 &stats
                     .due_for_saving(at(minutes), TimeDelta::zero())
                     .unwrap(),
@@ -521,11 +521,11 @@ mod tests {
         save(&mut before, &store, DAY + 60);
         let mut after = SourceStats::load(&store, at(2 * DAY)).unwrap();
         assert_eq!(
-            (after.of("a").seen, &after.of("a").hours),
-            (before.of("a").seen, &before.of("a").hours)
+            (after.counts_of("a").seen, &after.counts_of("a").hours),
+            (before.counts_of("a").seen, &before.counts_of("a").hours)
         );
         assert_eq!(
-            after.of("a").counted.messages,
+            after.counts_of("a").counted.messages,
             0,
             "a counter of a process begins with it"
         );
@@ -555,7 +555,7 @@ mod tests {
         one.unsaved(lost);
         assert!(
             one.due_for_saving(at(3), TimeDelta::minutes(1))
-                .is_some_and(|added| store.add_tallies(&added).is_ok())
+                .is_some_and(|added| store.add_source_counts(&added).is_ok())
         );
         assert!(
             one.due_for_saving(at(3), TimeDelta::minutes(1)).is_none(),
@@ -563,12 +563,12 @@ mod tests {
         );
         save(&mut other, &store, 3);
         one.note("a", SourceEvent::Message, at(4));
-        one.take_over(store.tallies().unwrap());
-        let seen = one.of("a");
+        one.take_over(store.source_counts().unwrap());
+        let seen = one.counts_of("a");
         assert_eq!(
             (seen.last_day(at(5)).messages, seen.seen.last_message),
             (3, Some(at(4)))
         );
-        assert_eq!(one.of("b").last_day(at(5)).refused, 1);
+        assert_eq!(one.counts_of("b").last_day(at(5)).refused, 1);
     }
 }

@@ -50,7 +50,7 @@ pub(crate) enum SourceProtocol {
 impl SourceProtocol {
     /// Its name.
     #[must_use]
-    pub(crate) fn word(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Kind(kind) => KINDS
                 .iter()
@@ -79,7 +79,7 @@ pub(crate) fn list(
             speaks,
             path,
             auth: auth.clone(),
-            tally: stats.of(name),
+            tally: stats.counts_of(name),
             rhythm: stats.rhythm(name, silent_after, now),
             silent_after,
             waiting: waiting.get(name).cloned(),

@@ -109,7 +109,7 @@ pub(crate) fn effects(
         .iter()
         .any(|signal| signal.kind == SignalKind::Condition);
     let drawn = if measured {
-        store.outlines(&incident.id)?
+        store.plot_headers(&incident.id)?
     } else {
         Vec::new()
     };

@@ -28,7 +28,7 @@ impl LeaderLease {
     /// Renews the lease, or takes it when it is free; `true` if that changed the epoch. Blocks.
     pub(crate) fn renew(&self, store: &Store) -> Result<bool, StoreError> {
         let mine = self.epoch();
-        let held = store.hold_office(mine)?;
+        let held = store.acquire_leader_lease(mine)?;
         if held == mine {
             return Ok(false);
         }

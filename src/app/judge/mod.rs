@@ -108,7 +108,7 @@ impl Judge {
         if let Some(epoch) = self.lease.give_up() {
             // Waits for a step in progress.
             *lock(&self.term) = None;
-            self.core.store.leave_office(epoch)?;
+            self.core.store.release_leader_lease(epoch)?;
         }
         Ok(())
     }

@@ -211,7 +211,7 @@ pub(crate) fn identity(
             person,
         }),
     );
-    event.actor = actor::named(by);
+    event.actor = actor::person_named(by);
     event.identify();
     Ok(event)
 }
@@ -219,7 +219,7 @@ pub(crate) fn identity(
 fn edit_event(now: Time, incident: &IncidentId, edit: Correction, by: Option<&str>) -> Event {
     let mut event = Event::new("people", now, Fact::Edit(edit));
     event.incident = Some(incident.0.clone().into());
-    event.actor = actor::named(by);
+    event.actor = actor::person_named(by);
     event.identify();
     event
 }

@@ -61,7 +61,7 @@ pub(crate) fn event(
     };
     let mut event = Event::new("review", now, Fact::Review(review));
     event.incident = Some(incident.id.0.clone().into());
-    event.actor = actor::named(by);
+    event.actor = actor::person_named(by);
     event.identify();
     Ok(event)
 }

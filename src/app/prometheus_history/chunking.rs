@@ -52,7 +52,7 @@ impl Piece {
         fault: ClientError,
         whom: &str,
     ) -> Result<(), ClientError> {
-        match self.again(asked, &fault, whom) {
+        match self.retry_delay(asked, &fault, whom) {
             Some(wait) => {
                 tokio::time::sleep(wait).await;
                 Ok(())
@@ -67,7 +67,12 @@ impl Piece {
     }
 
     /// Delay before the next attempt, whose range is smaller where possible; `None`: no retry.
-    fn again(&mut self, asked: TimeDelta, fault: &ClientError, whom: &str) -> Option<Duration> {
+    fn retry_delay(
+        &mut self,
+        asked: TimeDelta,
+        fault: &ClientError,
+        whom: &str,
+    ) -> Option<Duration> {
         if matches!(fault, ClientError::Unauthorized(_)) {
             return None;
         }
@@ -119,12 +124,15 @@ mod tests {
         let mut halves = 0;
         while piece.end(from, until) - from > SMALLEST {
             let asked = piece.end(from, until) - from;
-            assert_eq!(piece.again(asked, &large, "prom"), Some(Duration::ZERO));
+            assert_eq!(
+                piece.retry_delay(asked, &large, "prom"),
+                Some(Duration::ZERO)
+            );
             halves += 1;
         }
         assert_eq!(halves, 7);
         assert_eq!(
-            piece.again(SMALLEST, &large, "prom"),
+            piece.retry_delay(SMALLEST, &large, "prom"),
             None,
             "it would be as large again"
         );
@@ -140,13 +148,13 @@ mod tests {
             retry_after: Some(Duration::from_secs(7)),
             why: String::new(),
         };
-        assert!(piece.again(LONGEST_CHUNK, &busy, "prom").unwrap() >= Duration::from_secs(7));
+        assert!(piece.retry_delay(LONGEST_CHUNK, &busy, "prom").unwrap() >= Duration::from_secs(7));
         let attempts = (0..20)
-            .take_while(|_| piece.again(SMALLEST, &busy, "prom").is_some())
+            .take_while(|_| piece.retry_delay(SMALLEST, &busy, "prom").is_some())
             .count();
         assert_eq!(attempts + 1, ATTEMPTS as usize);
         assert_eq!(
-            Piece::default().again(
+            Piece::default().retry_delay(
                 LONGEST_CHUNK,
                 &ClientError::Unauthorized(String::new()),
                 "prom"

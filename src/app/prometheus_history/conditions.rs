@@ -67,7 +67,7 @@ impl Watched {
         self.of.insert(set);
     }
 
-    pub(crate) fn of(&self) -> &BTreeSet<usize> {
+    pub(crate) fn rule_sets(&self) -> &BTreeSet<usize> {
         &self.of
     }
 
@@ -128,7 +128,7 @@ impl Watched {
                 }
                 Err(fault) => {
                     let failed = self.piece.failed(last - next, fault, server.name()).await;
-                    failed.map_err(|said| server.fault(&shown(&rule), (next, last), said))?;
+                    failed.map_err(|said| server.fault(&rule_text(&rule), (next, last), said))?;
                     continue;
                 }
             };
@@ -209,7 +209,7 @@ impl Cursor {
     }
 }
 
-fn shown(rule: &ConditionRule) -> String {
+fn rule_text(rule: &ConditionRule) -> String {
     let line = rule.query.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = line.chars().take(SHOWN).collect();
     format!(

@@ -7,7 +7,7 @@ use crate::model::time::Time;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
     "{server} was asked for {query} from {} to {}, and there is no answer: {said}. {}",
-    shown(*from), shown(*until), advice(said)
+    time_text(*from), time_text(*until), advice(said)
 )]
 pub struct PastFault {
     /// Address of the server, without secrets.
@@ -22,7 +22,7 @@ pub struct PastFault {
     pub said: Box<ClientError>,
 }
 
-fn shown(time: Time) -> String {
+fn time_text(time: Time) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 

@@ -155,7 +155,7 @@ impl PrometheusHistory {
         let (read, evaluated) = join(read, evaluated).await;
         self.order.add(read?, None);
         for (events, watched) in evaluated?.into_iter().zip(&self.watched) {
-            self.order.add(events, Some(watched.of()));
+            self.order.add(events, Some(watched.rule_sets()));
         }
         self.at = Some(until);
         let told = self

@@ -70,7 +70,7 @@ impl HistoryServer {
     ///
     /// # Errors
     /// Describes, in one sentence without secrets, the fault of the address.
-    pub fn at(address: &str) -> Result<Self, String> {
+    pub fn at_address(address: &str) -> Result<Self, String> {
         let example = "write for example http://localhost:9090";
         let with_scheme = if address.contains("://") {
             address.trim().to_owned()
@@ -192,7 +192,7 @@ mod tests {
                 "https://prom.example",
             ),
         ] {
-            let server = HistoryServer::at(written).unwrap();
+            let server = HistoryServer::at_address(written).unwrap();
             assert_eq!(server.address(), address, "{written}");
             assert!(!format!("{server:?}").contains("s3"), "{server:?}");
         }
@@ -206,7 +206,7 @@ mod tests {
             ("http://u:s3cret@h/?q", "no `?`"),
             ("", "cannot be read"),
         ] {
-            let why = HistoryServer::at(written).unwrap_err();
+            let why = HistoryServer::at_address(written).unwrap_err();
             assert!(
                 why.contains(said) && !why.contains("s3cret"),
                 "{written}: {why}"

@@ -158,7 +158,7 @@ impl Settings {
             return Err(faults);
         }
         let asks = |entry: &metrics::MetricsSource| {
-            SampleFilter::by(
+            SampleFilter::from_conditions(
                 rules
                     .conditions
                     .iter()
@@ -188,7 +188,7 @@ impl Settings {
             access,
             place,
             logged: AppliedSettings {
-                hash: hex(&together(files, text), 16),
+                hash: hex(&hash_input(files, text), 16),
                 text: text.to_owned(),
                 rules: files.iter().map(file_of).collect(),
             },
@@ -273,7 +273,7 @@ pub fn as_logged(fact: &AppliedSettings) -> Result<Policy, Vec<Fault>> {
 }
 
 /// The rules and settings as one text.
-fn together(files: &[(String, String)], text: &str) -> String {
+fn hash_input(files: &[(String, String)], text: &str) -> String {
     let rules = files
         .iter()
         .map(|(name, text)| format!("# {name}\n{text}\n"));
@@ -299,7 +299,7 @@ pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
     );
     Some(
         match files::rule_files(&files::directory_of(Some(file)), &globs, &scale, Some(file)) {
-            Ok(files) => hex(&together(&files, &text), 16),
+            Ok(files) => hex(&hash_input(&files, &text), 16),
             Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
         },
     )

@@ -49,14 +49,14 @@ pub(crate) fn cloudevents(faults: &mut Vec<Fault>) -> Option<Mapping> {
 fn reader(config: &Config, source: &Source, file: &str) -> Result<SourceParser, Vec<Fault>> {
     let shipped = shipped_rules(source.kind)?;
     let rules = match &source.map {
-        None if shipped.is_empty() => return Ok(own(config, source)),
+        None if shipped.is_empty() => return Ok(source_parser(config, source)),
         None => shipped,
         // Single keys override the shipped ones; a list of rules replaces the shipped mapping.
         Some(map) if !map.list && shipped.len() == 1 && !carried(source.kind) => shipped
             .into_iter()
-            .map(|rule| over(rule, map, file))
+            .map(|rule| with_mapping(rule, map, file))
             .collect(),
-        Some(map) => of(map.clone(), file),
+        Some(map) => mapping_rules(map.clone(), file),
     };
     compiled(&rules, source.kind).map(|mapping| SourceParser::Mapped(source.kind, mapping))
 }
@@ -75,7 +75,7 @@ fn user_names(config: &Config, source: &Source) -> BTreeSet<String> {
 }
 
 /// A source that is read by the file of its kind.
-fn own(config: &Config, source: &Source) -> SourceParser {
+fn source_parser(config: &Config, source: &Source) -> SourceParser {
     match source.kind {
         SourceKind::PagerDuty => {
             SourceParser::PagerDuty(source.declares.clone().unwrap_or_default())
@@ -104,10 +104,10 @@ fn shipped_rules(kind: SourceKind) -> Result<Vec<Rule<'static>>, Vec<Fault>> {
     let Some((file, text)) = shipped::text(kind) else {
         return Ok(Vec::new());
     };
-    Ok(of(mapping::parse(file, text)?, file))
+    Ok(mapping_rules(mapping::parse(file, text)?, file))
 }
 
-fn of(map: MappingRules, file: &str) -> Vec<Rule<'_>> {
+fn mapping_rules(map: MappingRules, file: &str) -> Vec<Rule<'_>> {
     let lines = |lines: Vec<MappingEntry>| lines.into_iter().map(|line| (file, line)).collect();
     map.rules
         .into_iter()
@@ -121,7 +121,7 @@ fn of(map: MappingRules, file: &str) -> Vec<Rule<'_>> {
 
 /// Overrides keys of the shipped rule by those of the settings. An expression for the whole of
 /// `labels` replaces every shipped key below it.
-fn over<'a>(mut rule: Rule<'a>, map: &MappingRules, file: &'a str) -> Rule<'a> {
+fn with_mapping<'a>(mut rule: Rule<'a>, map: &MappingRules, file: &'a str) -> Rule<'a> {
     for own in map.rules.iter().flat_map(|rule| &rule.lines) {
         let below = format!("{}.", own.path);
         rule.lines

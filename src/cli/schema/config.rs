@@ -2,107 +2,107 @@
 
 use serde_json::{Value, json};
 
-use super::key::{SchemaKey, Shape, map, may, need};
+use super::key::{SchemaKey, Shape, map, optional, required};
 use super::source::{AUTH, LABELS, TLS, sources};
 
 pub(crate) const KEYS: &[SchemaKey] = &[
-    may(
+    optional(
         "listen",
         Shape::Text,
         "\"127.0.0.1:9099\"",
         "Address to listen on; an address other than loopback requires `access`.",
     ),
-    may(
+    optional(
         "external_url",
         Shape::Text,
         "\"http://127.0.0.1:9099\"",
         "Public URL of the pages; by default derived from `listen`.",
     ),
-    may(
+    optional(
         "storage",
         Shape::TextOr(STORAGE),
         "\"sqlite://data/afterword.db\"",
         "The database: sqlite://FILE, or postgres://USER@HOST/NAME, which replicas can share.",
     ),
-    may(
+    optional(
         "rules",
         Shape::TextOrTexts,
         "[]",
         "Rule files; names may contain `*`. By default the shipped rules.",
     ),
-    may(
+    optional(
         "labels",
         Shape::Map(LABELS),
         "{}",
         "Labels that values are read from; the first label that an alert has is used.",
     ),
-    may(
+    optional(
         "sources",
         Shape::Custom(sources),
         r#"[{"name": "alertmanager", "kind": "alertmanager", "auth": "none"}]"#,
         "Senders that may post to /ingest/NAME; by default Alertmanager on this machine only.",
     ),
-    may(
+    optional(
         "metrics",
         Shape::List(METRICS),
         "[]",
         "Metric sources: servers to query, pages to scrape, and remote-write senders.",
     ),
-    may(
+    optional(
         "severities",
         Shape::Custom(severities),
         "[]",
         "The team's own severities, highest first, each a name or a map of `name` and `from`: the words that mean it in labels, PagerDuty priorities and incident.io severities. Without it: critical, warning, info.",
     ),
-    may(
+    optional(
         "services",
         Shape::List(SERVICE),
         "[]",
         "Services, their owners, and the manual steps that should be automated.",
     ),
-    may(
+    optional(
         "people",
         Shape::List(PERSON),
         "[]",
         "People to invite to meetings.",
     ),
-    may(
+    optional(
         "robots",
         Shape::TextOrTexts,
         "[]",
         "Automation accounts, as github:deploy-* with `*` for any text, in addition to built-in ones such as *[bot].",
     ),
-    may(
+    optional(
         "defaults",
         Shape::Map(DEFAULTS),
         "{}",
         "Defaults for people without their own values.",
     ),
-    may(
+    optional(
         "postmortems",
         Shape::Map(POSTMORTEMS),
         "{}",
         "Location of drafts, and naming of people in them.",
     ),
-    may(
+    optional(
         "meetings",
         Shape::Map(MEETINGS),
         "{}",
         "Meetings and their invites.",
     ),
-    may(
+    optional(
         "maintenance",
         Shape::List(MAINTENANCE),
         "[]",
         "Planned work, which never counts as degradation.",
     ),
-    may(
+    optional(
         "limits",
         Shape::Map(LIMITS),
         "{}",
         "Limits on postmortems opened and suggested.",
     ),
-    may(
+    optional(
         "access",
         Shape::Map(ACCESS),
         "null",
@@ -111,18 +111,18 @@ pub(crate) const KEYS: &[SchemaKey] = &[
 ];
 
 const STORAGE: &[SchemaKey] = &[
-    need(
+    required(
         "url",
         Shape::Text,
         "postgres://USER@HOST/NAME, without a password.",
     ),
-    may(
+    optional(
         "password_file",
         Shape::Text,
         "null",
         "The file that holds the password.",
     ),
-    may(
+    optional(
         "password",
         Shape::Text,
         "null",
@@ -131,83 +131,83 @@ const STORAGE: &[SchemaKey] = &[
 ];
 
 pub(crate) const METRICS: &[SchemaKey] = &[
-    need(
+    required(
         "name",
         Shape::Text,
         "Its name, as used in rules: a-z, 0-9 and -.",
     ),
-    need(
+    required(
         "kind",
         Shape::Word(&["prometheus", "scrape", "remote_write"]),
         "Way in which samples are obtained.",
     ),
-    may(
+    optional(
         "url",
         Shape::Text,
         "null",
         "prometheus: its URL, with the part before /api/v1; required.",
     ),
-    may(
+    optional(
         "targets",
         Shape::Texts,
         "null",
         "scrape: URLs of the pages; required.",
     ),
-    may(
+    optional(
         "timeout",
         Shape::Duration,
         "\"10s\"",
         "prometheus, scrape: request timeout; for scrape at most `interval`.",
     ),
-    may(
+    optional(
         "concurrency",
         Shape::Between(1, 64),
         "4",
         "prometheus: maximum number of concurrent queries.",
     ),
-    may(
+    optional(
         "alerts",
         Shape::Flag,
         "true",
         "prometheus: read its ALERTS series.",
     ),
-    may(
+    optional(
         "interval",
         Shape::Duration,
         "\"15s\"",
         "scrape: scrape interval.",
     ),
-    may(
+    optional(
         "honor_timestamps",
         Shape::Flag,
         "true",
         "scrape: use the timestamps on the page.",
     ),
-    may(
+    optional(
         "honor_labels",
         Shape::Flag,
         "false",
         "scrape: labels on the page take precedence over configured ones.",
     ),
-    may(
+    optional(
         "labels",
         Shape::NamedTexts,
         "{}",
         "scrape: labels added to each sample; by default `job` is the name and `instance` the host and port.",
     ),
-    may(
+    optional(
         "auth",
         Shape::WordOr("none", AUTH),
         "\"none\"",
         "Authentication to the server; remote_write: authentication required of senders.",
     ),
-    may(
+    optional(
         "headers",
         Shape::NamedTexts,
         "{}",
         "prometheus, scrape: additional headers, such as X-Scope-OrgID; must not contain secrets.",
     ),
-    may(
+    optional(
         "tls",
         Shape::Map(TLS),
         "{}",
@@ -216,34 +216,34 @@ pub(crate) const METRICS: &[SchemaKey] = &[
 ];
 
 pub(crate) const SERVICE: &[SchemaKey] = &[
-    need("name", Shape::Text, "Name of the service, as in alerts."),
-    may(
+    required("name", Shape::Text, "Name of the service, as in alerts."),
+    optional(
         "aliases",
         Shape::Texts,
         "[]",
         "Names in other systems, as github:checkout-api, or without a prefix for all sources.",
     ),
-    may("owners", Shape::Texts, "[]", "Ids of people who own it."),
-    may(
+    optional("owners", Shape::Texts, "[]", "Ids of people who own it."),
+    optional(
         "stakeholders",
         Shape::Texts,
         "[]",
         "Ids of people who rely on it.",
     ),
-    may("depends_on", Shape::Texts, "[]", "Services it depends on."),
-    may(
+    optional("depends_on", Shape::Texts, "[]", "Services it depends on."),
+    optional(
         "automatic",
         Shape::Texts,
         "[]",
         "Manual steps that should be automated.",
     ),
-    may(
+    optional(
         "on_call",
         Shape::TextOr(ON_CALL),
         "null",
         "On-call calendar: an iCalendar file next to the settings, or its URL.",
     ),
-    may(
+    optional(
         "objective",
         Shape::Number(0.0, 100.0),
         "null",
@@ -252,13 +252,13 @@ pub(crate) const SERVICE: &[SchemaKey] = &[
 ];
 
 pub(crate) const ON_CALL: &[SchemaKey] = &[
-    may(
+    optional(
         "url_file",
         Shape::Text,
         "null",
         "The file that holds the address.",
     ),
-    may(
+    optional(
         "url",
         Shape::Text,
         "null",
@@ -267,32 +267,32 @@ pub(crate) const ON_CALL: &[SchemaKey] = &[
 ];
 
 pub(crate) const PERSON: &[SchemaKey] = &[
-    need("id", Shape::Text, "Id used by the other keys."),
-    may(
+    required("id", Shape::Text, "Id used by the other keys."),
+    optional(
         "name",
         Shape::Text,
         "null",
         "Their name; by default the id.",
     ),
-    may(
+    optional(
         "email",
         Shape::Text,
         "null",
         "E-mail address; without one the person gets no invite.",
     ),
-    may(
+    optional(
         "time_zone",
         Shape::Text,
         "null",
         "Their time zone, as Europe/Berlin; by default that of `defaults`.",
     ),
-    may(
+    optional(
         "hours",
         Shape::Text,
         "null",
         "Working hours, as Mon-Fri 09:00-17:00; by default as in `defaults`.",
     ),
-    may(
+    optional(
         "aliases",
         Shape::Texts,
         "[]",
@@ -301,13 +301,13 @@ pub(crate) const PERSON: &[SchemaKey] = &[
 ];
 
 pub(crate) const DEFAULTS: &[SchemaKey] = &[
-    may(
+    optional(
         "time_zone",
         Shape::Text,
         "\"UTC\"",
         "Time zone of people without their own.",
     ),
-    may(
+    optional(
         "hours",
         Shape::Text,
         "\"Mon-Fri 09:00-17:00\"",
@@ -316,13 +316,13 @@ pub(crate) const DEFAULTS: &[SchemaKey] = &[
 ];
 
 pub(crate) const POSTMORTEMS: &[SchemaKey] = &[
-    may(
+    optional(
         "directory",
         Shape::Text,
         "\"data/postmortems\"",
         "The directory that drafts are written to.",
     ),
-    may(
+    optional(
         "names",
         Shape::Word(&["full", "role"]),
         "\"full\"",
@@ -331,31 +331,31 @@ pub(crate) const POSTMORTEMS: &[SchemaKey] = &[
 ];
 
 pub(crate) const MEETINGS: &[SchemaKey] = &[
-    may(
+    optional(
         "directory",
         Shape::Text,
         "\"data/invites\"",
         "The directory that invites are written to, as .ics files.",
     ),
-    may(
+    optional(
         "organizer",
         Shape::Text,
         "\"afterword@localhost\"",
         "The address that replies go to.",
     ),
-    may(
+    optional(
         "facilitators",
         Shape::Texts,
         "[]",
         "Ids of people who may lead a meeting.",
     ),
-    may(
+    optional(
         "send",
         Shape::Word(&["automatic", "after_approval"]),
         "\"automatic\"",
         "Sending of invites.",
     ),
-    may(
+    optional(
         "minutes",
         Shape::Between(5, 480),
         "60",
@@ -364,31 +364,31 @@ pub(crate) const MEETINGS: &[SchemaKey] = &[
 ];
 
 pub(crate) const MAINTENANCE: &[SchemaKey] = &[
-    may(
+    optional(
         "service",
         Shape::Text,
         "null",
         "The service; left out, all of them.",
     ),
-    need("from", Shape::Text, "The beginning, as 2026-12-01T22:00Z."),
-    need("to", Shape::Text, "The end, as 2026-12-02T02:00Z."),
-    may("why", Shape::Text, "\"\"", "Description of the work."),
+    required("from", Shape::Text, "The beginning, as 2026-12-01T22:00Z."),
+    required("to", Shape::Text, "The end, as 2026-12-02T02:00Z."),
+    optional("why", Shape::Text, "\"\"", "Description of the work."),
 ];
 
 pub(crate) const LIMITS: &[SchemaKey] = &[
-    may(
+    optional(
         "holds",
         Shape::Text,
         "\"3 per 24h\"",
         "Maximum number of postmortems opened by rules, per scope; further ones are suggested, and say so.",
     ),
-    may(
+    optional(
         "suggestions",
         Shape::Text,
         "\"5 per 24h\"",
         "Maximum number of postmortems suggested, per scope; further ones wait with the last one.",
     ),
-    may(
+    optional(
         "bundle_within",
         Shape::Duration,
         "\"15m\"",
@@ -397,13 +397,13 @@ pub(crate) const LIMITS: &[SchemaKey] = &[
 ];
 
 pub(crate) const ACCESS: &[SchemaKey] = &[
-    may(
+    optional(
         "token_file",
         Shape::Text,
         "null",
         "The file that holds the token.",
     ),
-    may(
+    optional(
         "token",
         Shape::Text,
         "null",
@@ -413,8 +413,8 @@ pub(crate) const ACCESS: &[SchemaKey] = &[
 
 /// A level of `severities:` as a map.
 pub(crate) const SEVERITY: &[SchemaKey] = &[
-    need("name", Shape::Text, "Name of the severity."),
-    may(
+    required("name", Shape::Text, "Name of the severity."),
+    optional(
         "from",
         Shape::Texts,
         "[]",

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::key::{SchemaKey, Shape, map, may, need, of_kind};
+use super::key::{SchemaKey, Shape, map, of_kind, optional, required};
 use crate::ingest::events;
 
 const ACTOR: &[SchemaKey] = &[
-    need(
+    required(
         "id",
         Shape::String,
         "Account name of the actor in the source.",
     ),
-    may(
+    optional(
         "kind",
         Shape::Word(&["human", "robot", "unknown"]),
         "\"unknown\"",
@@ -19,12 +19,12 @@ const ACTOR: &[SchemaKey] = &[
     ),
 ];
 const LINK: &[SchemaKey] = &[
-    need(
+    required(
         "url",
         Shape::String,
         "URL, beginning with https:// or http://.",
     ),
-    may(
+    optional(
         "title",
         Shape::String,
         "null",
@@ -47,7 +47,7 @@ const NUMBER: Shape = Shape::Number(f64::NEG_INFINITY, f64::INFINITY);
 pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     (
         "",
-        may(
+        optional(
             "occurred_at",
             Shape::String,
             "null",
@@ -56,11 +56,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("source", Shape::String, "\"api\"", "Name of the sender."),
+        optional("source", Shape::String, "\"api\"", "Name of the sender."),
     ),
     (
         "",
-        may(
+        optional(
             "service",
             Shape::String,
             "null",
@@ -69,7 +69,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "environment",
             Shape::String,
             "null",
@@ -78,7 +78,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "incident",
             Shape::String,
             "null",
@@ -87,7 +87,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "actor",
             Shape::StringOr(ACTOR),
             "null",
@@ -96,7 +96,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "links",
             Shape::List(LINK),
             "[]",
@@ -105,7 +105,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "alert",
-        may(
+        optional(
             "name",
             Shape::String,
             "null",
@@ -114,15 +114,15 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "condition",
-        need("name", Shape::String, "Name of the condition in the rules."),
+        required("name", Shape::String, "Name of the condition in the rules."),
     ),
     (
         "alert",
-        need("status", Shape::Word(STATUS), "Status of the alert."),
+        required("status", Shape::Word(STATUS), "Status of the alert."),
     ),
     (
         "declaration",
-        may(
+        optional(
             "status",
             Shape::Word(STATUS),
             "\"firing\"",
@@ -131,7 +131,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "starts_at",
             Shape::String,
             "null",
@@ -140,7 +140,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "ends_at",
             Shape::String,
             "null",
@@ -149,11 +149,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("labels", Shape::Strings, "{}", "Labels of the alert."),
+        optional("labels", Shape::Strings, "{}", "Labels of the alert."),
     ),
     (
         "",
-        may(
+        optional(
             "annotations",
             Shape::Strings,
             "{}",
@@ -162,7 +162,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "declaration",
-        may(
+        optional(
             "severity",
             Shape::String,
             "\"critical\"",
@@ -171,7 +171,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "severity",
             Shape::String,
             "\"unknown\"",
@@ -180,7 +180,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "pending_for",
             Shape::Whole(0),
             "null",
@@ -189,7 +189,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "keep_firing_for",
             Shape::Whole(0),
             "null",
@@ -198,7 +198,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "end_reason",
             Shape::Word(END_REASONS),
             "\"recovered\"",
@@ -207,16 +207,16 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "state",
             Shape::Word(&["healthy", "degraded", "near_miss", "unknown"]),
             "New state.",
         ),
     ),
-    ("", may("value", NUMBER, "null", "Measured value.")),
+    ("", optional("value", NUMBER, "null", "Measured value.")),
     (
         "",
-        may(
+        optional(
             "since",
             Shape::String,
             "null",
@@ -225,7 +225,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "declaration",
-        may(
+        optional(
             "title",
             Shape::String,
             "\"\"",
@@ -234,11 +234,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "change",
-        may("title", Shape::String, "\"\"", "Title of the change."),
+        optional("title", Shape::String, "\"\"", "Title of the change."),
     ),
     (
         "maintenance",
-        may(
+        optional(
             "key",
             Shape::String,
             "\"\"",
@@ -247,17 +247,20 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "key",
             Shape::String,
             "\"\"",
             "Distinguishes declarations of one service.",
         ),
     ),
-    ("", may("planned", Shape::Flag, "false", "Planned work.")),
     (
         "",
-        may(
+        optional("planned", Shape::Flag, "false", "Planned work."),
+    ),
+    (
+        "",
+        optional(
             "data_loss",
             Shape::Flag,
             "null",
@@ -266,7 +269,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "detected_by",
             Shape::Word(&["monitor", "human", "customer", "unknown"]),
             "null",
@@ -275,7 +278,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "action",
             Shape::String,
             "Action taken: restart, failover, scale, rollback.",
@@ -283,12 +286,12 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "maintenance",
-        need("why", Shape::String, "Description of the work."),
+        required("why", Shape::String, "Description of the work."),
     ),
-    ("", may("why", Shape::String, "\"\"", "Reason for it.")),
+    ("", optional("why", Shape::String, "\"\"", "Reason for it.")),
     (
         "",
-        need(
+        required(
             "from",
             Shape::String,
             "Start of the planned work (RFC 3339).",
@@ -296,7 +299,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "to",
             Shape::String,
             "End of the planned work (RFC 3339); an end equal to `from` cancels it.",
@@ -304,11 +307,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("stated", Shape::Flag, "false", "Entered by a person."),
+        optional("stated", Shape::Flag, "false", "Entered by a person."),
     ),
     (
         "",
-        may(
+        optional(
             "should_be_automatic",
             Shape::Flag,
             "null",
@@ -317,7 +320,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "dry_run",
             Shape::Flag,
             "false",
@@ -326,11 +329,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("refused", Shape::Flag, "false", "The step was rejected."),
+        optional("refused", Shape::Flag, "false", "The step was rejected."),
     ),
     (
         "",
-        need(
+        required(
             "reason",
             Shape::String,
             "Reason for the request: the event and its time.",
@@ -338,7 +341,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "requester",
             Shape::String,
             "null",
@@ -347,11 +350,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "near_miss",
-        need("what", Shape::String, "Description of the near miss."),
+        required("what", Shape::String, "Description of the near miss."),
     ),
     (
         "change",
-        need(
+        required(
             "what",
             Shape::String,
             "Kind of change: deploy, rollback, flag or config.",
@@ -359,7 +362,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "closeness",
             Shape::Number(0.0, 1.0),
             "null",
@@ -368,11 +371,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("by_luck", Shape::Flag, "false", "Avoided only by luck."),
+        optional("by_luck", Shape::Flag, "false", "Avoided only by luck."),
     ),
     (
         "",
-        may(
+        optional(
             "barriers_left",
             Shape::Whole(0),
             "null",
@@ -381,7 +384,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "revision",
             Shape::String,
             "null",
@@ -390,7 +393,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "line",
             Shape::String,
             "null",
@@ -399,14 +402,14 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "of",
             Shape::String,
             "null",
             "Subject that is acknowledged; by default the incident.",
         ),
     ),
-    ("", need("text", Shape::String, "Text of the note.")),
+    ("", required("text", Shape::String, "Text of the note.")),
 ];
 
 /// One event or a list of them: the kinds that the parser knows, each with its keys.

@@ -61,7 +61,7 @@ pub(crate) enum Shape {
 }
 
 /// A required key.
-pub(crate) const fn need(name: &'static str, shape: Shape, doc: &'static str) -> SchemaKey {
+pub(crate) const fn required(name: &'static str, shape: Shape, doc: &'static str) -> SchemaKey {
     SchemaKey {
         name,
         shape,
@@ -71,7 +71,7 @@ pub(crate) const fn need(name: &'static str, shape: Shape, doc: &'static str) ->
 }
 
 /// An optional key with its default.
-pub(crate) const fn may(
+pub(crate) const fn optional(
     name: &'static str,
     shape: Shape,
     default: &'static str,

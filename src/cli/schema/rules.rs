@@ -1,27 +1,27 @@
 //! Schema of rule files.
 
-use super::key::{SchemaKey, Shape, may, need};
+use super::key::{SchemaKey, Shape, optional, required};
 
 pub(crate) const KEYS: &[SchemaKey] = &[
-    may(
+    optional(
         "shadow",
         Shape::Flag,
         "false",
         "Shadow mode: the criteria of this file only record what they would have decided. Such a file must not have conditions.",
     ),
-    may(
+    optional(
         "criteria",
         Shape::List(CRITERION),
         "[]",
         "Criteria for incidents that deserve a postmortem.",
     ),
-    may(
+    optional(
         "conditions",
         Shape::List(CONDITION),
         "[]",
         "Metric conditions to evaluate.",
     ),
-    may(
+    optional(
         "correlation",
         Shape::Map(CORRELATION),
         "{}",
@@ -38,102 +38,102 @@ const KINDS: &[&str] = &[
     "recurrence",
 ];
 pub(crate) const CRITERION: &[SchemaKey] = &[
-    need(
+    required(
         "name",
         Shape::Text,
         "Unique name in verdicts, pages and scenarios: one word.",
     ),
-    need("on", Shape::Word(KINDS), "Subject of the criterion."),
-    need(
+    required("on", Shape::Word(KINDS), "Subject of the criterion."),
+    required(
         "decision",
         Shape::Word(&["none", "suggest", "hold"]),
         "Decision when it is met: `hold` opens the postmortem, `suggest` asks a person, `none` only explains.",
     ),
-    may(
+    optional(
         "form",
         Shape::Word(&["note", "standing", "meeting"]),
         "null",
         "Form of the postmortem: a meeting of its own (`meeting`, the default), an entry in the next standing review (`standing`), or one page (`note`, the default of near_miss). Of several the heaviest wins.",
     ),
-    may(
+    optional(
         "shadow",
         Shape::Flag,
         "false",
         "Shadow mode: only record what it would have decided.",
     ),
-    may(
+    optional(
         "where",
         Shape::Text,
         "null",
         "CEL filter over the incident and the subject; by default all count.",
     ),
-    may(
+    optional(
         "during",
         Shape::Map(HOURS),
         "null",
         "Hours that count: only degraded time within them, only what happens within them; by default always.",
     ),
-    may(
+    optional(
         "outside",
         Shape::Map(HOURS),
         "null",
         "The opposite of `during`: these hours do not count.",
     ),
-    may(
+    optional(
         "longest",
         Shape::Duration,
         "null",
         "degradation: minimum duration of one unbroken stretch.",
     ),
-    may(
+    optional(
         "total",
         Shape::Duration,
         "null",
         "degradation: minimum total degraded time within `within`.",
     ),
-    may(
+    optional(
         "within",
         Shape::Duration,
         "null",
         "degradation, intervention, recurrence: time window. For intervention, the steps of all incidents in it are counted.",
     ),
-    may(
+    optional(
         "at_least",
         Shape::Whole(1),
         "1",
         "intervention: minimum number of manual steps.",
     ),
-    may(
+    optional(
         "score_at_least",
         Shape::Number(0.0, f64::INFINITY),
         "0",
         "near_miss: minimum score.",
     ),
-    may(
+    optional(
         "quiet_for",
         Shape::Duration,
         "\"30d\"",
         "near_miss: minimum time since the last postmortem.",
     ),
-    may(
+    optional(
         "at_most",
         Shape::Text,
         "\"1 per 7d\"",
         "near_miss: maximum rate of postmortems.",
     ),
-    may(
+    optional(
         "times",
         Shape::Whole(2),
         "null",
         "recurrence: number of occurrences, including this one; required there.",
     ),
-    may(
+    optional(
         "per",
         Shape::TextOrTexts,
         "null",
         "intervention with `within`: what the steps must have in common: `service` (the default), `scope` (an owner), `action`, or a list of them.",
     ),
-    may(
+    optional(
         "same",
         Shape::TextOrTexts,
         "null",
@@ -142,18 +142,18 @@ pub(crate) const CRITERION: &[SchemaKey] = &[
 ];
 
 pub(crate) const HOURS: &[SchemaKey] = &[
-    need(
+    required(
         "hours",
         Shape::TextOrTexts,
         "Hours of the week, such as `Mon-Fri 09:00-18:00`; `22:00-06:00` ends on the next day, `Sat-Sun` are whole days. Several are separated by commas, or a list.",
     ),
-    may(
+    optional(
         "time_zone",
         Shape::Text,
         "\"UTC\"",
         "Time zone of the hours, such as `Europe/Berlin`.",
     ),
-    may(
+    optional(
         "holidays",
         Shape::Texts,
         "[]",
@@ -162,57 +162,57 @@ pub(crate) const HOURS: &[SchemaKey] = &[
 ];
 
 pub(crate) const CONDITION: &[SchemaKey] = &[
-    need("name", Shape::Text, "Unique name of its signal: one word."),
-    need("service", Shape::Text, "Service it belongs to."),
-    may(
+    required("name", Shape::Text, "Unique name of its signal: one word."),
+    required("service", Shape::Text, "Service it belongs to."),
+    optional(
         "severity",
         Shape::String,
         "\"critical\"",
         "Severity of its signal: critical, warning, info, none or unknown, or one of `severities:` in the settings.",
     ),
-    need(
+    required(
         "metrics",
         Shape::Text,
         "Name of an entry of `metrics:` in the settings.",
     ),
-    need("query", Shape::Text, "PromQL query to evaluate."),
-    need(
+    required("query", Shape::Text, "PromQL query to evaluate."),
+    required(
         "degraded",
         Shape::Text,
         "Threshold of degradation: a comparison and a number, such as `> 0.02`.",
     ),
-    may(
+    optional(
         "near_miss",
         Shape::Text,
         "null",
         "Threshold of a near miss; by default none.",
     ),
-    may(
+    optional(
         "recovered",
         Shape::Text,
         "null",
         "Threshold of recovery; by default recovered once `degraded` no longer holds.",
     ),
-    may(
+    optional(
         "for",
         Shape::Duration,
         "\"0\"",
         "Duration for which `degraded` must hold first, as in Prometheus.",
     ),
-    may("every", Shape::Duration, "\"15s\"", "Evaluation interval."),
-    may(
+    optional("every", Shape::Duration, "\"15s\"", "Evaluation interval."),
+    optional(
         "keep_firing_for",
         Shape::Duration,
         "\"0\"",
         "Duration for which it stays degraded after `degraded` no longer holds, as in Prometheus.",
     ),
-    may(
+    optional(
         "max_series",
         Shape::Whole(1),
         "100",
         "Maximum number of series; further series are left out and reported.",
     ),
-    may(
+    optional(
         "no_data",
         Shape::Word(&["unknown", "degraded", "healthy"]),
         "\"unknown\"",
@@ -221,43 +221,43 @@ pub(crate) const CONDITION: &[SchemaKey] = &[
 ];
 
 pub(crate) const CORRELATION: &[SchemaKey] = &[
-    may(
+    optional(
         "correlate_by",
         Shape::Texts,
         "[\"service\"]",
         "Labels that must be equal for events to be correlated; `service` is the service read from the event.",
     ),
-    may(
+    optional(
         "join_within",
         Shape::Duration,
         "\"15m\"",
         "Maximum time between the starts of events of dependent services.",
     ),
-    may(
+    optional(
         "settle",
         Shape::Duration,
         "\"5m\"",
         "Quiet time after which an incident is resolved.",
     ),
-    may(
+    optional(
         "reopen_within",
         Shape::Duration,
         "\"30m\"",
         "Time after the last activity during which events still join.",
     ),
-    may(
+    optional(
         "bridge",
         Shape::Duration,
         "\"2m\"",
         "Gaps shorter than this do not interrupt a stretch of degradation.",
     ),
-    may(
+    optional(
         "lifetime",
         Shape::Duration,
         "\"1d\"",
         "Time after its start from which events no longer join an incident.",
     ),
-    may(
+    optional(
         "ignore",
         Shape::Text,
         "null",

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::key::{SchemaKey, Shape, map, may, need, of_kind};
+use super::key::{SchemaKey, Shape, map, of_kind, optional, required};
 use crate::rules::scenario::entry;
 
 pub(crate) const KEYS: &[SchemaKey] = &[
-    need(
+    required(
         "rules",
         Shape::Texts,
         "The rule files under test, relative to this file.",
     ),
-    may(
+    optional(
         "scenarios",
         Shape::List(SCENARIO),
         "[]",
@@ -20,54 +20,54 @@ pub(crate) const KEYS: &[SchemaKey] = &[
 ];
 
 pub(crate) const SCENARIO: &[SchemaKey] = &[
-    need("name", Shape::Text, "Name of the scenario."),
-    may(
+    required("name", Shape::Text, "Name of the scenario."),
+    optional(
         "starts",
         Shape::String,
         "null",
         "Beginning of the scenario as an instant, such as 2026-11-23T08:50+01:00; by default Monday 2026-01-05T09:00Z.",
     ),
-    need("events", Shape::Custom(events), "Events, in order of time."),
-    need("expect", Shape::List(EXPECT), "Expected results."),
+    required("events", Shape::Custom(events), "Events, in order of time."),
+    required("expect", Shape::List(EXPECT), "Expected results."),
 ];
 
 pub(crate) const EXPECT: &[SchemaKey] = &[
-    need(
+    required(
         "at",
         Shape::Duration,
         "Time since the start of the scenario.",
     ),
-    may(
+    optional(
         "service",
         Shape::Text,
         "null",
         "Service to check; by default all.",
     ),
-    may(
+    optional(
         "decision",
         Shape::Word(&["none", "suggest", "hold"]),
         "null",
         "Strongest decision; by default not checked.",
     ),
-    may(
+    optional(
         "form",
         Shape::Word(&["note", "standing", "meeting"]),
         "null",
         "Heaviest form of postmortem; by default not checked.",
     ),
-    may(
+    optional(
         "criteria",
         Shape::NamedWords(&["met", "not_met", "unknown"]),
         "{}",
         "Expected outcomes, by criterion name.",
     ),
-    may(
+    optional(
         "incidents",
         Shape::Whole(0),
         "null",
         "Number of incidents so far; by default not checked.",
     ),
-    may(
+    optional(
         "postmortems",
         Shape::Whole(0),
         "null",
@@ -90,20 +90,23 @@ const END_REASONS: &[&str] = &[
 pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     (
         "",
-        need(
+        required(
             "at",
             Shape::Duration,
             "Time since the start of the scenario.",
         ),
     ),
-    ("", may("service", Shape::Text, "null", "Affected service.")),
     (
         "",
-        may("environment", Shape::Text, "null", "Affected environment."),
+        optional("service", Shape::Text, "null", "Affected service."),
     ),
     (
         "",
-        may(
+        optional("environment", Shape::Text, "null", "Affected environment."),
+    ),
+    (
+        "",
+        optional(
             "incident",
             Shape::Text,
             "null",
@@ -112,7 +115,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "actor",
             Shape::Text,
             "null",
@@ -121,21 +124,21 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "actor_kind",
             Shape::Word(&["human", "robot", "unknown"]),
             "\"human\"",
             "Kind of actor.",
         ),
     ),
-    ("", need("alert", Shape::Text, "Name of an alert.")),
+    ("", required("alert", Shape::Text, "Name of an alert.")),
     (
         "",
-        need("condition", Shape::Text, "Name of a metric condition."),
+        required("condition", Shape::Text, "Name of a metric condition."),
     ),
     (
         "",
-        need(
+        required(
             "declaration",
             Shape::Text,
             "Declared outage: description of the user impact.",
@@ -143,7 +146,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "intervention",
             Shape::Text,
             "Manual step: restart, failover, scale.",
@@ -151,7 +154,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "request",
             Shape::Text,
             "Request for a postmortem: the reason.",
@@ -159,11 +162,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need("near_miss", Shape::Text, "Description of the near miss."),
+        required("near_miss", Shape::Text, "Description of the near miss."),
     ),
     (
         "",
-        need(
+        required(
             "change",
             Shape::Text,
             "Kind of change: deploy, rollback, flag, config.",
@@ -171,16 +174,16 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "acknowledgement",
             Shape::Text,
             "Name of the acknowledged subject, or `incident`.",
         ),
     ),
-    ("", need("note", Shape::Text, "Text of the note.")),
+    ("", required("note", Shape::Text, "Text of the note.")),
     (
         "",
-        need(
+        required(
             "samples",
             Shape::Text,
             "Name of a condition in the rules; its query returns these values.",
@@ -188,7 +191,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "values",
             Shape::Text,
             "One value per evaluation, in promtool notation: `0x3 0.03x40 _x2 stale 0`. `_` is a gap, through which the value before counts for five minutes; `stale` ends the series.",
@@ -196,11 +199,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "alert",
-        need("status", Shape::Word(STATUS), "Status of the alert."),
+        required("status", Shape::Word(STATUS), "Status of the alert."),
     ),
     (
         "declaration",
-        may(
+        optional(
             "status",
             Shape::Word(STATUS),
             "\"firing\"",
@@ -209,7 +212,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "condition",
-        may(
+        optional(
             "severity",
             Shape::String,
             "\"critical\"",
@@ -218,7 +221,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "declaration",
-        may(
+        optional(
             "severity",
             Shape::String,
             "\"critical\"",
@@ -227,7 +230,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "severity",
             Shape::String,
             "\"unknown\"",
@@ -236,11 +239,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("labels", Shape::NamedTexts, "{}", "Labels of the alert."),
+        optional("labels", Shape::NamedTexts, "{}", "Labels of the alert."),
     ),
     (
         "",
-        may(
+        optional(
             "end_reason",
             Shape::Word(END_REASONS),
             "\"recovered\"",
@@ -249,7 +252,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        need(
+        required(
             "state",
             Shape::Word(&["healthy", "degraded", "near_miss", "unknown"]),
             "New state.",
@@ -257,7 +260,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "value",
             Shape::Number(f64::NEG_INFINITY, f64::INFINITY),
             "null",
@@ -266,17 +269,20 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "key",
             Shape::Text,
             "\"\"",
             "Distinguishes declarations of one service.",
         ),
     ),
-    ("", may("planned", Shape::Flag, "false", "Planned work.")),
     (
         "",
-        may(
+        optional("planned", Shape::Flag, "false", "Planned work."),
+    ),
+    (
+        "",
+        optional(
             "data_loss",
             Shape::Flag,
             "null",
@@ -285,21 +291,21 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "detected_by",
             Shape::Word(&["monitor", "human", "customer", "unknown"]),
             "null",
             "Detected first by.",
         ),
     ),
-    ("", may("why", Shape::Text, "\"\"", "Reason for it.")),
+    ("", optional("why", Shape::Text, "\"\"", "Reason for it.")),
     (
         "",
-        may("stated", Shape::Flag, "true", "Entered by a person."),
+        optional("stated", Shape::Flag, "true", "Entered by a person."),
     ),
     (
         "",
-        may(
+        optional(
             "should_be_automatic",
             Shape::Flag,
             "null",
@@ -308,7 +314,7 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may(
+        optional(
             "dry_run",
             Shape::Flag,
             "false",
@@ -317,15 +323,15 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("refused", Shape::Flag, "false", "The step was rejected."),
+        optional("refused", Shape::Flag, "false", "The step was rejected."),
     ),
     (
         "",
-        may("requester", Shape::Text, "null", "Person who requests it."),
+        optional("requester", Shape::Text, "null", "Person who requests it."),
     ),
     (
         "",
-        may(
+        optional(
             "closeness",
             Shape::Number(0.0, 1.0),
             "null",
@@ -334,11 +340,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("by_luck", Shape::Flag, "false", "Avoided only by luck."),
+        optional("by_luck", Shape::Flag, "false", "Avoided only by luck."),
     ),
     (
         "",
-        may(
+        optional(
             "barriers_left",
             Shape::Whole(0),
             "null",
@@ -347,11 +353,11 @@ pub(crate) const EVENT: &[(&str, SchemaKey)] = &[
     ),
     (
         "",
-        may("title", Shape::Text, "\"\"", "Title of the change."),
+        optional("title", Shape::Text, "\"\"", "Title of the change."),
     ),
     (
         "",
-        may(
+        optional(
             "revision",
             Shape::Text,
             "null",

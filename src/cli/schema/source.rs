@@ -2,31 +2,31 @@
 
 use serde_json::{Value, json};
 
-use super::key::{SchemaKey, Shape, map, may, need};
+use super::key::{SchemaKey, Shape, map, optional, required};
 use super::mapping;
 
 const SEVERITIES: &[&str] = &["critical", "warning", "info", "none"];
 
 pub(crate) const LABELS: &[SchemaKey] = &[
-    may(
+    optional(
         "service",
         Shape::TextOrTexts,
         r#"["service", "app", "job"]"#,
         "Labels that name the service.",
     ),
-    may(
+    optional(
         "severity",
         Shape::TextOrTexts,
         r#"["severity"]"#,
         "Labels that give the severity.",
     ),
-    may(
+    optional(
         "environment",
         Shape::TextOrTexts,
         r#"["environment", "env", "stage"]"#,
         "Labels that name the environment.",
     ),
-    may(
+    optional(
         "severities",
         Shape::NamedWords(SEVERITIES),
         "{}",
@@ -35,25 +35,25 @@ pub(crate) const LABELS: &[SchemaKey] = &[
 ];
 
 pub(crate) const OWN_LABELS: &[SchemaKey] = &[
-    may(
+    optional(
         "service",
         Shape::TextOrTexts,
         "null",
         "Labels that name the service; by default as in `labels`.",
     ),
-    may(
+    optional(
         "severity",
         Shape::TextOrTexts,
         "null",
         "Labels that give the severity; by default as in `labels`.",
     ),
-    may(
+    optional(
         "environment",
         Shape::TextOrTexts,
         "null",
         "Labels that name the environment; by default as in `labels`.",
     ),
-    may(
+    optional(
         "severities",
         Shape::NamedWords(SEVERITIES),
         "null",
@@ -62,73 +62,73 @@ pub(crate) const OWN_LABELS: &[SchemaKey] = &[
 ];
 
 pub(crate) const SOURCE: &[SchemaKey] = &[
-    need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
-    need(
+    required("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
+    required(
         "kind",
         Shape::Word(SOURCE_KINDS),
         "Sender type, which determines the format of its messages.",
     ),
-    may(
+    optional(
         "auth",
         Shape::WordsOr(&["none", "signature"], SOURCE_AUTH),
         "null",
         "Authentication: one method, or `none`; required. sns: `signature` by default, which is checked in addition to any other method.",
     ),
-    may(
+    optional(
         "labels",
         Shape::Map(OWN_LABELS),
         "null",
         "Label names of this source, where they differ from the top-level `labels`.",
     ),
-    may(
+    optional(
         "ignore_labels",
         Shape::TextOrTexts,
         r#"["prometheus_replica", "thanos_ruler_replica", "__replica__"]"#,
         "alertmanager, grafana: labels that only distinguish replicas of one sender, such as replica; they are dropped.",
     ),
-    may(
+    optional(
         "api",
         Shape::Map(API),
         "null",
         "alertmanager: API to poll for alerts and silences; by default it is not polled.",
     ),
-    may(
+    optional(
         "services",
         Shape::NamedTexts,
         "{}",
         "kubernetes_audit, argocd, github, gitlab: services by their names in the source, as \"shop/*\": shop; the first match applies.",
     ),
-    may(
+    optional(
         "environment",
         Shape::Text,
         "null",
         "kubernetes_audit, argocd, github, gitlab: environment of events that do not name one.",
     ),
-    may(
+    optional(
         "limits",
         Shape::Map(SOURCE_LIMITS),
         "{}",
         "Limits on rate and body size.",
     ),
-    may(
+    optional(
         "declares",
         Shape::Map(DECLARES),
         "null",
         "pagerduty: which incidents are declared outages; the others are alerts.",
     ),
-    may(
+    optional(
         "silent_after",
         Shape::DurationOr("never"),
         "null",
         "Duration of silence after which it is reported, or `never`; by default three times its longest recent silence, at least an hour.",
     ),
-    may(
+    optional(
         "map",
         Shape::Custom(mapping::shape),
         "null",
         "generic, and other kinds read by a mapping: CEL expressions that map a body to events.",
     ),
-    may(
+    optional(
         "topics",
         Shape::Texts,
         "null",
@@ -137,27 +137,27 @@ pub(crate) const SOURCE: &[SchemaKey] = &[
 ];
 
 pub(crate) const API: &[SchemaKey] = &[
-    need("url", Shape::Text, "Its URL, with the part before /api/v2."),
-    may("every", Shape::Duration, "\"30s\"", "Polling interval."),
-    may(
+    required("url", Shape::Text, "Its URL, with the part before /api/v2."),
+    optional("every", Shape::Duration, "\"30s\"", "Polling interval."),
+    optional(
         "timeout",
         Shape::Duration,
         "\"10s\"",
         "Request timeout; at most `every`.",
     ),
-    may(
+    optional(
         "auth",
         Shape::WordOr("none", AUTH),
         "\"none\"",
         "Authentication to it.",
     ),
-    may(
+    optional(
         "headers",
         Shape::NamedTexts,
         "{}",
         "Additional headers; must not contain secrets.",
     ),
-    may(
+    optional(
         "tls",
         Shape::Map(TLS),
         "{}",
@@ -166,13 +166,13 @@ pub(crate) const API: &[SchemaKey] = &[
 ];
 
 pub(crate) const SOURCE_LIMITS: &[SchemaKey] = &[
-    may(
+    optional(
         "rate",
         Shape::Text,
         "null",
         "Maximum message rate, as `100 per 1s`; further messages get 429, which not all senders retry.",
     ),
-    may(
+    optional(
         "size",
         Shape::Text,
         "\"32MiB\"",
@@ -181,55 +181,55 @@ pub(crate) const SOURCE_LIMITS: &[SchemaKey] = &[
 ];
 
 pub(crate) const SOURCE_AUTH: &[SchemaKey] = &[
-    may(
+    optional(
         "bearer_token_file",
         Shape::Text,
         "null",
         "The file that holds the bearer token.",
     ),
-    may(
+    optional(
         "bearer_token",
         Shape::Text,
         "null",
         "The bearer token from the environment, as `${VARIABLE}`.",
     ),
-    may(
+    optional(
         "basic",
         Shape::Map(BASIC),
         "null",
         "User name and password.",
     ),
-    may(
+    optional(
         "header",
         Shape::Map(HEADER),
         "null",
         "A header with a fixed value.",
     ),
-    may(
+    optional(
         "query",
         Shape::Map(QUERY),
         "null",
         "A query parameter with a fixed value, for senders that support nothing else.",
     ),
-    may(
+    optional(
         "hmac_secret_file",
         Shape::Text,
         "null",
         "The file that holds the signing secret, in the format of the sender.",
     ),
-    may(
+    optional(
         "hmac_secret",
         Shape::Text,
         "null",
         "The signing secret from the environment, as `${VARIABLE}`.",
     ),
-    may(
+    optional(
         "signature_header",
         Shape::Text,
         "null",
         "Grafana, and kinds without a signature of their own: the header that holds the signature.",
     ),
-    may(
+    optional(
         "timestamp_header",
         Shape::Text,
         "null",
@@ -238,14 +238,14 @@ pub(crate) const SOURCE_AUTH: &[SchemaKey] = &[
 ];
 
 pub(crate) const QUERY: &[SchemaKey] = &[
-    need("name", Shape::Text, "The name of the parameter."),
-    may(
+    required("name", Shape::Text, "The name of the parameter."),
+    optional(
         "value_file",
         Shape::Text,
         "null",
         "The file that holds its value.",
     ),
-    may(
+    optional(
         "value",
         Shape::Text,
         "null",
@@ -254,19 +254,19 @@ pub(crate) const QUERY: &[SchemaKey] = &[
 ];
 
 pub(crate) const DECLARES: &[SchemaKey] = &[
-    may(
+    optional(
         "priority",
         Shape::TextOrTexts,
         r#"["P1", "P2"]"#,
         "Incidents with one of these priorities.",
     ),
-    may(
+    optional(
         "urgency",
         Shape::Texts,
         "[]",
         "Incidents without a priority that have one of these urgencies: high, low.",
     ),
-    may(
+    optional(
         "by_hand",
         Shape::Flag,
         "true",
@@ -318,25 +318,25 @@ pub(crate) fn source() -> Value {
 }
 
 pub(crate) const AUTH: &[SchemaKey] = &[
-    may(
+    optional(
         "bearer_token_file",
         Shape::Text,
         "null",
         "The file that holds the bearer token.",
     ),
-    may(
+    optional(
         "bearer_token",
         Shape::Text,
         "null",
         "The bearer token from the environment, as `${VARIABLE}`.",
     ),
-    may(
+    optional(
         "basic",
         Shape::Map(BASIC),
         "null",
         "User name and password.",
     ),
-    may(
+    optional(
         "header",
         Shape::Map(HEADER),
         "null",
@@ -345,14 +345,14 @@ pub(crate) const AUTH: &[SchemaKey] = &[
 ];
 
 pub(crate) const BASIC: &[SchemaKey] = &[
-    need("username", Shape::Text, "The user name."),
-    may(
+    required("username", Shape::Text, "The user name."),
+    optional(
         "password_file",
         Shape::Text,
         "null",
         "The file that holds the password.",
     ),
-    may(
+    optional(
         "password",
         Shape::Text,
         "null",
@@ -361,14 +361,14 @@ pub(crate) const BASIC: &[SchemaKey] = &[
 ];
 
 pub(crate) const HEADER: &[SchemaKey] = &[
-    need("name", Shape::Text, "The name of the header."),
-    may(
+    required("name", Shape::Text, "The name of the header."),
+    optional(
         "value_file",
         Shape::Text,
         "null",
         "The file that holds its value.",
     ),
-    may(
+    optional(
         "value",
         Shape::Text,
         "null",
@@ -377,31 +377,31 @@ pub(crate) const HEADER: &[SchemaKey] = &[
 ];
 
 pub(crate) const TLS: &[SchemaKey] = &[
-    may(
+    optional(
         "ca_file",
         Shape::Text,
         "null",
         "File with the CA certificates to trust; by default those of the system.",
     ),
-    may(
+    optional(
         "cert_file",
         Shape::Text,
         "null",
         "File with the client certificate.",
     ),
-    may(
+    optional(
         "key_file",
         Shape::Text,
         "null",
         "File with the key of the client certificate.",
     ),
-    may(
+    optional(
         "server_name",
         Shape::Text,
         "null",
         "Name in the server certificate, if it differs from the host in the URL.",
     ),
-    may(
+    optional(
         "insecure_skip_verify",
         Shape::Flag,
         "false",

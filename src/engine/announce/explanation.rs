@@ -125,7 +125,7 @@ pub(crate) fn announcement(reasons: &[&Verdict], review: Option<&Reviewed>) -> S
     match review.map(|review| review.answer) {
         Some(Answer::Dismiss { reason }) => format!(
             "{why} This is new since an earlier suggestion was dismissed ({}).",
-            reason.word()
+            reason.label()
         ),
         _ => why,
     }

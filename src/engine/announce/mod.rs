@@ -22,13 +22,14 @@ use review_state::review_state;
 
 /// The last answer among the members, with the decision that was announced when it was given.
 pub(crate) fn review(members: &Members, previous: Option<&Incident>) -> Option<Reviewed> {
-    let (event, review) = members
-        .told()
-        .rev()
-        .find_map(|member| match &member.event.fact {
-            Fact::Review(review) => Some((&member.event, review)),
-            _ => None,
-        })?;
+    let (event, review) =
+        members
+            .non_alerts()
+            .rev()
+            .find_map(|member| match &member.event.fact {
+                Fact::Review(review) => Some((&member.event, review)),
+                _ => None,
+            })?;
     let known = previous
         .and_then(|incident| incident.review.as_ref())
         .filter(|known| known.at == event.occurred_at);
@@ -136,7 +137,7 @@ pub(crate) fn announce(
 fn withdraw_if_moved(incident: &mut Incident) {
     let moved = incident
         .members
-        .told()
+        .non_alerts()
         .filter(|member| matches!(member.event.fact, Fact::Edit(Correction::Move { .. })));
     let Some(moved_at) = moved.map(|member| member.event.occurred_at).max() else {
         return;
@@ -166,7 +167,7 @@ fn later_request<'a>(
     verdicts.iter().find(|verdict| {
         let newer = |id: &EventId| {
             members
-                .told()
+                .non_alerts()
                 .any(|member| member.event.id == *id && member.event.occurred_at > since)
         };
         verdict.on == CriterionKind::Request

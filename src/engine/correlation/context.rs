@@ -65,7 +65,7 @@ impl Partition {
         let mut seen: BTreeSet<&Subject> = BTreeSet::new();
         let conditions = group
             .members
-            .told()
+            .non_alerts()
             .map(|member| &*member.event)
             .filter(|event| matches!(event.fact, Fact::Condition(_)));
         let firsts = conditions.filter(|event| seen.insert(&event.subject));

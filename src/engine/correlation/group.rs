@@ -297,7 +297,7 @@ impl EventGroup {
         if self.rekeyed
             || self.opener >= kept
             || !self.early.is_empty()
-            || self.members.told().any(has_request)
+            || self.members.non_alerts().any(has_request)
             || !self.members[kept..].iter().all(leaves_no_trace)
         {
             return Err(Box::new(self));

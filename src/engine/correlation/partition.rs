@@ -171,7 +171,7 @@ impl Partition {
         let remains = |group: &EventGroup| !gone.contains(&group.opener().id);
         let dropped = self.groups.iter().filter(|group| !remains(group));
         let freed = dropped
-            .flat_map(|group| group.members.told())
+            .flat_map(|group| group.members.non_alerts())
             .map(|member| &member.event)
             .filter(|event| kept.contains(&event.id));
         let freed: Vec<Arc<Event>> = freed.cloned().collect();

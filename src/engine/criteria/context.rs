@@ -70,7 +70,7 @@ impl<'a> EvaluationContext<'a> {
         };
         let rest = incident
             .members
-            .told()
+            .non_alerts()
             .map(|member| &*member.event)
             .filter(|event| {
                 !matches!(

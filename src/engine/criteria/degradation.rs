@@ -9,7 +9,7 @@ use super::exclusions;
 use super::finding::{Finding, NextChange, outcome, seconds};
 use super::not_counted;
 use crate::engine::incident::degraded_time::{DegradationMetric, DegradedTime};
-use crate::engine::incident::intervals::{Interval, until};
+use crate::engine::incident::intervals::{Interval, clipped_to};
 use crate::engine::wording::{duration, subject};
 use crate::model::verdict::{Measure, Outcome, Unit};
 use crate::rules::counted_hours::CountedHours;
@@ -102,7 +102,7 @@ fn measure(
     if let Some(closed_at) = context.closed_at() {
         // Unknown time that goes on can only change the outcome. How much it is by now would depend
         // on when it is asked.
-        let by_then = of(&until(&found.upper, closed_at));
+        let by_then = of(&clipped_to(&found.upper, closed_at));
         upper = upper.min(by_then.max(required));
     }
     if found.lasting && lower < required {

@@ -53,7 +53,7 @@ fn data_loss(incident: &Incident) -> Option<bool> {
     let events = || {
         incident
             .members
-            .told()
+            .non_alerts()
             .rev()
             .map(|member| &member.event.fact)
     };
@@ -74,7 +74,7 @@ fn data_loss(incident: &Incident) -> Option<bool> {
 fn detected_by(incident: &Incident) -> &'static str {
     let stated = incident
         .members
-        .told()
+        .non_alerts()
         .find_map(|member| match &member.event.fact {
             Fact::Declaration(declaration) => declaration.detected_by,
             _ => None,

@@ -173,7 +173,7 @@ fn acting_kind(context: &EvaluationContext<'_>, event: &Event) -> Option<ActorKi
     context
         .policy
         .who
-        .acted(event, &context.incident.identities)
+        .actor_kind(event, &context.incident.identities)
 }
 
 /// The value of the criterion's `where` for a step.

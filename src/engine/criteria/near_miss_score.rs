@@ -178,19 +178,20 @@ fn measured_closeness(
         .iter()
         .find(|rule| *rule.name == *signal.name)?;
     let limit = rule.degraded.value;
-    let values = context
-        .incident
-        .members
-        .told()
-        .filter_map(|member| match &member.event.fact {
-            Fact::Condition(condition)
-                if member.event.subject == signal.subject
-                    && condition.state == ConditionState::NearMiss =>
-            {
-                condition.value
-            }
-            _ => None,
-        });
+    let values =
+        context
+            .incident
+            .members
+            .non_alerts()
+            .filter_map(|member| match &member.event.fact {
+                Fact::Condition(condition)
+                    if member.event.subject == signal.subject
+                        && condition.state == ConditionState::NearMiss =>
+                {
+                    condition.value
+                }
+                _ => None,
+            });
     let shares = values.map(|value| match rule.degraded.comparison {
         Comparison::Below | Comparison::AtMost => limit / value,
         _ => value / limit,

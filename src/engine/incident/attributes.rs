@@ -55,7 +55,7 @@ pub(crate) fn opening_key(incident: &Incident) -> Option<RecurrenceKey> {
 fn near_miss_keys(incident: &Incident) -> impl Iterator<Item = RecurrenceKey> + '_ {
     let reported = incident
         .members
-        .told()
+        .non_alerts()
         .filter_map(|member| match &member.event.fact {
             Fact::NearMiss(near) => Some((
                 member.event.service.clone().unwrap_or_default(),
@@ -114,7 +114,7 @@ pub(crate) fn step_service(incident: &Incident, event: &Event) -> String {
 /// The keys of an incident's reported steps and rollbacks, each with the time of the step.
 pub(crate) fn step_keys(incident: &Incident) -> BTreeSet<(StepKey, Time)> {
     let mut keys = BTreeSet::new();
-    for event in incident.members.told().map(|member| &member.event) {
+    for event in incident.members.non_alerts().map(|member| &member.event) {
         let action = match &event.fact {
             Fact::Intervention(step) => step.action.to_lowercase(),
             Fact::Change(_) if incident.rollbacks.contains(&event.id) => ROLLBACK.to_owned(),

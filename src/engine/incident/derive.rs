@@ -96,7 +96,7 @@ fn facts(inputs: DerivationInputs<'_>) -> (Incident, Option<Time>) {
     let services = services(group);
     let (phase, phase_since, phase_due) = phase(group, policy, now);
     let stated = members
-        .told()
+        .non_alerts()
         .filter_map(|member| match &member.event.fact {
             Fact::Maintenance(window) => Some((window.from, window.to)),
             _ => None,
@@ -134,7 +134,7 @@ fn facts(inputs: DerivationInputs<'_>) -> (Incident, Option<Time>) {
             &rollbacks,
             phase,
             group.last_activity,
-            &|event| policy.who.acted(event, &identities),
+            &|event| policy.who.actor_kind(event, &identities),
         ),
         phase,
         phase_since,
@@ -194,7 +194,7 @@ fn phase(group: &EventGroup, policy: &Policy, now: Time) -> (Phase, Time, Option
 
 fn reported_severities(members: &Members) -> impl Iterator<Item = Severity> + '_ {
     members
-        .told()
+        .non_alerts()
         .filter_map(|member| match &member.event.fact {
             Fact::NearMiss(near_miss) => Some(near_miss.severity),
             _ => None,

@@ -133,7 +133,7 @@ pub(crate) fn without(united: &[Interval], other: &[Interval]) -> Vec<Interval> 
 }
 
 /// The part of the united intervals before `end`.
-pub(crate) fn until(united: &[Interval], end: Time) -> Vec<Interval> {
+pub(crate) fn clipped_to(united: &[Interval], end: Time) -> Vec<Interval> {
     let before = united.iter().take_while(|interval| interval.start < end);
     before
         .map(|interval| Interval {

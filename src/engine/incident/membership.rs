@@ -29,7 +29,7 @@ pub(crate) fn members(
     }
     let rollbacks = context
         .iter()
-        .chain(group.members.told().map(|member| &member.event))
+        .chain(group.members.non_alerts().map(|member| &member.event))
         .filter(|event| partition.deploys.is_rollback(event))
         .map(|event| event.id)
         .collect();

@@ -48,7 +48,7 @@ fn milestone(at: Time, certainty: Certainty, event: &Event) -> Milestone {
 
 fn stated(members: &Members, wanted: MilestoneKind) -> Option<Milestone> {
     members
-        .told()
+        .non_alerts()
         .rev()
         .find_map(|Member { event, .. }| match &event.fact {
             Fact::Edit(Correction::Milestone {
@@ -139,7 +139,7 @@ fn acknowledged(
     let human = |event: &Event| acted(event).is_some_and(|kind| kind != ActorKind::Robot);
     let person = |event: &Event| acted(event) == Some(ActorKind::Human);
     members
-        .told()
+        .non_alerts()
         .find_map(|Member { event, .. }| match &event.fact {
             Fact::Acknowledgement(_) if human(event) => {
                 Some(milestone(event.occurred_at, Certainty::Stated, event))
@@ -210,7 +210,7 @@ fn resolved(
         return None;
     }
     let declared = members
-        .told()
+        .non_alerts()
         .rev()
         .find_map(|Member { event, .. }| match &event.fact {
             Fact::Declaration(end)

@@ -292,7 +292,7 @@ fn added_signals(
 ) -> Option<Vec<Signal>> {
     let before = before
         .filter(|before| before.fingerprint.context.is_empty() && fingerprint.context.is_empty())?;
-    let has_planned_work = members.told().any(|member| match &member.event.fact {
+    let has_planned_work = members.non_alerts().any(|member| match &member.event.fact {
         Fact::Declaration(declared) => declared.planned,
         Fact::Maintenance(_) => true,
         _ => false,

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::app::backtest::jobs::{BacktestRequest, Job, JobState, Refused};
-use crate::http::body::within;
+use crate::http::body::read_within;
 use crate::http::error::Error;
 use crate::http::time_range;
 use crate::model::event::RuleFile;
@@ -67,7 +67,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Response, Error> {
-    let body = within(RULES_BYTES, &app, &headers, raw).await?;
+    let body = read_within(RULES_BYTES, &app, &headers, raw).await?;
     let asked: BacktestBody = if body.is_empty() {
         BacktestBody::default()
     } else {

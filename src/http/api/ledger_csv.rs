@@ -83,13 +83,13 @@ fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
     let (answer, reason) = match review.map(|review| review.answer) {
         None => ("", String::new()),
         Some(Answer::Accept) => ("accept", String::new()),
-        Some(Answer::Dismiss { reason }) => ("dismiss", word(&reason)),
-        Some(Answer::Snooze { until }) => ("snooze", word(&until)),
+        Some(Answer::Dismiss { reason }) => ("dismiss", wire_name(&reason)),
+        Some(Answer::Snooze { until }) => ("snooze", wire_name(&until)),
     };
     let announced = entry.announced.as_ref();
     let shadows = entry
         .shadows()
-        .map(|(verdict, would_have)| format!("{}: {}", verdict.criterion, word(&would_have)));
+        .map(|(verdict, would_have)| format!("{}: {}", verdict.criterion, wire_name(&would_have)));
     let excluded = entry.verdicts.iter().flat_map(|verdict| {
         let of = |excluded: &Exclusion| {
             let seconds = excluded.seconds;
@@ -105,7 +105,7 @@ fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
         entry.title.clone(),
         entry.services.join("; "),
         entry.scope.join("; "),
-        word(&entry.severity),
+        wire_name(&entry.severity),
         entry.environment.clone().unwrap_or_default(),
         time_if_any(began),
         time_if_any(detected),
@@ -117,7 +117,7 @@ fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
         between(detected, &milestones.mitigated),
         between(detected, &milestones.resolved),
         between(began, &milestones.resolved),
-        word(&entry.decided()),
+        wire_name(&entry.decided()),
         time_if_any(announced.map(|announced| announced.at)),
         announced
             .map(|announced| announced.criteria.join("; "))
@@ -132,7 +132,7 @@ fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
         review
             .map(|review| review.comment.clone())
             .unwrap_or_default(),
-        word(&row.became),
+        wire_name(&row.became),
         ledgered
             .postmortem
             .as_ref()
@@ -152,7 +152,7 @@ fn cells(row: &LedgerRow) -> [String; COLUMNS.len()] {
         named(ledgered.merged_into.as_ref()),
         time_if_any(entry.requested_at),
         time_if_any(ledgered.amended.as_ref().map(|(at, _)| *at)),
-        word(
+        wire_name(
             &ledgered
                 .entry
                 .announced
@@ -173,7 +173,7 @@ fn time_if_any(at: Option<Time>) -> String {
 }
 
 /// Name of an enum value in JSON.
-fn word(of: &impl serde::Serialize) -> String {
+fn wire_name(of: &impl serde::Serialize) -> String {
     serde_json::to_value(of)
         .ok()
         .and_then(|value| value.as_str().map(str::to_owned))

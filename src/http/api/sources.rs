@@ -50,7 +50,7 @@ fn source_json(source: &SourceOverview, base: &str, guarded: bool, now: Time) ->
     };
     json!({
         "name": source.name,
-        "kind": source.speaks.word(),
+        "kind": source.speaks.label(),
         "url": format!("{base}{}", source.path),
         "auth": proof,
         "last_message_at": source.tally.seen.last_message,

@@ -25,7 +25,10 @@ pub(crate) async fn pending_and_snoozed(
         };
         Ok((
             as_of_now(app.store.suggestions()?),
-            as_of_now(app.store.standing(ReviewState::Snoozed, API_ROWS)?),
+            as_of_now(
+                app.store
+                    .incidents_in_review_state(ReviewState::Snoozed, API_ROWS)?,
+            ),
         ))
     })
     .await?;

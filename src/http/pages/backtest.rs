@@ -38,7 +38,7 @@ impl BacktestTemplate<'_> {
     }
 
     /// BacktestProgress in percent, until the job is over.
-    fn done(&self) -> Option<f64> {
+    fn fraction_done(&self) -> Option<f64> {
         match &self.job.state {
             JobState::Waiting => Some(0.0),
             JobState::Running(progress) => Some((progress.done * 100.0).floor()),

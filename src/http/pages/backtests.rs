@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::app::backtest::jobs::{BacktestRequest, Job, JobState};
 use crate::config::metrics::MetricsKind;
 use crate::http::api::backtests::RULES_BYTES;
-use crate::http::body::within;
+use crate::http::body::read_within;
 use crate::http::format::time;
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Tab, render_template};
@@ -114,7 +114,7 @@ pub(crate) async fn post(
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Response, PageError> {
-    let body = within(RULES_BYTES, &app, &headers, raw).await?;
+    let body = read_within(RULES_BYTES, &app, &headers, raw).await?;
     let mut entered = BacktestsInput::default();
     for (key, value) in form_urlencoded::parse(&body) {
         match &*key {

@@ -38,7 +38,7 @@ impl CriteriaTemplate<'_> {
     fn reasons(&self, dismissed: &BTreeMap<DismissReason, usize>) -> String {
         let told = dismissed
             .iter()
-            .map(|(reason, count)| format!("{} {count}", reason.word()));
+            .map(|(reason, count)| format!("{} {count}", reason.label()));
         told.collect::<Vec<_>>().join(", ")
     }
 

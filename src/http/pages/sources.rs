@@ -92,7 +92,7 @@ pub(crate) fn source_card<'a>(
     let address = format!("{base}{}", source.path);
     SourceCard {
         name: source.name.clone(),
-        kind: source.speaks.word(),
+        kind: source.speaks.label(),
         proof: authentication(source, guarded),
         last_message: source.tally.seen.last_message,
         last_event: source.tally.seen.last_event,

@@ -53,7 +53,7 @@ impl<'a> LineCursor<'a> {
     }
 
     /// Skips this byte if it is the next.
-    pub(crate) fn takes(&mut self, byte: u8) -> bool {
+    pub(crate) fn take_byte(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
@@ -77,14 +77,14 @@ impl<'a> LineCursor<'a> {
         match self.format {
             Format::Text => self.blanks(),
             Format::OpenMetrics => {
-                self.takes(b' ');
+                self.take_byte(b' ');
             }
         }
         self.at > before
     }
 
     /// The bytes before the next blank.
-    pub(crate) fn word(&mut self) -> &'a [u8] {
+    pub(crate) fn take_word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let length = rest
             .iter()
@@ -151,7 +151,7 @@ impl<'a> LineCursor<'a> {
     }
 
     /// A description of the next character, for error messages.
-    pub(crate) fn found(&self) -> String {
+    pub(crate) fn found_text(&self) -> String {
         let rest = self.rest();
         let shown = String::from_utf8_lossy(&rest[..rest.len().min(80)]);
         match shown.chars().next() {

@@ -47,7 +47,7 @@ pub(crate) fn parse(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFau
     let mut name = match cursor.name(true) {
         "" if cursor.peek() == Some(b'{') => None,
         "" => {
-            let found = cursor.found();
+            let found = cursor.found_text();
             return Err(SyntaxFault::new(
                 cursor.at,
                 format!(
@@ -59,7 +59,7 @@ pub(crate) fn parse(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFau
     };
     let after_name = cursor.at;
     cursor.blanks();
-    let has_braces = cursor.takes(b'{');
+    let has_braces = cursor.take_byte(b'{');
     let labels = if has_braces {
         labels(&mut cursor, Some(&mut name))?
     } else {
@@ -78,7 +78,7 @@ pub(crate) fn parse(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFau
             cursor.at,
             format!(
                 "{}. Expected a space and a value, as in {name} 1",
-                cursor.found()
+                cursor.found_text()
             ),
         ));
     }
@@ -98,7 +98,7 @@ pub(crate) fn parse(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFau
     if cursor.peek().is_some() {
         return Err(SyntaxFault::new(
             cursor.at,
-            format!("{}. Expected the end of the line", cursor.found()),
+            format!("{}. Expected the end of the line", cursor.found_text()),
         ));
     }
     Ok(SampleLine {
@@ -112,7 +112,7 @@ pub(crate) fn parse(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFau
 /// The metric name in a line that begins with a brace, if it comes first.
 pub(crate) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>> {
     let mut cursor = LineCursor::new(line, format);
-    cursor.takes(b'{');
+    cursor.take_byte(b'{');
     cursor.blanks();
     if cursor.peek() != Some(b'"') {
         return None;
@@ -131,7 +131,7 @@ fn labels(
     let mut labels = Labels::new();
     loop {
         cursor.blanks();
-        if cursor.takes(b'}') {
+        if cursor.take_byte(b'}') {
             break;
         }
         let begins = cursor.at;
@@ -145,7 +145,7 @@ fn labels(
             cursor.at = begins;
             return Err(SyntaxFault::new(
                 begins,
-                format!("{}. Expected a label's name or }}", cursor.found()),
+                format!("{}. Expected a label's name or }}", cursor.found_text()),
             ));
         }
         cursor.blanks();
@@ -179,10 +179,10 @@ fn labels(
             }
         }
         cursor.blanks();
-        if !cursor.takes(b',') && cursor.peek() != Some(b'}') {
+        if !cursor.take_byte(b',') && cursor.peek() != Some(b'}') {
             return Err(SyntaxFault::new(
                 cursor.at,
-                format!("{}. Expected , or }} after a label", cursor.found()),
+                format!("{}. Expected , or }} after a label", cursor.found_text()),
             ));
         }
     }
@@ -191,10 +191,10 @@ fn labels(
 }
 
 fn label_value(cursor: &mut LineCursor<'_>, key: &str) -> Result<String, SyntaxFault> {
-    if !cursor.takes(b'=') {
+    if !cursor.take_byte(b'=') {
         return Err(SyntaxFault::new(
             cursor.at,
-            format!("{}. Expected = after the label {key}", cursor.found()),
+            format!("{}. Expected = after the label {key}", cursor.found_text()),
         ));
     }
     cursor.blanks();
@@ -203,7 +203,7 @@ fn label_value(cursor: &mut LineCursor<'_>, key: &str) -> Result<String, SyntaxF
             cursor.at,
             format!(
                 "{}. Expected the label's value in double quotes",
-                cursor.found()
+                cursor.found_text()
             ),
         ));
     }
@@ -212,13 +212,13 @@ fn label_value(cursor: &mut LineCursor<'_>, key: &str) -> Result<String, SyntaxF
 
 fn value(cursor: &mut LineCursor<'_>) -> Result<f64, SyntaxFault> {
     let begins = cursor.at;
-    let word = cursor.word();
+    let word = cursor.take_word();
     if word.is_empty() {
         return Err(SyntaxFault::new(
             begins,
             format!(
                 "{}. Expected a value: a number, NaN, +Inf or -Inf",
-                cursor.found()
+                cursor.found_text()
             ),
         ));
     }
@@ -227,7 +227,7 @@ fn value(cursor: &mut LineCursor<'_>) -> Result<f64, SyntaxFault> {
             begins,
             format!(
                 "{} is not a value. Expected a number, NaN, +Inf or -Inf",
-                shown(word)
+                quoted(word)
             ),
         )
     })
@@ -235,7 +235,7 @@ fn value(cursor: &mut LineCursor<'_>) -> Result<f64, SyntaxFault> {
 
 fn timestamp(cursor: &mut LineCursor<'_>, format: Format) -> Result<i64, SyntaxFault> {
     let begins = cursor.at;
-    let word = cursor.word();
+    let word = cursor.take_word();
     let (millis, expected) = match format {
         Format::Text => (
             number::millis(word),
@@ -251,7 +251,7 @@ fn timestamp(cursor: &mut LineCursor<'_>, format: Format) -> Result<i64, SyntaxF
             begins,
             format!(
                 "{} is not a time. Expected {expected}, or the end of the line",
-                shown(word)
+                quoted(word)
             ),
         )
     })
@@ -259,12 +259,12 @@ fn timestamp(cursor: &mut LineCursor<'_>, format: Format) -> Result<i64, SyntaxF
 
 /// Checks and skips an exemplar: `# {labels} value`, and a time if there is one.
 fn exemplar(cursor: &mut LineCursor<'_>) -> Result<(), SyntaxFault> {
-    if !(cursor.takes(b'#') && cursor.takes(b' ') && cursor.takes(b'{')) {
+    if !(cursor.take_byte(b'#') && cursor.take_byte(b' ') && cursor.take_byte(b'{')) {
         return Err(SyntaxFault::new(
             cursor.at,
             format!(
                 "{}. Expected an exemplar, as in # {{trace_id=\"x\"}} 0.67",
-                cursor.found()
+                cursor.found_text()
             ),
         ));
     }
@@ -274,7 +274,7 @@ fn exemplar(cursor: &mut LineCursor<'_>) -> Result<(), SyntaxFault> {
             cursor.at,
             format!(
                 "{}. Expected a space and the exemplar's value",
-                cursor.found()
+                cursor.found_text()
             ),
         ));
     }
@@ -286,7 +286,7 @@ fn exemplar(cursor: &mut LineCursor<'_>) -> Result<(), SyntaxFault> {
 }
 
 /// A word quoted for an error message, shortened if it is long.
-fn shown(word: &[u8]) -> String {
+fn quoted(word: &[u8]) -> String {
     let text = String::from_utf8_lossy(&word[..word.len().min(200)]);
     let short: String = text.chars().take(40).collect();
     if short.len() < word.len() {

@@ -231,7 +231,7 @@ fn tidy(key: &str, value: Value) -> Option<Value> {
         "labels" | "annotations" => match value {
             Value::Object(map) => Some(Value::Object(
                 map.into_iter()
-                    .filter_map(|(name, value)| named(key, &name, value))
+                    .filter_map(|(name, value)| named_field(key, &name, value))
                     .collect(),
             )),
             other => Some(other),
@@ -258,15 +258,15 @@ fn tidy(key: &str, value: Value) -> Option<Value> {
             Value::Object(mut map) => {
                 let id = map
                     .remove("id")
-                    .and_then(|id| text(id, json_fields::line))?;
+                    .and_then(|id| text(id, json_fields::single_line))?;
                 map.insert("id".to_owned(), id);
                 Some(Value::Object(map))
             }
-            other => text(other, json_fields::line),
+            other => text(other, json_fields::single_line),
         },
         // A word for a change, a sentence for a near miss.
         "what" => text(value, json_fields::prose),
-        _ if LINES.contains(&key) => text(value, json_fields::line),
+        _ if LINES.contains(&key) => text(value, json_fields::single_line),
         _ if PROSE.contains(&key) => text(value, json_fields::prose),
         _ => Some(value),
     }
@@ -284,20 +284,20 @@ fn text(value: Value, cut: fn(&str) -> String) -> Option<Value> {
 }
 
 /// A label or annotation; values that are not text are dropped.
-fn named(key: &str, name: &str, value: Value) -> Option<(String, Value)> {
+fn named_field(key: &str, name: &str, value: Value) -> Option<(String, Value)> {
     let cut = if key == "labels" {
-        json_fields::line
+        json_fields::single_line
     } else {
         json_fields::prose
     };
     let value = text(value, cut)?;
-    let name = json_fields::line(name);
+    let name = json_fields::single_line(name);
     (value.is_string() && !name.is_empty()).then_some((name, value))
 }
 
 fn link(title: &str, url: &Value) -> Option<Value> {
     let url = url.as_str()?;
-    let title = json_fields::line(if title.is_empty() { url } else { title });
+    let title = json_fields::single_line(if title.is_empty() { url } else { title });
     let link = alert_payload::link(&title, url)?;
     Some(serde_json::json!({"title": link.title, "url": link.url}))
 }

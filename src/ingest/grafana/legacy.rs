@@ -27,12 +27,12 @@ const MATCHES: usize = 10;
 const TAGS: usize = 64;
 
 pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let name = json_fields::need(
+    let name = json_fields::required_text(
         body,
         "ruleName",
         "Grafana's legacy alerting always names its rule: check what changes the body in transit.",
     )?;
-    let state = json_fields::need(
+    let state = json_fields::required_text(
         body,
         "state",
         "It is one of alerting, ok, no_data, paused, pending.",
@@ -54,12 +54,12 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         other => {
             let advice = format!(
                 "{:?} is not one of alerting, ok, no_data, paused, pending",
-                json_fields::line(other)
+                json_fields::single_line(other)
             );
             return Err(json_fields::fault("state", advice).into());
         }
     };
-    let name = json_fields::line(&name);
+    let name = json_fields::single_line(&name);
     let (labels, fault) = labels(body, &name);
     let told = VendorAlert {
         name,
@@ -86,18 +86,18 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
 fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
     let mut labels = Labels::new();
     let (mut fault, mut left) = (None, TAGS);
-    match json_fields::at(body, "tags") {
+    match json_fields::value_at(body, "tags") {
         Some(Value::Object(tags)) => {
             for key in tags.keys() {
                 // A key may hold dots, which is no path.
                 let value = tags
                     .get(key)
                     .and_then(Value::as_str)
-                    .map(json_fields::line)
+                    .map(json_fields::single_line)
                     .filter(|value| !value.is_empty());
                 if let Some(value) = value.filter(|_| left > 0) {
                     left -= 1;
-                    labels.insert(json_fields::line(key), value);
+                    labels.insert(json_fields::single_line(key), value);
                 }
             }
         }
@@ -112,7 +112,8 @@ fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
     labels.insert("alertname".to_owned(), name.to_owned());
     for (key, path) in [("rule_id", "ruleId"), ("org_id", "orgId")] {
         labels.extend(
-            json_fields::word(body, path).map(|id| (key.to_owned(), json_fields::line(&id))),
+            json_fields::text_at(body, path)
+                .map(|id| (key.to_owned(), json_fields::single_line(&id))),
         );
     }
     (labels, fault)
@@ -130,7 +131,7 @@ fn annotations(body: &Value) -> Labels {
             ))
         })
         .collect();
-    let matches = json_fields::at(body, "evalMatches")
+    let matches = json_fields::value_at(body, "evalMatches")
         .and_then(Value::as_array)
         .map(Vec::as_slice)
         .unwrap_or_default();
@@ -145,7 +146,7 @@ fn annotations(body: &Value) -> Labels {
 }
 
 fn matching(series: &Value) -> String {
-    let tags = json_fields::at(series, "tags").and_then(Value::as_object);
+    let tags = json_fields::value_at(series, "tags").and_then(Value::as_object);
     let tags: Vec<String> = tags
         .into_iter()
         .flatten()
@@ -158,8 +159,8 @@ fn matching(series: &Value) -> String {
     } else {
         format!("{{{}}}", tags.join(", "))
     };
-    let value = json_fields::word(series, "value")
+    let value = json_fields::text_at(series, "value")
         .map(|value| format!(" = {value}"))
         .unwrap_or_default();
-    json_fields::line(&format!("{metric}{tags}{value}"))
+    json_fields::single_line(&format!("{metric}{tags}{value}"))
 }

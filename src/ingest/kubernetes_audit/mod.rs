@@ -32,7 +32,7 @@ use super::error::{
     IngestFault, MemberFault, MemberPosition, expect_opening, json_fault, json_kind,
 };
 use super::json_fields;
-use super::json_fields::line;
+use super::json_fields::single_line;
 use super::message::Message;
 use super::reading::Reading;
 use super::{service_mapping, time};
@@ -243,7 +243,7 @@ impl AuditReader<'_> {
         let code = status.code.filter(|code| *code >= 400 && !crashed);
         let intervention = Intervention {
             action: step.action.to_owned(),
-            why: line(&match code {
+            why: single_line(&match code {
                 Some(code) => format!("{}, answered {code}", step.words),
                 None if crashed => format!(
                     "{} by {name}; the API server crashed, so the effect is unknown",

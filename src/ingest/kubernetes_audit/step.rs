@@ -19,7 +19,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::object::ObjectRef;
-use crate::ingest::json_fields::at;
+use crate::ingest::json_fields::value_at;
 
 /// A manual step.
 pub(crate) struct ManualStep {
@@ -95,7 +95,7 @@ pub(crate) fn classify(
             ("attach", _) => ("attach", "attach to", false),
             ("eviction", "create" | "post") => {
                 dry_run |= request()
-                    .is_some_and(|body| at(&body, "deleteOptions").is_some_and(is_dry_run));
+                    .is_some_and(|body| value_at(&body, "deleteOptions").is_some_and(is_dry_run));
                 ("evict", "evict", false)
             }
             ("ephemeralcontainers", "patch" | "update" | "put") => ("debug", "debug", false),
@@ -168,7 +168,7 @@ fn patched(verb: &str, resource: &str, body: &Value) -> (&'static str, &'static 
             None => PATCH,
         };
     }
-    if at(body, "spec.template.$patch").and_then(Value::as_str) == Some("replace") {
+    if value_at(body, "spec.template.$patch").and_then(Value::as_str) == Some("replace") {
         return ("rollback", "rollout undo of");
     }
     let only = |key: &str| spec.len() == 1 && spec.contains_key(key);

@@ -8,7 +8,9 @@ use serde_json::Value;
 
 use crate::ingest::error::MemberFault;
 use crate::ingest::json_fields;
-use crate::ingest::json_fields::{VendorAlert, at, fault, line, need, prose, text, word};
+use crate::ingest::json_fields::{
+    VendorAlert, fault, prose, required_text, single_line, text, text_at, value_at,
+};
 use crate::ingest::message::Message;
 use crate::ingest::reading::{Reading, Reported, Start};
 use crate::ingest::{labels, tags, time};
@@ -25,7 +27,11 @@ pub(crate) fn read(
     alarm: &Value,
     topic: Option<&str>,
 ) -> Result<(), MemberFault> {
-    let name = line(&need(alarm, "AlarmName", "CloudWatch always gives it.")?);
+    let name = single_line(&required_text(
+        alarm,
+        "AlarmName",
+        "CloudWatch always gives it.",
+    )?);
     let changed = changed(alarm).unwrap_or_else(|fault| {
         reading.faults.push(fault);
         None
@@ -67,7 +73,7 @@ pub(crate) fn read(
     annotations
         .extend(text(alarm, "NewStateReason").map(|text| ("summary".to_owned(), prose(text))));
     annotations.extend(text(alarm, "AlarmRule").map(|rule| ("rule".to_owned(), prose(rule))));
-    annotations.extend(metric(alarm).map(|metric| ("metric".to_owned(), line(&metric))));
+    annotations.extend(metric(alarm).map(|metric| ("metric".to_owned(), single_line(&metric))));
     let told = VendorAlert {
         labels: identity(alarm, &name, topic),
         links: console(alarm, &name).into_iter().collect(),
@@ -121,15 +127,16 @@ fn changed(alarm: &Value) -> Result<Option<Time>, MemberFault> {
 
 fn identity(alarm: &Value, name: &str, topic: Option<&str>) -> Labels {
     let mut labels = Labels::from([("alertname".to_owned(), name.to_owned())]);
-    labels
-        .extend(word(alarm, "AWSAccountId").map(|account| ("account".to_owned(), line(&account))));
+    labels.extend(
+        text_at(alarm, "AWSAccountId").map(|account| ("account".to_owned(), single_line(&account))),
+    );
     // `Region` is a display name such as "EU (Ireland)". Alarms act on topics of their own region
     // only.
     let region = arn(alarm)
         .map(|arn| arn.region)
         .or_else(|| topic?.split(':').nth(3))
         .filter(|region| !region.is_empty());
-    labels.extend(region.map(|region| ("region".to_owned(), line(region))));
+    labels.extend(region.map(|region| ("region".to_owned(), single_line(region))));
     labels
 }
 
@@ -175,7 +182,7 @@ fn console(alarm: &Value, name: &str) -> Option<Link> {
 /// The dimensions of the metric, or those on which all metrics of an expression agree.
 fn dimensions(alarm: &Value) -> Labels {
     let list = |value: &Value, path: &str| {
-        at(value, path)
+        value_at(value, path)
             .and_then(Value::as_array)
             .cloned()
             .unwrap_or_default()
@@ -191,9 +198,9 @@ fn dimensions(alarm: &Value) -> Labels {
         else {
             continue;
         };
-        let value = line(value);
+        let value = single_line(value);
         let kept = found
-            .entry(line(name))
+            .entry(single_line(name))
             .or_insert_with(|| Some(value.clone()));
         if kept.as_deref() != Some(&value) {
             *kept = None;

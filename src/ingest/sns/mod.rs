@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::error::{IngestFault, MemberFault};
 use super::json_fields;
-use super::json_fields::{fault, line, prose};
+use super::json_fields::{fault, prose, single_line};
 use super::message::Message;
 use super::reading::Reading;
 use super::redaction;
@@ -54,7 +54,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     if envelopes.is_empty() {
         let text = String::from_utf8_lossy(message.body);
         let mut reading = Reading::default();
-        said(message, &mut reading, &text, None, None)?;
+        read_content(message, &mut reading, &text, None, None)?;
         return Ok(reading);
     }
     let mut reading = Reading::default();
@@ -76,10 +76,10 @@ fn enveloped(
     envelope: &SnsEnvelope,
 ) -> Result<(), MemberFault> {
     let text = envelope.get("Message").unwrap_or_default();
-    let topic = line(envelope.get("TopicArn").unwrap_or("no topic"));
+    let topic = single_line(envelope.get("TopicArn").unwrap_or("no topic"));
     let told = |reading: &mut Reading, text: String| note(message, reading, &text, Some(envelope));
     match envelope.kind() {
-        Some(SnsMessageType::Notification) => said(
+        Some(SnsMessageType::Notification) => read_content(
             message,
             reading,
             text,
@@ -110,7 +110,7 @@ fn enveloped(
 }
 
 /// Handles the published content: an alarm, or anything else.
-fn said(
+fn read_content(
     message: &Message<'_>,
     reading: &mut Reading,
     text: &str,
@@ -153,7 +153,7 @@ fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Opti
 /// The body without what ends or confirms a subscription. The URL of a confirmation that could not
 /// be verified stays, for people to look at.
 #[must_use]
-pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
+pub(crate) fn redacted_body(body: &[u8]) -> Vec<u8> {
     let unread = |envelope: &SnsEnvelope| {
         envelope.kind() == Some(SnsMessageType::SubscriptionConfirmation)
             && signature::subscribe_url(envelope).is_err()

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ingest::dispatch::{SourceParser, kept, read};
+use crate::ingest::dispatch::{SourceParser, read, stored_body};
 use crate::ingest::error::IngestFault;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::reading::Reading;
@@ -96,7 +96,7 @@ fn what_is_cut_changed_or_strange_is_no_panic() {
         for (_, body) in payloads(kind) {
             for end in (0..body.len()).step_by(7) {
                 let _ = told(reader, &body[..end], "2026-11-23T12:00:00Z");
-                let _ = kept(reader, &body[..end]);
+                let _ = stored_body(reader, &body[..end]);
             }
             let Ok(whole) = serde_json::from_slice::<Value>(&body) else {
                 continue;
@@ -194,9 +194,9 @@ fn what_is_declared_is_as_the_settings_say() {
 #[test]
 fn secrets_of_senders_are_not_kept() {
     let [pagerduty, statuspage, _, slack] = readers();
-    assert_eq!(kept(&pagerduty, b"{}"), None);
+    assert_eq!(stored_body(&pagerduty, b"{}"), None);
     let text = |reader: &SourceParser, body: &[u8]| {
-        String::from_utf8(kept(reader, body).unwrap()).unwrap()
+        String::from_utf8(stored_body(reader, body).unwrap()).unwrap()
     };
     assert_eq!(
         text(

@@ -1,8 +1,8 @@
-use super::{Aggregation, BinaryOperator, Grouping, PromqlQuery, understand};
+use super::{Aggregation, BinaryOperator, Grouping, PromqlQuery, parse_query};
 use crate::model::labels::Labels;
 
 fn query(text: &str) -> PromqlQuery {
-    let understood = understand(text);
+    let understood = parse_query(text);
     assert_eq!(understood.doubt, None, "{text}");
     understood
         .of_samples
@@ -10,7 +10,7 @@ fn query(text: &str) -> PromqlQuery {
 }
 
 fn refused(text: &str, why: &str) {
-    let told = understand(text).of_samples.expect_err(text);
+    let told = parse_query(text).of_samples.expect_err(text);
     assert!(told.contains(why), "{text}: {told}");
 }
 
@@ -48,9 +48,9 @@ fn what_samples_can_answer_is_read() {
         panic!("no rate")
     };
     assert!(
-        of.takes(&labels(&[("code", "503")]))
-            && !of.takes(&labels(&[("code", "200")]))
-            && !of.takes(&labels(&[]))
+        of.selects(&labels(&[("code", "503")]))
+            && !of.selects(&labels(&[("code", "200")]))
+            && !of.selects(&labels(&[]))
     );
 
     let quantile =
@@ -94,8 +94,8 @@ fn what_is_richer_says_so() {
 
 #[test]
 fn no_promql_is_only_doubted() {
-    let understood = understand("rate(a[5m)");
+    let understood = parse_query("rate(a[5m)");
     assert!(understood.doubt.is_some() && understood.of_samples.is_err());
-    assert!(understand(&"(".repeat(9_000)).doubt.is_some());
-    assert!(understand(&"(".repeat(8_000)).doubt.is_some());
+    assert!(parse_query(&"(".repeat(9_000)).doubt.is_some());
+    assert!(parse_query(&"(".repeat(8_000)).doubt.is_some());
 }

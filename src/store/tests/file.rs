@@ -47,7 +47,7 @@ fn a_full_disk_costs_nothing_that_was_stored() {
     store
         .append(&[record("a", &[note("kept")])], at(0))
         .unwrap();
-    let epoch = store.take_epoch().unwrap();
+    let epoch = store.take_leadership().unwrap();
     let pages = |pages: u32| {
         writer(&store)
             .query_row(&format!("pragma max_page_count = {pages}"), [], |row| {
@@ -205,9 +205,9 @@ fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
             beside: MessageContext::default()
         }
     );
-    assert!(store.mended(1, Some(1), at(2)).unwrap());
+    assert!(store.mark_reprocessed(1, Some(1), at(2)).unwrap());
     let seen: Vec<_> = store
-        .tallies()
+        .source_counts()
         .unwrap()
         .into_iter()
         .map(|(name, seen, _)| (name, seen.last_message, seen.last_event))

@@ -90,16 +90,16 @@ fn samples_are_dropped_by_the_time_they_came_and_not_by_the_one_they_claim() {
 #[test]
 fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() {
     for (_home, store) in stores() {
-        let epoch = store.take_epoch().unwrap();
+        let epoch = store.take_leadership().unwrap();
         let both = [remembered("a", Some("1")), remembered("b", Some("2"))];
         assert_eq!(
             store
-                .remember(epoch, StateOwner::Conditions, &both, &[], at(1))
+                .save_states(epoch, StateOwner::Conditions, &both, &[], at(1))
                 .unwrap(),
             []
         );
         let logged = store
-            .remember(
+            .save_states(
                 epoch,
                 StateOwner::Conditions,
                 &[remembered("a", None)],
@@ -109,7 +109,7 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
             .unwrap();
         assert_eq!(logged.len(), 1);
         store
-            .remember(
+            .save_states(
                 epoch,
                 StateOwner::Alerts,
                 &[remembered("prom", Some("3"))],
@@ -117,9 +117,9 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
                 at(2),
             )
             .unwrap();
-        let later = store.take_epoch().unwrap();
+        let later = store.take_leadership().unwrap();
         for records in [&[][..], &[record("prom", &[note("y")])]] {
-            let refused = store.remember(
+            let refused = store.save_states(
                 epoch,
                 StateOwner::Conditions,
                 &[remembered("b", Some("9"))],
@@ -129,16 +129,16 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
             assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
         }
         assert_eq!(
-            store.remembered(StateOwner::Conditions).unwrap(),
+            store.saved_states(StateOwner::Conditions).unwrap(),
             [remembered("b", Some("2"))]
         );
         assert_eq!(
-            store.remembered(StateOwner::Alerts).unwrap(),
+            store.saved_states(StateOwner::Alerts).unwrap(),
             [remembered("prom", Some("3"))]
         );
         assert_eq!(store.log_after(0, 10).unwrap().len(), 1);
         store
-            .remember(
+            .save_states(
                 later,
                 StateOwner::Conditions,
                 &[remembered("b", Some("4"))],
@@ -147,7 +147,7 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
             )
             .unwrap();
         assert_eq!(
-            store.remembered(StateOwner::Conditions).unwrap(),
+            store.saved_states(StateOwner::Conditions).unwrap(),
             [remembered("b", Some("4"))]
         );
     }
@@ -178,7 +178,7 @@ fn the_last_drawing_of_a_condition_is_kept() {
             .save_plots(&id, &[drawn("b", "<1/>", 1), drawn("a", "<2/>", 1)])
             .unwrap();
         store.save_plots(&id, &[drawn("b", "<3/>", 2)]).unwrap();
-        let shown = store.outlines(&id).unwrap();
+        let shown = store.plot_headers(&id).unwrap();
         assert_eq!(
             shown
                 .iter()
@@ -244,7 +244,7 @@ fn incidents_with_a_condition_are_found_while_open_and_a_while_after() {
         );
         let found = |since| {
             store
-                .measured(at(since))
+                .incidents_with_conditions(at(since))
                 .unwrap()
                 .into_iter()
                 .map(|(id, changed)| (id.0, changed))

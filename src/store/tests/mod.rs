@@ -272,7 +272,7 @@ fn a_judge_that_was_replaced_is_refused_and_leaves_no_trace() {
         store
             .append(&[record("a", &[]), record("a", &[])], at(0))
             .unwrap();
-        let old = store.take_epoch().unwrap();
+        let old = store.take_leadership().unwrap();
         let changes = |id: &str| Changes {
             incidents: vec![incident(id, 0, Phase::Active).into()],
             deliveries: vec![delivery(id, "x")],
@@ -280,7 +280,7 @@ fn a_judge_that_was_replaced_is_refused_and_leaves_no_trace() {
             ..Changes::default()
         };
         store.apply(old, 0, 1, &changes("i-1")).unwrap();
-        let new = store.take_epoch().unwrap();
+        let new = store.take_leadership().unwrap();
         assert_eq!(new, old + 1);
         for (epoch, from, to) in [(old, 1, 2), (new, 0, 2), (new, 2, 2), (old, 1, 1)] {
             assert!(
@@ -305,7 +305,7 @@ fn a_judge_that_was_replaced_is_refused_and_leaves_no_trace() {
 fn changes_are_applied_whole_or_not_at_all() {
     for (_home, store) in stores() {
         store.append(&[record("a", &[])], at(0)).unwrap();
-        let epoch = store.take_epoch().unwrap();
+        let epoch = store.take_leadership().unwrap();
         let postmortem = |id: &str| Postmortem {
             id: PostmortemId(id.to_owned()),
             incident: IncidentId("i-1".to_owned()),
@@ -358,7 +358,7 @@ fn a_restart_finds_everything() {
         store
             .append(&[record("a", &[alert("One")])], at(5))
             .unwrap();
-        let epoch = store.take_epoch().unwrap();
+        let epoch = store.take_leadership().unwrap();
         let meeting = Meeting {
             id: PostmortemId("pm-1".to_owned()),
             uid: "u".to_owned(),
@@ -434,7 +434,9 @@ fn incidents_are_listed_newest_first_and_found_by_any_name() {
         assert_eq!(ids(&list(false, 1)), ["i-3"]);
         assert_eq!(ids(&store.suggestions().unwrap()), ["i-2"]);
         assert_eq!(
-            ids(&store.standing(ReviewState::Snoozed, 5).unwrap()),
+            ids(&store
+                .incidents_in_review_state(ReviewState::Snoozed, 5)
+                .unwrap()),
             ["i-3"]
         );
         assert_eq!(
@@ -750,19 +752,21 @@ fn deliveries_go_out_in_order_per_destination() {
         assert_eq!(due(&store, -1), [""; 0]);
         assert_eq!(due(&store, 0), ["a1", "b1"]);
 
-        store.retry("a1", at(30), "disk full").unwrap();
-        store.delivered("b1", at(1)).unwrap();
+        store
+            .retry_refused_delivery("a1", at(30), "disk full")
+            .unwrap();
+        store.mark_delivered("b1", at(1)).unwrap();
         assert_eq!(due(&store, 1), ["b2"], "a2 waits for a1");
-        store.refused("b2", "no such name", at(2)).unwrap();
+        store.mark_refused("b2", "no such name", at(2)).unwrap();
         assert_eq!(store.next_delivery_at().unwrap(), Some(at(30)));
         assert_eq!(due(&store, 30), ["a1"]);
         assert_eq!(store.claim_deliveries(at(30), 9).unwrap()[0].attempts, 1);
-        store.delivered("a1", at(31)).unwrap();
+        store.mark_delivered("a1", at(31)).unwrap();
         // The last result wins, whichever process reports it.
-        store.retry("a1", at(99), "late").unwrap();
-        store.refused("a1", "late", at(99)).unwrap();
+        store.retry_refused_delivery("a1", at(99), "late").unwrap();
+        store.mark_refused("a1", "late", at(99)).unwrap();
         assert_eq!(due(&store, 31), ["a2"]);
-        store.delivered("a2", at(32)).unwrap();
+        store.mark_delivered("a2", at(32)).unwrap();
         assert_eq!(store.next_delivery_at().unwrap(), None);
 
         let rows = store.deliveries(10).unwrap();
@@ -808,7 +812,7 @@ fn a_delivery_that_is_decided_on_again_is_not_performed_again() {
                 ..Changes::default()
             },
         );
-        store.delivered("a1", at(1)).unwrap();
+        store.mark_delivered("a1", at(1)).unwrap();
         apply(
             &store,
             &Changes {
@@ -847,7 +851,7 @@ fn a_delivery_that_waits_gives_way_to_one_that_does_the_same() {
         ]);
         assert_eq!(store.deliveries(9).unwrap().len(), 2);
         assert_eq!(due(&store, 0), ["between"]);
-        store.delivered("between", at(0)).unwrap();
+        store.mark_delivered("between", at(0)).unwrap();
         // A claimed delivery may write the state before it.
         assert_eq!(store.claim_deliveries(at(0), 9).unwrap()[0].key, "2");
         decide(vec![
@@ -857,9 +861,9 @@ fn a_delivery_that_waits_gives_way_to_one_that_does_the_same() {
                 ..same("4")
             },
         ]);
-        store.delivered("2", at(1)).unwrap();
+        store.mark_delivered("2", at(1)).unwrap();
         assert_eq!(due(&store, 1), ["3", "4"]);
-        store.delivered("3", at(1)).unwrap();
+        store.mark_delivered("3", at(1)).unwrap();
         decide(vec![same("3"), same("2")]);
         assert_eq!(due(&store, 1), ["4"]);
     }

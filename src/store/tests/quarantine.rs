@@ -102,8 +102,8 @@ fn what_is_mended_or_dismissed_waits_no_more_and_stays_listed() {
             "nothing at all came, and is kept"
         );
         store.still_faulty(1, "line 7", at(5)).unwrap();
-        assert!(store.mended(4, Some(9), at(6)).unwrap());
-        assert!(!store.mended(4, Some(10), at(7)).unwrap(), "once");
+        assert!(store.mark_reprocessed(4, Some(9), at(6)).unwrap());
+        assert!(!store.mark_reprocessed(4, Some(10), at(7)).unwrap(), "once");
         assert!(store.dismiss_quarantined(5, at(8)).unwrap());
         assert!(!store.dismiss_quarantined(4, at(8)).unwrap());
         store.still_faulty(4, "late", at(9)).unwrap();
@@ -139,7 +139,7 @@ fn what_is_mended_or_dismissed_waits_no_more_and_stays_listed() {
             )
         );
         assert!(
-            store.mended(5, None, at(9)).unwrap(),
+            store.mark_reprocessed(5, None, at(9)).unwrap(),
             "who dismissed it may think again"
         );
         assert_eq!(positions(&store, QuarantineFilter::default()), [5, 4, 3, 1]);
@@ -190,7 +190,7 @@ fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
                 .map(|(hour, counted)| (at(hour), counted))
                 .collect();
             store
-                .add_tallies(&[(("a".to_owned(), seen, hours), at(forget))])
+                .add_source_counts(&[(("a".to_owned(), seen, hours), at(forget))])
                 .unwrap();
         };
         let seen = |message: i64, refused: Option<i64>| SourceActivity {
@@ -213,7 +213,7 @@ fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
             ..HourlyCounts::default()
         };
         assert_eq!(
-            store.tallies().unwrap(),
+            store.source_counts().unwrap(),
             [(
                 expected.0.clone(),
                 expected.1,
@@ -222,7 +222,7 @@ fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
         );
         add(SourceActivity::default(), Vec::new(), 3600);
         assert_eq!(
-            store.tallies().unwrap(),
+            store.source_counts().unwrap(),
             [(expected.0, expected.1, vec![(at(3600), hour(1, None, 0))])],
             "what is old is gone"
         );

@@ -92,17 +92,20 @@ fn check_one_order(
 #[test]
 fn an_office_is_lent_taken_over_and_fenced() {
     for (_home, store) in stores() {
-        let first = store.hold_office(None).unwrap().unwrap();
-        assert_eq!(store.hold_office(Some(first)).unwrap(), Some(first));
+        let first = store.acquire_leader_lease(None).unwrap().unwrap();
+        assert_eq!(
+            store.acquire_leader_lease(Some(first)).unwrap(),
+            Some(first)
+        );
         if store.is_shared() {
             assert_eq!(
-                store.hold_office(None).unwrap(),
+                store.acquire_leader_lease(None).unwrap(),
                 None,
                 "another is in office"
             );
-            store.leave_office(first).unwrap();
+            store.release_leader_lease(first).unwrap();
         }
-        let second = store.hold_office(None).unwrap().unwrap();
+        let second = store.acquire_leader_lease(None).unwrap().unwrap();
         assert!(second > first);
         let own = [record("afterword", &[])];
         assert!(matches!(
@@ -205,9 +208,12 @@ fn a_delivery_is_left_to_who_took_it() {
             (keys(1), keys(9), keys(9)),
             (vec!["a1".to_owned()], vec!["b1".to_owned()], Vec::new())
         );
-        store.refused("a1", "no such name", at(2)).unwrap();
-        assert!(!store.try_again("b1", at(3)).unwrap(), "it is not refused");
-        assert!(store.try_again("a1", at(3)).unwrap());
+        store.mark_refused("a1", "no such name", at(2)).unwrap();
+        assert!(
+            !store.reschedule_delivery("b1", at(3)).unwrap(),
+            "it is not refused"
+        );
+        assert!(store.reschedule_delivery("a1", at(3)).unwrap());
         assert_eq!(due(&store, 3), ["a1"]);
     }
 }
@@ -245,7 +251,7 @@ fn a_site_moves_between_databases_without_loss() {
             deliveries: vec![delivery("a1", "a")],
             ..Changes::default()
         };
-        let epoch = store.take_epoch().unwrap();
+        let epoch = store.take_leadership().unwrap();
         store.apply(epoch, 0, 700, &changes).unwrap();
         let active = ActiveAlert {
             subject: Subject::from(0xaa),
@@ -262,7 +268,7 @@ fn a_site_moves_between_databases_without_loss() {
             },
         );
         store
-            .add_tallies(&[(
+            .add_source_counts(&[(
                 (
                     "a".to_owned(),
                     SourceActivity {
@@ -274,7 +280,7 @@ fn a_site_moves_between_databases_without_loss() {
                 at(-9),
             )])
             .unwrap();
-        store.mended(701, Some(3), at(3)).unwrap();
+        store.mark_reprocessed(701, Some(3), at(3)).unwrap();
     };
     let text = |store: &Store| {
         let mut out = Vec::new();

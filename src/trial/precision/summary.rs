@@ -60,7 +60,7 @@ impl CriterionRecord {
             .keys()
             .filter(|reason| !super::report::AGAINST.contains(reason));
         given
-            .map(|reason| reason.word())
+            .map(|reason| reason.label())
             .collect::<Vec<_>>()
             .join(", ")
     }

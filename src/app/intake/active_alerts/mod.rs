@@ -642,7 +642,7 @@ impl ActiveAlerts {
 
     fn lapse_if_due(&mut self, id: RowId, now: Time) -> Option<Event> {
         let row = self.table.row(id);
-        if row.due() > micros(now) {
+        if row.due_at() > micros(now) {
             self.table.schedule(id);
         } else if row.is_firing() && !row.never_lapses() {
             let lapse = row.lapse(time(row.last_seen));
@@ -660,7 +660,7 @@ impl ActiveAlerts {
         let mut expired = Vec::new();
         while let Some(id) = self.table.pop_due(now) {
             let row = self.table.row(id);
-            if row.is_firing() && !row.never_lapses() && row.due() <= micros(now) {
+            if row.is_firing() && !row.never_lapses() && row.due_at() <= micros(now) {
                 expired.push(id);
             } else {
                 self.lapse_if_due(id, now);

@@ -132,7 +132,7 @@ impl AlertRow {
     }
 
     /// Time at which the lease runs out or the row is dropped.
-    pub(crate) fn due(&self) -> i64 {
+    pub(crate) fn due_at(&self) -> i64 {
         let after = |delay: TimeDelta| {
             self.last_seen
                 .saturating_add(delay.num_seconds() * 1_000_000)

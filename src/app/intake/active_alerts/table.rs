@@ -198,7 +198,7 @@ impl AlertTable {
         let scheduled = self.row_mut(row);
         // The second after, so that no row is looked at too soon.
         let second = scheduled
-            .due()
+            .due_at()
             .saturating_add(999_999)
             .div_euclid(1_000_000)
             .clamp(1, i64::from(u32::MAX));

@@ -119,12 +119,12 @@ impl SampleBuffer {
                     })
                 })
             }
-            PromqlQuery::Fold { how, of, groups } => {
-                fold(*how, self.answer(of, at), |labels| groups.of(labels))
-            }
+            PromqlQuery::Fold { how, of, groups } => fold(*how, self.answer(of, at), |labels| {
+                groups.grouping_labels(labels)
+            }),
             PromqlQuery::Ratio { of, to, agree } => {
                 ratio(self.answer(of, at), self.answer(to, at), |labels| {
-                    agree.of(labels)
+                    agree.grouping_labels(labels)
                 })
             }
             PromqlQuery::Scaled {
@@ -157,7 +157,7 @@ impl SampleBuffer {
         let Some(series) = self.metrics.get(&selector.name) else {
             return Vec::new();
         };
-        let asked = series.iter().filter(|(labels, _)| selector.takes(labels));
+        let asked = series.iter().filter(|(labels, _)| selector.selects(labels));
         asked
             .filter_map(|(labels, samples)| Some((labels.clone(), value(samples)?)))
             .collect()

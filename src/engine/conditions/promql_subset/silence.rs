@@ -44,7 +44,7 @@ impl SampleBuffer {
                 .get(&selector.name)
                 .into_iter()
                 .flatten()
-                .filter(|(labels, _)| selector.takes(labels))
+                .filter(|(labels, _)| selector.selects(labels))
             {
                 let target = record(&mut targets, &selector.name, labels, samples, at);
                 own.extend(target.map(|target| (target, labels)));
@@ -103,7 +103,7 @@ fn record<'a>(
     let (taken, value) = last(samples, at)?;
     let standing = if is_stale(value) {
         Liveness::Ended
-    } else if at - taken <= within(samples) {
+    } else if at - taken <= liveness_window(samples) {
         Liveness::Live
     } else {
         Liveness::Silent
@@ -117,7 +117,7 @@ fn record<'a>(
 }
 
 /// The age up to which a sample shows a live sender; the lookback while the interval is unknown.
-fn within(samples: &VecDeque<(Time, f64)>) -> TimeDelta {
+fn liveness_window(samples: &VecDeque<(Time, f64)>) -> TimeDelta {
     let mut times = samples.iter().rev().take(PACED).map(|(at, _)| *at);
     let mut later = times.next();
     let mut apart: Vec<TimeDelta> = times
@@ -133,8 +133,8 @@ fn within(samples: &VecDeque<(Time, f64)>) -> TimeDelta {
 fn result_labels(query: &PromqlQuery, labels: &Labels) -> Labels {
     match query {
         PromqlQuery::Newest(_) | PromqlQuery::Change { .. } => labels.clone(),
-        PromqlQuery::Fold { of, groups, .. } => groups.of(&result_labels(of, labels)),
-        PromqlQuery::Ratio { of, agree, .. } => agree.of(&result_labels(of, labels)),
+        PromqlQuery::Fold { of, groups, .. } => groups.grouping_labels(&result_labels(of, labels)),
+        PromqlQuery::Ratio { of, agree, .. } => agree.grouping_labels(&result_labels(of, labels)),
         PromqlQuery::Scaled { of, .. } => result_labels(of, labels),
         PromqlQuery::Quantile { of, .. } => {
             let mut labels = result_labels(of, labels);

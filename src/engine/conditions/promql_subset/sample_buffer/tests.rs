@@ -5,7 +5,7 @@ use crate::engine::conditions::evaluator::QueryResult;
 use crate::model::labels::Labels;
 use crate::model::sample::{STALE, Sample};
 use crate::model::time::Time;
-use crate::rules::promql::understand;
+use crate::rules::promql::parse_query;
 
 fn at(seconds: i64) -> Time {
     Time::from_timestamp(1_700_000_000 + seconds, 0).unwrap_or_default()
@@ -35,7 +35,7 @@ fn samples(series: &[Given<'_>]) -> SampleBuffer {
 
 /// The values at `second`, as `label=value … number` in order.
 fn answer(samples: &SampleBuffer, query: &str, second: i64) -> Vec<String> {
-    let query = understand(query)
+    let query = parse_query(query)
         .of_samples
         .unwrap_or_else(|why| panic!("{query}: {why}"));
     let mut told: Vec<String> = samples
@@ -205,7 +205,7 @@ fn series_beyond_the_most_are_passed_over() {
 /// Answer from pushed samples at `second`: the number of values, `?` if others are unknown, or `!`
 /// if nothing was received.
 fn pushed(samples: &SampleBuffer, query: &str, second: i64) -> String {
-    let query = understand(query)
+    let query = parse_query(query)
         .of_samples
         .unwrap_or_else(|why| panic!("{query}: {why}"));
     match samples.answer_of_pushed(&query, at(second)) {
