@@ -161,7 +161,7 @@ impl Hook<'_> {
         match self.action()? {
             // It may have been a warning since `date_started`.
             "critical" => {
-                self.report_firing(&mut reading, critical, told_at.or(began), Start::Guessed)
+                self.report_firing(&mut reading, critical, told_at.or(began), Start::Guessed);
             }
             "warning" => {
                 self.report_end(&mut reading, critical, told_at, EndReason::Recovered, true);
