@@ -36,6 +36,13 @@ fn storm_is_one_draft_across_a_restart() {
         "rules/rules.yaml",
         "criteria: [{name: declared, on: outage, decision: hold}]\n",
     );
+    // Outages of one team's services are one bundle.
+    let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
+    let owned = ["login", "search", "payments"]
+        .map(|service| format!("  - {{name: {service}, owners: [ada]}}\n"))
+        .concat();
+    let settings = settings.replace("services:\n", &format!("services:\n{owned}"));
+    world.write("afterword.yaml", &settings);
     world.start();
     for service in ["login", "search", "payments"] {
         world.post(
