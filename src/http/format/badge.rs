@@ -32,11 +32,6 @@ pub(crate) fn condition(state: ConditionState) -> Badge {
 /// State of an incident at `now`. It is active only while something goes on: before it is resolved it
 /// waits whether something comes back.
 pub(crate) fn incident_state(incident: &Incident, now: Time) -> Badge {
-    match incident.phase {
-        Phase::Active => {}
-        Phase::Resolved => return badge("resolved", "good"),
-        Phase::Closed => return badge("closed", "quiet"),
-    }
     let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
     let lasts = |states: &[SpanState]| {
         spans().any(|span| {
@@ -45,6 +40,13 @@ pub(crate) fn incident_state(incident: &Incident, now: Time) -> Badge {
                 && span.end.is_none_or(|end| now < end)
         })
     };
+    match incident.phase {
+        // An end that nothing confirms is not shown as a recovery.
+        Phase::Resolved if lasts(&[SpanState::Unknown]) => return badge("unknown", "muted"),
+        Phase::Resolved => return badge("resolved", "good"),
+        Phase::Closed => return badge("closed", "quiet"),
+        Phase::Active => {}
+    }
     if lasts(&[SpanState::Degraded, SpanState::NearMiss]) {
         badge("active", "warm")
     } else if lasts(&[SpanState::Unknown]) {
@@ -146,6 +148,23 @@ mod tests {
     use crate::http::pages::sample::model::{at, incident};
     use crate::model::lifecycle::Phase;
     use crate::model::spans::{Span, SpanState};
+
+    #[test]
+    fn incident_of_unknown_end_is_not_called_resolved() {
+        let mut incident = incident();
+        incident.phase = Phase::Resolved;
+        incident.signals.truncate(1);
+        let mut state = |end: Option<i64>| {
+            incident.signals[0].spans = vec![Span {
+                start: at(0),
+                end: end.map(at),
+                state: SpanState::Unknown,
+            }]
+            .into();
+            incident_state(&incident, at(3600)).text
+        };
+        assert_eq!((state(None), state(Some(60))), ("unknown", "resolved"));
+    }
 
     #[test]
     fn active_means_that_something_goes_on() {
