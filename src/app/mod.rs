@@ -46,7 +46,8 @@ use settings::Settings;
 /// A running Afterword, shared by loops and requests.
 #[derive(Debug)]
 pub struct App {
-    core: Arc<Core>,
+    /// Database, clock, settings and counters.
+    pub core: Arc<Core>,
     pub(crate) intake: Arc<Intake>,
     /// Decides incidents.
     pub judge: Arc<Judge>,
@@ -145,7 +146,7 @@ impl App {
             stop,
             people::calendar_reader::read_loop(Arc::new(reader)),
         );
-        if self.store.is_shared() {
+        if self.core.store.is_shared() {
             spawn(ours, stop, judge::lease_loop(Arc::clone(&self.judge)));
             spawn(
                 ours,
@@ -170,14 +171,6 @@ impl App {
     /// Last position of the log, and last position applied by the judge.
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
-        self.progress.positions()
-    }
-}
-
-impl std::ops::Deref for App {
-    type Target = Core;
-
-    fn deref(&self) -> &Core {
-        &self.core
+        self.core.progress.positions()
     }
 }

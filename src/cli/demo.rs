@@ -191,8 +191,8 @@ fn run_until(
 /// A step as its sender would have it: read by the same code as what comes over the network.
 fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
     let body = serde_json::to_vec(&dated(&step.body, began))?;
-    let settings = app.settings();
-    let (names, now) = (&settings.config.labels, app.now());
+    let settings = app.core.settings();
+    let (names, now) = (&settings.config.labels, app.core.now());
     let (source, reading) = match step.path.as_str() {
         "/ingest/alertmanager" => (
             "alertmanager",
@@ -260,9 +260,9 @@ fn headline(event: &Event) -> String {
 }
 
 fn report(app: &App, address: &str) -> anyhow::Result<()> {
-    let settings = app.settings();
-    for postmortem in app.store.postmortems(10)? {
-        let Some(incident) = app.store.incident(&postmortem.incident.0)? else {
+    let settings = app.core.settings();
+    for postmortem in app.core.store.postmortems(10)? {
+        let Some(incident) = app.core.store.incident(&postmortem.incident.0)? else {
             continue;
         };
         say(&format!("\n{}", incident.reason));
@@ -274,7 +274,7 @@ fn report(app: &App, address: &str) -> anyhow::Result<()> {
                 .join(&postmortem.file)
                 .display()
         ));
-        if let Some(meeting) = app.store.meeting(&postmortem.id)? {
+        if let Some(meeting) = app.core.store.meeting(&postmortem.id)? {
             let file = settings
                 .path(&settings.config.meetings.directory)
                 .join(format!("{}.ics", meeting.id));

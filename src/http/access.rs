@@ -20,7 +20,7 @@ pub(crate) async fn require_access(
     request: Request,
     next: Next,
 ) -> Response {
-    let settings = app.settings();
+    let settings = app.core.settings();
     let headers = request.headers();
     let is_allowed = match &settings.access {
         Some(proof) => {

@@ -34,10 +34,10 @@ pub(crate) async fn list_incidents(
     filter: IncidentFilter,
 ) -> Result<Vec<Incident>, Error> {
     read_store(app, move |app| {
-        let found = app.store.incidents(filter)?;
+        let found = app.core.store.incidents(filter)?;
         Ok(found
             .into_iter()
-            .map(|incident| app.as_of_now(incident))
+            .map(|incident| app.core.as_of_now(incident))
             .collect())
     })
     .await
@@ -49,9 +49,9 @@ pub(crate) async fn list_incidents(
 /// 404 when there is none.
 pub(crate) async fn find_incident(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
     let name = id.to_owned();
-    let found = read_store(app, move |app| app.store.incident(&name)).await?;
+    let found = read_store(app, move |app| app.core.store.incident(&name)).await?;
     found
-        .map(|incident| app.as_of_now(incident))
+        .map(|incident| app.core.as_of_now(incident))
         .ok_or_else(|| {
             Error::NotFound(format!(
                 "incident `{id}` does not exist; see /api/v1/incidents"
@@ -61,7 +61,8 @@ pub(crate) async fn find_incident(app: &Arc<App>, id: &str) -> Result<Incident, 
 
 /// The names of the configured services.
 pub(crate) fn service_names(app: &App) -> Vec<String> {
-    app.settings()
+    app.core
+        .settings()
         .config
         .services
         .iter()

@@ -52,7 +52,7 @@ pub(crate) async fn looked_at(
     RawQuery(query): RawQuery,
 ) -> Response {
     let query = query.unwrap_or_default();
-    let settings = app.settings();
+    let settings = app.core.settings();
     let mut named = settings
         .config
         .sources
@@ -76,7 +76,7 @@ pub(crate) async fn validation_handshake(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let settings = app.settings();
+    let settings = app.core.settings();
     let taken = settings
         .config
         .sources

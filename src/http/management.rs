@@ -15,10 +15,10 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(5);
 /// `GET /-/ready`: while the database can be used, and once the judge has applied what was logged
 /// before the start.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
-    let core = Arc::clone(&app);
+    let core = Arc::clone(&app.core);
     let check = tokio::task::spawn_blocking(move || core.check_database());
     let checked = tokio::time::timeout(DATABASE_PATIENCE, check).await;
-    let away = app.database_fault().map(|fault| {
+    let away = app.core.database_fault().map(|fault| {
         let since = fault.since.format("%Y-%m-%d %H:%M:%S UTC");
         format!("Not ready since {since}: {}.\n", fault.message)
     });

@@ -31,9 +31,9 @@ pub(crate) async fn metrics(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<([(HeaderName, &'static str); 1], String), Error> {
-    let stored = read_store(&app, |app| app.store.counts()).await?;
+    let stored = read_store(&app, |app| app.core.store.counts()).await?;
     let mut registry = Registry::with_prefix("afterword");
-    let counted = &app.counters;
+    let counted = &app.core.counters;
     let mut counter = |name: &str, help: &str, value: &AtomicU64| {
         let counter = Counter::<u64>::default();
         counter.inc_by(value.load(Ordering::Relaxed));
@@ -149,7 +149,10 @@ pub(crate) async fn metrics(
         registry.register(name, help, family);
     }
     let rotas = Gauges::default();
-    for rota in app.on_call_calendars().statuses(&app.settings(), app.now()) {
+    for rota in app
+        .on_call_calendars()
+        .statuses(&app.core.settings(), app.core.now())
+    {
         rotas
             .get_or_create(&vec![("service", rota.service)])
             .set(i64::from(rota.fault.is_none() && rota.read_at.is_some()));

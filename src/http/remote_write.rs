@@ -35,7 +35,7 @@ pub(crate) async fn write(
         .commits
         .reserve(body.len().saturating_mul(GROWTH).min(LIMIT) + MOST_KEPT)?;
     let work = move || {
-        let settings = app.settings();
+        let settings = app.core.settings();
         let asked = settings.asked.get(&name).cloned().unwrap_or_default();
         let written =
             remote_write::read(&body, &asked.wanted, LIMIT).map_err(|fault| match fault {
@@ -66,7 +66,7 @@ pub(crate) async fn write(
 
 /// The entry of `metrics:` whose proof is shown.
 fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
-    let settings = app.settings();
+    let settings = app.core.settings();
     let entries = || {
         settings
             .config
@@ -89,7 +89,7 @@ fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
     match entries().find(|entry| settings.pushes.get(&entry.name).is_some_and(proven)) {
         Some(entry) => Ok(entry.name.clone()),
         None => {
-            app.counters.refused.fetch_add(1, Ordering::Relaxed);
+            app.core.counters.refused.fetch_add(1, Ordering::Relaxed);
             Err(Error::Unauthorized(
                 "the credentials are missing or wrong; compare the sender's with `metrics:` of the settings",
             ))

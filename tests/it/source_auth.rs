@@ -622,7 +622,7 @@ impl Inside {
 
     /// Records in the log. A body that cannot be read makes one each time it is taken.
     fn records(&self) -> u64 {
-        self.app.store.counts().unwrap().records
+        self.app.core.store.counts().unwrap().records
     }
 
     fn send(&self, headers: &[(&str, &str)], body: &str) -> u16 {

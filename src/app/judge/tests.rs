@@ -100,7 +100,7 @@ impl Live {
         }
         while self.app.judge.step().unwrap().more {}
         // What was put in force has been judged: its window is over.
-        let now = self.app.now();
+        let now = self.app.core.now();
         *self.time.lock().unwrap() = Some(now + TimeDelta::milliseconds(250));
     }
 }
@@ -168,7 +168,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
     for ((comes, event), (step, _, apart)) in coming.into_iter().zip(steps.iter().cycle()) {
         if *apart {
             // What comes while a window is open is judged with it.
-            let now = live.app.now();
+            let now = live.app.core.now();
             *live.time.lock().unwrap() = Some(comes.max(now) + TimeDelta::milliseconds(250));
             live.take(*step);
         }
@@ -181,7 +181,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
             })
             .unwrap();
     }
-    *live.time.lock().unwrap() = Some(live.app.now().max(at(500)) + TimeDelta::days(1));
+    *live.time.lock().unwrap() = Some(live.app.core.now().max(at(500)) + TimeDelta::days(1));
     live.take(Step::Judge);
     // What lasts is measured up to when it was looked at last: now, once for all.
     write(live.dir.path(), 0, "the last");
@@ -189,6 +189,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
     live.take(Step::Judge);
     let mut stored = live
         .app
+        .core
         .store
         .incidents(IncidentFilter {
             open_only: false,
@@ -196,7 +197,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
         })
         .unwrap();
     stored.sort_by(|one, other| one.id.cmp(&other.id));
-    let mut again = backtested(&live.app.store, live.app.now());
+    let mut again = backtested(&live.app.core.store, live.app.core.now());
     // A process that begins looks at everything once more, and a revision counts the looks that found something else.
     stored
         .iter_mut()
@@ -284,7 +285,7 @@ fn received_late(events: &[Event], size: usize, steps: &[Step]) -> Vec<Incident>
         open_only: false,
         limit: 10_000,
     };
-    settled_parts(live.app.store.incidents(all).unwrap().iter())
+    settled_parts(live.app.core.store.incidents(all).unwrap().iter())
 }
 
 /// The events without alerts that no sender could send: each episode is reported firing, ends well

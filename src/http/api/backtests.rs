@@ -76,13 +76,13 @@ pub(crate) async fn post(
     };
     let rules = match asked.rules {
         Some(rules) => rules.files("rules.yaml"),
-        None => app.settings().logged.rules.clone(),
+        None => app.core.settings().logged.rules.clone(),
     };
     let against = asked
         .against
         .map(|rules| rules.files("against.yaml"))
         .unwrap_or_default();
-    let from = time_range::since(asked.since.as_deref(), app.now())?;
+    let from = time_range::since(asked.since.as_deref(), app.core.now())?;
     let number = app.backtests.begin(BacktestRequest {
         rules,
         against,

@@ -88,7 +88,7 @@ pub(crate) async fn apply_merge(app: &Arc<App>, id: &str, body: &MergeBody) -> R
     for name in &body.from {
         let from = find_incident(app, name).await?;
         events.push(corrections::merge(
-            app.now(),
+            app.core.now(),
             &into,
             &from,
             body.by.as_deref(),
@@ -122,7 +122,7 @@ pub(crate) async fn apply_move(app: &Arc<App>, id: &str, body: &MoveBody) -> Rec
     record_event(
         app,
         corrections::move_events(
-            app.now(),
+            app.core.now(),
             &from,
             &body.events,
             to.as_ref(),
@@ -154,7 +154,7 @@ pub(crate) async fn milestone(
     record_event(
         &app,
         corrections::milestone(
-            app.now(),
+            app.core.now(),
             &incident,
             body.milestone,
             body.at,
@@ -175,7 +175,7 @@ pub(crate) async fn data_loss(
     let incident = find_incident(&app, &id).await?;
     record_event(
         &app,
-        corrections::data_loss(app.now(), &incident, body.lost, body.by.as_deref()),
+        corrections::data_loss(app.core.now(), &incident, body.lost, body.by.as_deref()),
     )
     .await
 }
@@ -190,8 +190,8 @@ pub(crate) async fn identity(
     record_event(
         &app,
         corrections::identity(
-            app.now(),
-            &app.settings(),
+            app.core.now(),
+            &app.core.settings(),
             &body.alias,
             body.person.as_deref(),
             body.by.as_deref(),

@@ -36,7 +36,7 @@ pub(crate) async fn read_precision(
     queried: PeriodQueryResult,
 ) -> Result<(Time, Time, PrecisionReport), Error> {
     let Query(asked) = queried.map_err(|fault| Error::BadRequest(fault.body_text()))?;
-    let now = app.now();
+    let now = app.core.now();
     let until = time_range::until(asked.until.as_deref(), now)?.unwrap_or(now);
     let since = time_range::since(asked.since.as_deref(), now)?.unwrap_or(until - DEFAULT_PERIOD);
     if since >= until {
@@ -44,7 +44,7 @@ pub(crate) async fn read_precision(
             "`since` must be before `until`".to_owned(),
         ));
     }
-    let found = read_store(app, move |app| ledger::precision(app, since, until)).await?;
+    let found = read_store(app, move |app| ledger::precision(&app.core, since, until)).await?;
     Ok((since, until, found))
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn list(
     queried: PeriodQueryResult,
 ) -> Result<Json<Value>, Error> {
     let (since, until, found) = read_precision(&app, queried).await?;
-    let settings = app.settings();
+    let settings = app.core.settings();
     let rows = settings.policy.rules.criteria.iter().map(|criterion| {
         let record = found
             .criteria

@@ -13,7 +13,7 @@ use crate::http::handler::{API_ROWS, read_store};
 
 /// `GET /api/v1/deliveries`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let rows = read_store(&app, |app| app.store.deliveries(API_ROWS)).await?;
+    let rows = read_store(&app, |app| app.core.store.deliveries(API_ROWS)).await?;
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| json!({ "key": row.delivery.key, "destination": row.delivery.destination, "state": format!("{:?}", row.state).to_lowercase(), "attempts": row.attempts, "error": row.error }))

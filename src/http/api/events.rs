@@ -27,7 +27,7 @@ pub(crate) async fn post(
         .await?;
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let applied = match position {
-        Some(position) => app.progress.wait_until_applied(position).await,
+        Some(position) => app.core.progress.wait_until_applied(position).await,
         None => true,
     };
     Ok((

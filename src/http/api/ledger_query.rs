@@ -83,7 +83,7 @@ impl LedgerQuery {
                 )));
             }
         };
-        let now = app.now();
+        let now = app.core.now();
         Ok(LedgerSelection {
             since: time_range::since(self.since.as_deref(), now)?,
             until: time_range::until(self.until.as_deref(), now)?,
@@ -102,7 +102,7 @@ impl LedgerQuery {
             return Ok(None);
         };
         let incident = before.clone();
-        let closed_at = read_store(app, move |app| app.store.closed_at(&incident)).await?;
+        let closed_at = read_store(app, move |app| app.core.store.closed_at(&incident)).await?;
         let closed_at = closed_at.ok_or_else(|| {
             Error::BadRequest(format!(
                 "`before` is not an incident of the ledger: {before:?}"
@@ -184,7 +184,7 @@ pub(crate) async fn read_rows(
     limit: usize,
 ) -> Result<(Vec<LedgerRow>, Option<IncidentId>), Error> {
     let asked = asked.clone();
-    let mut rows = read_store(app, move |app| ledger::list(app, &asked, limit + 1)).await?;
+    let mut rows = read_store(app, move |app| ledger::list(&app.core, &asked, limit + 1)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more).map(|row| row.place().1);

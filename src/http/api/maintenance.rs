@@ -19,7 +19,7 @@ use crate::ingest;
 /// `GET /api/v1/maintenance`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<PlannedWindow>>, Error> {
     Ok(Json(
-        read_store(&app, |app| maintenance::windows(app)).await?,
+        read_store(&app, |app| maintenance::windows(&app.core)).await?,
     ))
 }
 

@@ -43,8 +43,8 @@ pub(crate) async fn show(
             "`service` is missing: /api/v1/on-call?service=checkout".to_owned(),
         ));
     };
-    let at = time_range::instant(query.at.as_deref(), app.now())?;
-    let settings = app.settings();
+    let at = time_range::instant(query.at.as_deref(), app.core.now())?;
+    let settings = app.core.settings();
     let calendars = app.on_call_calendars();
     // A feed may need a budget's worth of steps.
     let answer = tokio::task::spawn_blocking(move || {

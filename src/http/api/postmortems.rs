@@ -14,7 +14,7 @@ use crate::model::postmortem::Postmortem;
 
 /// `GET /api/v1/postmortems`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let list = read_store(&app, |app| app.store.postmortems(API_ROWS)).await?;
+    let list = read_store(&app, |app| app.core.store.postmortems(API_ROWS)).await?;
     let rows: Vec<Value> = list
         .iter()
         .map(|postmortem| postmortem_json(&app, postmortem))
@@ -29,7 +29,10 @@ pub(crate) async fn show(
 ) -> Result<Json<Value>, Error> {
     let wanted = PostmortemId(id.clone());
     let found = read_store(&app, move |app| {
-        Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))
+        Ok((
+            app.core.store.postmortem(&wanted)?,
+            app.core.store.meeting(&wanted)?,
+        ))
     })
     .await?;
     let (Some(postmortem), meeting) = found else {
@@ -45,8 +48,9 @@ pub(crate) async fn show(
 
 fn postmortem_json(app: &App, postmortem: &Postmortem) -> Value {
     let path = app
+        .core
         .settings()
-        .path(&app.settings().config.postmortems_directory)
+        .path(&app.core.settings().config.postmortems_directory)
         .join(&postmortem.file);
     json!({
         "id": postmortem.id,

@@ -43,8 +43,8 @@ pub(crate) async fn find_message(
 ) -> Result<(QuarantineEntry, Option<RawMessage>), Error> {
     let found = read_store(app, move |app| {
         Ok((
-            app.store.quarantined_at(position)?,
-            app.store.raw(position)?,
+            app.core.store.quarantined_at(position)?,
+            app.core.store.raw(position)?,
         ))
     })
     .await?;
@@ -60,7 +60,7 @@ pub(crate) async fn dismiss_message(app: &Arc<App>, position: u64) -> Result<(),
         return Err(ReprocessFault::Already.into());
     }
     read_store(app, move |app| {
-        app.store.dismiss_quarantined(position, app.now())
+        app.core.store.dismiss_quarantined(position, app.core.now())
     })
     .await
     .map(drop)
@@ -91,7 +91,7 @@ pub(crate) async fn list(
             oldest_first: false,
             limit: API_ROWS,
         };
-        app.store.quarantined(filter)
+        app.core.store.quarantined(filter)
     })
     .await?;
     Ok(Json(rows.iter().map(message_json).collect()))

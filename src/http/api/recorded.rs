@@ -41,6 +41,7 @@ pub(crate) async fn record_event(
     let applied = app.intake.append_stated(event).await?;
     let incident = app.judge.incident_of(&id);
     let base = app
+        .core
         .settings()
         .config
         .external_url

@@ -26,7 +26,8 @@ pub(crate) async fn post_report(
     parse: ReportParser,
 ) -> Result<(StatusCode, Json<Recorded>), Error> {
     let body = body(app, headers, raw).await?;
-    let event = parse(&body, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    let event =
+        parse(&body, app.core.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
     if let Some(named) = event
         .incident
         .as_ref()

@@ -64,11 +64,11 @@ pub(crate) async fn submit_review(
         body.answer()?,
         &body.comment,
         body.by.as_deref(),
-        app.now(),
+        app.core.now(),
     )?;
     let applied = app.intake.append_stated(event.clone()).await?;
     if applied {
-        reviews::check_overtaken(&app.store, &event)?;
+        reviews::check_overtaken(&app.core.store, &event)?;
     }
     Ok(applied)
 }

@@ -18,7 +18,7 @@ use crate::model::time::Time;
 /// `GET /api/v1/sources`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let sources = read_store(&app, |app| app.intake.sources()).await?;
-    let (settings, now) = (app.settings(), app.now());
+    let (settings, now) = (app.core.settings(), app.core.now());
     let base = settings.config.external_url.trim_end_matches('/');
     Ok(Json(
         sources

@@ -20,19 +20,20 @@ pub(crate) async fn pending_and_snoozed(
         let as_of_now = |found: Vec<Incident>| -> Vec<Incident> {
             found
                 .into_iter()
-                .map(|incident| app.as_of_now(incident))
+                .map(|incident| app.core.as_of_now(incident))
                 .collect()
         };
         Ok((
-            as_of_now(app.store.suggestions()?),
+            as_of_now(app.core.store.suggestions()?),
             as_of_now(
-                app.store
+                app.core
+                    .store
                     .incidents_in_review_state(ReviewState::Snoozed, API_ROWS)?,
             ),
         ))
     })
     .await?;
-    let (settings, now) = (app.settings(), app.now());
+    let (settings, now) = (app.core.settings(), app.core.now());
     let (due, resting): (Vec<Incident>, Vec<Incident>) = snoozed
         .into_iter()
         .partition(|incident| effects::snooze_is_over(incident, &settings, now));

@@ -81,7 +81,7 @@ pub(crate) async fn post(
     Form(posted): Form<FormFields>,
 ) -> Result<Response, PageError> {
     let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
-    match people::request(&json_body(&posted), app.now()) {
+    match people::request(&json_body(&posted), app.core.now()) {
         Ok(event) => {
             let (_, said) = record_event(&app, event).await?;
             let status = said

@@ -80,7 +80,7 @@ pub(crate) fn render(view: &BacktestsView) -> String {
 
 /// `GET /backtests`
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let files = app.settings().logged.rules.clone();
+    let files = app.core.settings().logged.rules.clone();
     Ok(form_page(
         &app,
         BacktestsInput {
@@ -92,7 +92,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
 }
 
 fn form_page(app: &App, entered: BacktestsInput, fault: Option<String>) -> Html<String> {
-    let settings = app.settings();
+    let settings = app.core.settings();
     let remembering = settings
         .config
         .metrics
@@ -103,7 +103,7 @@ fn form_page(app: &App, entered: BacktestsInput, fault: Option<String>) -> Html<
         fault,
         prometheus_names: remembering.map(|entry| entry.name.clone()).collect(),
         jobs: app.backtests.list(),
-        replicas: app.store.is_shared(),
+        replicas: app.core.store.is_shared(),
     };
     Html(render(&view))
 }
@@ -134,7 +134,7 @@ pub(crate) async fn post(
             _ => {}
         }
     }
-    let begun = time_range::since(Some(&entered.since), app.now()).and_then(|from| {
+    let begun = time_range::since(Some(&entered.since), app.core.now()).and_then(|from| {
         let prometheus = Some(entered.prometheus.clone()).filter(|name| !name.is_empty());
         Ok(app.backtests.begin(BacktestRequest {
             rules: entered.files.clone(),

@@ -85,7 +85,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         .map(source)
         .collect();
     let view = ConditionsView {
-        now: app.now(),
+        now: app.core.now(),
         conditions,
         sources,
     };

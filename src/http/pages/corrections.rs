@@ -96,7 +96,7 @@ pub(crate) async fn milestone(
     let incident = find_incident(&app, &id).await?;
     let _ = record_event(
         &app,
-        corrections::milestone(app.now(), &incident, form.milestone, at, None)?,
+        corrections::milestone(app.core.now(), &incident, form.milestone, at, None)?,
     )
     .await?;
     Ok(incident_redirect(&app, &id).await)
@@ -118,7 +118,13 @@ pub(crate) async fn identity(
     let person = Some(form.person.trim()).filter(|person| !person.is_empty());
     let _ = record_event(
         &app,
-        corrections::identity(app.now(), &app.settings(), &form.alias, person, None)?,
+        corrections::identity(
+            app.core.now(),
+            &app.core.settings(),
+            &form.alias,
+            person,
+            None,
+        )?,
     )
     .await?;
     Ok(incident_redirect(&app, &id).await)

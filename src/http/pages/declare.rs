@@ -64,7 +64,7 @@ pub(crate) async fn post(
     Form(posted): Form<FormFields>,
 ) -> Result<Response, PageError> {
     let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
-    match people::declaration(&json_body(&posted), app.now()) {
+    match people::declaration(&json_body(&posted), app.core.now()) {
         Ok(event) => {
             let (_, said) = record_event(&app, event).await?;
             let to = said

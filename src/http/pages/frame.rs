@@ -50,9 +50,9 @@ pub(crate) async fn fill(State(app): State<Arc<App>>, request: Request, next: Ne
 
 /// The faults to show: while the database is away, the others follow from that.
 fn shown(app: &App) -> Vec<OpenFault> {
-    match app.database_fault() {
+    match app.core.database_fault() {
         Some(away) => vec![away],
-        None => app.faults.open(),
+        None => app.core.faults.open(),
     }
 }
 

@@ -203,10 +203,10 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     };
     let incidents = list_incidents(&app, filter).await?;
     let (last, sent) = read_store(&app, |app| {
-        Ok((app.store.last_alert()?, app.intake.sources()?))
+        Ok((app.core.store.last_alert()?, app.intake.sources()?))
     })
     .await?;
-    let settings = app.settings();
+    let settings = app.core.settings();
     let mut unassigned: BTreeMap<&str, (usize, Time)> = BTreeMap::new();
     for incident in &incidents {
         let Some(key) = &incident.unassigned else {
@@ -252,7 +252,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     let (waiting, _) = pending_and_snoozed(&app).await?;
     let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
     let view = HomeView {
-        now: app.now(),
+        now: app.core.now(),
         address: settings.config.external_url.trim_end_matches('/'),
         last_alert: alert,
         criteria: reachable,
@@ -271,7 +271,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
             .collect(),
         services: service_names(&app),
         sources,
-        on_call: app.on_call_calendars().statuses(&settings, app.now()),
+        on_call: app.on_call_calendars().statuses(&settings, app.core.now()),
         waiting: leads(&waiting).collect(),
     };
     Ok(Html(render(&view)))
@@ -296,7 +296,7 @@ pub(crate) async fn assign(
     }
     let event = Event::new(
         "people",
-        app.now(),
+        app.core.now(),
         Fact::Edit(Correction::Assign {
             key: posted.key,
             service,

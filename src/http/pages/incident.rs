@@ -238,15 +238,15 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<Notice>) -> Page
     let lead = incident.bundle.clone();
     let (postmortem, lead, pictures, mut others) = read_store(app, move |app| {
         let lead = lead
-            .map(|lead| app.store.incident(&lead.0))
+            .map(|lead| app.core.store.incident(&lead.0))
             .transpose()?
             .flatten();
-        let others = app.store.incidents(IncidentFilter {
+        let others = app.core.store.incidents(IncidentFilter {
             open_only: false,
             limit: PAGE_ROWS,
         })?;
         Ok((
-            app.store.postmortem_of(&wanted)?,
+            app.core.store.postmortem_of(&wanted)?,
             lead,
             app.conditions.plots(&wanted)?,
             others,
@@ -257,9 +257,9 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<Notice>) -> Page
     let (bundled, others): (Vec<Incident>, Vec<Incident>) = others
         .into_iter()
         .partition(|other| other.bundle.as_ref() == Some(&incident.id));
-    let settings = app.settings();
+    let settings = app.core.settings();
     let view = IncidentView {
-        now: app.now(),
+        now: app.core.now(),
         incident: &incident,
         postmortem: postmortem.as_ref(),
         invitation: proposed_meeting(app, &incident),
@@ -285,7 +285,7 @@ pub(crate) async fn plot(
     let incident = find_incident(&app, &id).await?.id;
     // Only one suffix is removed: a condition may itself be named `errors.svg`.
     let condition = name.strip_suffix(".svg").unwrap_or(&name).to_owned();
-    let drawn = read_store(&app, move |app| app.store.plot(&incident, &condition)).await?;
+    let drawn = read_store(&app, move |app| app.core.store.plot(&incident, &condition)).await?;
     let drawn =
         drawn.ok_or_else(|| Error::NotFound(format!("this incident has no plot of `{name}`")))?;
     Ok((SVG_HEADERS, drawn.svg).into_response())
@@ -329,7 +329,7 @@ pub(crate) async fn note(
     if text.is_empty() {
         return Err(Error::BadRequest("the note is empty".to_owned()).into());
     }
-    let mut event = Event::new("people", app.now(), Fact::Note(Note { text }));
+    let mut event = Event::new("people", app.core.now(), Fact::Note(Note { text }));
     event.incident = Some(incident.id.0.clone().into());
     event.identify();
     let _ = record_event(&app, event).await?;

@@ -47,7 +47,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     };
     let list = list_incidents(&app, filter).await?;
     let view = IncidentsView {
-        now: app.now(),
+        now: app.core.now(),
         incidents: list.iter().collect(),
         older: (list.len() == PAGE_ROWS).then(|| "/api/v1/incidents".to_owned()),
     };

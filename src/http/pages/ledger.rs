@@ -112,7 +112,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>, queried: LedgerQueryResult
     let query = LedgerQuery::parse(queried)?;
     let asked = query.selection(&app).await?;
     let (rows, next) = read_rows(&app, &asked, LEDGER_ROWS).await?;
-    let settings = app.settings();
+    let settings = app.core.settings();
     let criteria = settings
         .policy
         .rules

@@ -82,9 +82,9 @@ async fn maintenance_page(
     entered: MaintenanceInput,
     fault: Option<String>,
 ) -> PageResult {
-    let planned = read_store(app, |app| maintenance::windows(app)).await?;
+    let planned = read_store(app, |app| maintenance::windows(&app.core)).await?;
     let view = MaintenanceView {
-        now: app.now(),
+        now: app.core.now(),
         planned,
         services: service_names(app),
         entered,
@@ -98,7 +98,7 @@ pub(crate) async fn post(
     Form(posted): Form<FormFields>,
 ) -> Result<Response, PageError> {
     let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
-    match people::maintenance(&json_body(&posted), app.now()) {
+    match people::maintenance(&json_body(&posted), app.core.now()) {
         Ok(event) => {
             let _ = record_event(&app, event).await?;
             Ok(Redirect::to("/maintenance").into_response())

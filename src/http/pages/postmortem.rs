@@ -168,7 +168,10 @@ pub(crate) async fn page(
     }
     let wanted = PostmortemId(id.clone());
     let found = read_store(&app, move |app| {
-        Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))
+        Ok((
+            app.core.store.postmortem(&wanted)?,
+            app.core.store.meeting(&wanted)?,
+        ))
     })
     .await?;
     let (Some(postmortem), meeting) = found else {
@@ -177,7 +180,7 @@ pub(crate) async fn page(
         ))
         .into());
     };
-    let settings = app.settings();
+    let settings = app.core.settings();
     let path = settings
         .path(&settings.config.postmortems_directory)
         .join(&postmortem.file);

@@ -37,9 +37,9 @@ pub(crate) fn render(view: &PostmortemsView<'_>) -> String {
 
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     let list = read_store(&app, |app| {
-        let list = app.store.postmortems(PAGE_ROWS)?;
+        let list = app.core.store.postmortems(PAGE_ROWS)?;
         list.into_iter()
-            .map(|postmortem| Ok((app.store.meeting(&postmortem.id)?, postmortem)))
+            .map(|postmortem| Ok((app.core.store.meeting(&postmortem.id)?, postmortem)))
             .collect::<Result<Vec<_>, _>>()
     })
     .await?;

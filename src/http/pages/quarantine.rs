@@ -153,8 +153,8 @@ async fn list(app: &Arc<App>, source: Option<String>, notice: Option<Notice>) ->
             ..QuarantineFilter::default()
         };
         Ok((
-            app.store.quarantined(filter)?,
-            app.store.quarantine_by_source()?,
+            app.core.store.quarantined(filter)?,
+            app.core.store.quarantine_by_source()?,
         ))
     })
     .await?;
@@ -167,7 +167,7 @@ async fn list(app: &Arc<App>, source: Option<String>, notice: Option<Notice>) ->
         .map(|(name, waiting)| (name, waiting.count))
         .collect();
     let view = QuarantineView {
-        now: app.now(),
+        now: app.core.now(),
         source,
         waiting,
         messages: rows.into_iter().map(message_view).collect(),
@@ -177,7 +177,7 @@ async fn list(app: &Arc<App>, source: Option<String>, notice: Option<Notice>) ->
 }
 
 fn has_reader(app: &App, source: &str) -> bool {
-    matches!(source, PROMETHEUS | API) || app.settings().readers.contains_key(source)
+    matches!(source, PROMETHEUS | API) || app.core.settings().readers.contains_key(source)
 }
 
 fn message_view(row: QuarantineEntry) -> QuarantinedMessage {
@@ -208,7 +208,7 @@ async fn show(app: &Arc<App>, position: u64, notice: Option<Notice>) -> PageResu
             (Some(raw.body), raw.beside)
         });
     let view = QuarantinedView {
-        now: app.now(),
+        now: app.core.now(),
         message: message_view(row),
         headers,
         body,

@@ -85,8 +85,8 @@ pub(crate) fn review_form(
 }
 
 pub(crate) fn proposed_meeting(app: &App, incident: &Incident) -> Option<ProposedMeeting> {
-    let settings = app.settings();
-    let (people, starts_at) = effects::invitation(incident, &settings, app.now())?;
+    let settings = app.core.settings();
+    let (people, starts_at) = effects::invitation(incident, &settings, app.core.now())?;
     let ends_at = starts_at + chrono::TimeDelta::minutes(settings.config.meetings.minutes);
     Some(ProposedMeeting {
         people,

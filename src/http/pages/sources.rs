@@ -195,7 +195,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         Ok((app.intake.sources()?, app.conditions.status()?))
     })
     .await?;
-    let (settings, now) = (app.settings(), app.now());
+    let (settings, now) = (app.core.settings(), app.core.now());
     let base = settings.config.external_url.trim_end_matches('/');
     // An entry with targets is shown by its targets.
     let has_targets = |name: &str| {
@@ -218,7 +218,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         metrics: asked
             .map(|(name, status)| (name.clone(), status.answered, status.fault.clone()))
             .collect(),
-        replicas: app.store.is_shared(),
+        replicas: app.core.store.is_shared(),
     };
     Ok(Html(render(&view)))
 }

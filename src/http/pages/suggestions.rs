@@ -60,7 +60,7 @@ pub(crate) fn render(view: &SuggestionsView<'_>) -> String {
 
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     let (waiting, resting) = pending_and_snoozed(&app).await?;
-    let now = app.now();
+    let now = app.core.now();
     let in_bundle = |incident: &Incident| {
         waiting
             .iter()

@@ -57,7 +57,7 @@ fn world(auth: &str) -> World {
 }
 
 fn source(app: &App) -> Source {
-    app.settings().config.sources[0].clone()
+    app.core.settings().config.sources[0].clone()
 }
 
 async fn vouched(world: &World, body: &str, headers: &[(&str, &str)]) -> Result<(), Unverified> {
@@ -153,7 +153,7 @@ async fn nothing_else_is() {
     other["Message"] = json!("mine");
     let both = json!({"Records": [{"Sns": signed("version_2")}, {"Sns": other}]});
     assert!(why(vouched(&world, &both.to_string(), &[]).await).contains("does not match"));
-    assert!(world.app.faults.open().iter().any(|fault| {
+    assert!(world.app.core.faults.open().iter().any(|fault| {
         fault
             .message
             .contains("a message to `aws` was not taken in")
@@ -210,7 +210,7 @@ async fn a_subscription_is_confirmed_once_and_only_by_who_is_vouched_for() {
         .confirm(&source(&closed.app), url.clone())
         .await
         .unwrap();
-    assert_eq!(closed.app.store.deliveries(10).unwrap(), []);
+    assert_eq!(closed.app.core.store.deliveries(10).unwrap(), []);
     let world = world("signature");
     for _ in 0..2 {
         world
@@ -221,7 +221,7 @@ async fn a_subscription_is_confirmed_once_and_only_by_who_is_vouched_for() {
             .await
             .unwrap();
     }
-    let ordered = world.app.store.deliveries(10).unwrap();
+    let ordered = world.app.core.store.deliveries(10).unwrap();
     assert_eq!(ordered.len(), 1);
     assert_eq!(
         ordered[0].delivery.destination,
