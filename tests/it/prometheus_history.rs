@@ -511,9 +511,11 @@ fn backtest_command_reads_a_prometheus() {
     let ended = world.run(&[&asked[..], &["--format", "json"]].concat());
     let report: serde_json::Value =
         serde_json::from_str(&ended.said).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    // Two more would be suggested no longer, but end while the server was away: how long they went
+    // on is unknown, and may be more than the threshold.
     assert_eq!(
         report["shifts"],
-        serde_json::json!({"no_longer_suggested": 4, "unchanged": 3}),
+        serde_json::json!({"no_longer_suggested": 2, "unchanged": 5}),
         "{report:#}"
     );
     assert_eq!(
