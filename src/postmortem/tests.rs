@@ -516,6 +516,35 @@ fn fifty_instances_are_one_row_and_none_is_lost() {
 }
 
 #[test]
+fn successive_episodes_of_one_alert_are_rows_of_their_own() {
+    let told = [
+        ("a:80", AlertStatus::Firing, "23:07:07"),
+        ("b:80", AlertStatus::Firing, "23:07:08"),
+        ("a:80", AlertStatus::Resolved, "23:08:29"),
+        ("b:80", AlertStatus::Resolved, "23:08:30"),
+        ("a:80", AlertStatus::Firing, "23:08:57"),
+        ("b:80", AlertStatus::Firing, "23:08:58"),
+        ("a:80", AlertStatus::Resolved, "23:10:05"),
+    ];
+    let events =
+        told.map(|(instance, status, clock)| alert("CheckoutErrors", instance, status, clock));
+    let text = draft(&incident(&events));
+    let rows: Vec<&str> = section(&text, "Timeline")
+        .into_iter()
+        .filter_map(|line| Some(line.split_once(" (critical")?.0))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "| 23:07:07 | Alert CheckoutErrors fired 2 times, the last at 23:07:08",
+            "| 23:08:29 | Alert CheckoutErrors resolved 2 times, the last at 23:08:30",
+            "| 23:08:57 | Alert CheckoutErrors fired 2 times, the last at 23:08:58",
+            "| 23:10:05 | Alert CheckoutErrors resolved",
+        ]
+    );
+}
+
+#[test]
 fn days_are_shown_when_there_are_two() {
     let mut late = by(
         "ada",

@@ -13,7 +13,7 @@ use crate::model::milestone::Milestone;
 use crate::model::time::Time;
 use crate::wording::markdown;
 
-/// Window after the first alert of a name within which further ones share its row.
+/// Window after the first alert of a name within which those of other instances share its row.
 const REPEAT: TimeDelta = TimeDelta::minutes(5);
 
 /// Timeline row as templates see it.
@@ -55,7 +55,7 @@ pub(crate) fn timeline(
             .iter_mut()
             .rev()
             .take_while(|row| event.occurred_at - row.at <= REPEAT)
-            .find(|row| repeats(row.events[0], event))
+            .find(|row| repeats(row.events[0], event) && !has_instance(&row.events, event))
         {
             Some(row) => row.events.push(event),
             None => rows.push(RowBuilder {
@@ -115,6 +115,15 @@ fn repeats(first: &Event, event: &Event) -> bool {
         }
         _ => false,
     }
+}
+
+/// True when a row has an alert of the same labels. Another of these is a new episode, which a shared
+/// row would place before the end of the last one.
+fn has_instance(row: &[&Event], event: &Event) -> bool {
+    row.iter().any(|other| match (&other.fact, &event.fact) {
+        (Fact::Alert(a), Fact::Alert(b)) => a.labels == b.labels,
+        _ => false,
+    })
 }
 
 fn call_out(draft: &DraftInput, rows: &mut Vec<RowBuilder>) {
