@@ -92,15 +92,7 @@ pub(crate) fn announce(
         && !is_limited(incident)
         && !quiet_period::quota_is_used(incident, others, policy, now)
     {
-        let reasons: Vec<&Verdict> = incident
-            .verdicts
-            .iter()
-            .filter(|verdict| {
-                !verdict.shadow
-                    && verdict.outcome != Outcome::NotMet
-                    && verdict.decision >= incident.decision
-            })
-            .collect();
+        let reasons = reasons(incident);
         incident.announced = Some(Announced {
             decision: incident.decision,
             at: now,
@@ -130,6 +122,18 @@ pub(crate) fn announce(
         announced.sentence = explanation::announcement(&[request], incident.review.as_ref());
     }
     incident.standing = review_state(incident);
+}
+
+/// The met verdicts that lead to the decision. Only where there are none do unknown ones lead to it,
+/// as suggestions from resolution on.
+fn reasons(incident: &Incident) -> Vec<&Verdict> {
+    let leads = |verdict: &&Verdict| {
+        !verdict.shadow && verdict.leads_to(incident.phase) >= incident.decision
+    };
+    let leading: Vec<&Verdict> = incident.verdicts.iter().filter(leads).collect();
+    let is_met = |verdict: &&Verdict| verdict.outcome == Outcome::Met;
+    let met: Vec<&Verdict> = leading.iter().copied().filter(is_met).collect();
+    if met.is_empty() { leading } else { met }
 }
 
 /// Withdraws an announcement whose evidence a person has since moved to another incident, so that

@@ -2,15 +2,16 @@
 
 use chrono::TimeDelta;
 
-use super::{alert, at, only, pass, policy};
+use super::{alert, at, only, pass, policy, policy_of};
 use crate::engine::state::State;
 use crate::model::correction::Correction;
 use crate::model::event::{
-    AlertStatus, Declaration, EndReason, Event, Fact, Intervention, MaintenanceWindow, Note,
-    Severity,
+    AlertStatus, Declaration, EndReason, Event, Fact, Intervention, LeaseExpiry, MaintenanceWindow,
+    Note, Severity,
 };
 use crate::model::id::IncidentId;
 use crate::model::identity::declared_subject;
+use crate::model::incident::Announced;
 use crate::model::lifecycle::ReviewState;
 use crate::model::member::JoinReason;
 use crate::model::milestone::Certainty;
@@ -383,4 +384,62 @@ fn planned_work_on_something_else_hides_nothing_and_a_step_in_it_is_planned() {
             .any(|span| span.state == SpanState::Planned);
         assert_eq!(planned, service == "checkout");
     }
+}
+
+/// An alert from minute 0, seen last at minute 2, and the announcement after `more` at minute 8.
+fn announced_with_unknown_time(rules: &str, more: Event) -> Announced {
+    let (mut state, policy) = (State::default(), policy_of(rules));
+    let firing = alert("A", "checkout", 0, None);
+    let of = firing.subject;
+    let last_seen = at(2);
+    let lapsed = Fact::Lapsed(LeaseExpiry { of, last_seen });
+    state.apply(vec![firing], &policy, at(0));
+    let lapsed = Event::new("afterword", last_seen, lapsed);
+    state.apply(vec![lapsed], &policy, at(4));
+    state.apply(vec![more], &policy, at(8));
+    let measured = only(&state).verdicts.remove(1);
+    assert_eq!(measured.outcome, Outcome::Unknown);
+    pass(&mut state, &policy, 90);
+    only(&state).announced.unwrap()
+}
+
+#[test]
+fn unknown_degradation_does_not_open_what_a_declared_outage_opens() {
+    let rules = "
+criteria:
+  - {name: outage, on: outage, decision: hold}
+  - {name: measured, on: degradation, where: 'signal.kind == \"alert\"', longest: 5m, decision: hold}
+";
+    let announced = announced_with_unknown_time(rules, begun(8));
+    assert_eq!(
+        (announced.criteria, announced.sentence.as_str()),
+        (
+            vec!["outage".to_owned()],
+            "An outage of Checkout was declared: Nobody can pay."
+        )
+    );
+}
+
+#[test]
+fn unknown_degradation_does_not_suggest_what_a_met_criterion_suggests() {
+    let rules = "
+criteria:
+  - {name: by-hand, on: intervention, decision: suggest}
+  - {name: measured, on: degradation, longest: 5m, decision: suggest}
+";
+    let step = Intervention {
+        action: "restart".to_owned(),
+        why: String::new(),
+        stated: true,
+        should_be_automatic: None,
+        dry_run: false,
+        refused: false,
+        planned: false,
+    };
+    let mut step = Event::new("test", at(8), Fact::Intervention(step));
+    step.service = Some("checkout".into());
+    step.identify();
+    let announced = announced_with_unknown_time(rules, step);
+    assert_eq!(announced.criteria, ["by-hand"]);
+    assert_eq!(announced.sentence, "1 manual restart (threshold 1).");
 }
