@@ -108,7 +108,7 @@ fn announced_reason(incident: &Incident, announced: &Announced) -> String {
 
 /// Service names keep their spelling mid-sentence; only our own first words are lowered.
 fn uncapitalised(sentence: &str) -> String {
-    let lowered = ["No ", "An ", "A ", "Between ", "First "];
+    let lowered = ["No ", "An ", "A ", "At ", "Between ", "First "];
     match lowered.iter().find(|word| sentence.starts_with(**word)) {
         Some(word) => format!("{}{}", word.to_lowercase(), &sentence[word.len()..]),
         None => sentence.to_owned(),

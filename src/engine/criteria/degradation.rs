@@ -157,8 +157,14 @@ fn sentences(
     let range = format!("{subject} {tense} degraded for between {lower} and {upper} {manner}");
     match outcome {
         Outcome::Met => {
+            let bounded = measure.upper > measure.lower;
+            let at_least = if bounded { "at least " } else { "" };
             let margin = length(measure.lower - measure.required);
             let margin = match metric {
+                _ if bounded && measure.lower <= measure.required => {
+                    "With any less of the known degraded time".to_owned()
+                }
+                _ if bounded => format!("With over {margin} less of the known degraded time"),
                 // It may have gone on after the hours that count.
                 _ if hours.is_some() => format!("With over {margin} less degraded time"),
                 _ if measure.lower <= measure.required => "If it had ended any earlier".to_owned(),
@@ -169,9 +175,17 @@ fn sentences(
                     format!("With over {margin} less degraded time")
                 }
             };
+            // The unknown time might still suffice then.
+            let otherwise = if bounded {
+                "be unknown"
+            } else {
+                "not have been met"
+            };
             (
-                format!("{subject} {tense} degraded for {lower} {manner} (threshold {threshold})."),
-                format!("{margin}, it would not have been met."),
+                format!(
+                    "{subject} {tense} degraded for {at_least}{lower} {manner} (threshold {threshold})."
+                ),
+                format!("{margin}, it would {otherwise}."),
             )
         }
         Outcome::Unknown => (

@@ -34,7 +34,12 @@ pub(crate) fn evaluate(
         measure.upper >= measure.required,
     );
     let evidence = together.iter().flat_map(|act| act.events.clone()).collect();
-    let mut actions: Vec<&str> = together.iter().map(|act| act.action.as_str()).collect();
+    // A met count names only what surely counts.
+    let mut actions: Vec<&str> = together
+        .iter()
+        .filter(|act| act.sure || outcome != Outcome::Met)
+        .map(|act| act.action.as_str())
+        .collect();
     actions.dedup();
     let place = window.map_or_else(String::new, |window| {
         place(context.incident, together.last().copied(), window)
@@ -152,6 +157,7 @@ fn sentences(
     reported: usize,
     excluded: &BTreeMap<&'static str, usize>,
 ) -> (String, String) {
+    let bounded = measure.upper > measure.lower;
     let steps = |number: f64| wording::count(number, "manual step", "manual steps");
     let required = format!("{:.0}", measure.required);
     let single_word = |action: &&&str| !action.contains(char::is_whitespace);
@@ -167,6 +173,17 @@ fn sentences(
         format!(": {actions}")
     };
     match outcome {
+        Outcome::Met if bounded => (
+            format!("At least {taken}{place} (threshold {required})."),
+            format!(
+                "With {} it would be unknown.",
+                wording::count(
+                    measure.lower - measure.required + 1.0,
+                    "fewer known manual step",
+                    "fewer known manual steps"
+                )
+            ),
+        ),
         Outcome::Met => (
             format!("{taken}{place} (threshold {required})."),
             format!(
@@ -215,6 +232,8 @@ fn sentences(
                 let verb = if measure.required < 1.5 { "is" } else { "are" };
                 let counted = if measure.upper < 0.5 {
                     "No manual step".to_owned()
+                } else if bounded {
+                    format!("At most {}", steps(measure.upper))
                 } else {
                     steps(measure.upper)
                 };

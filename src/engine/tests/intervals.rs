@@ -465,3 +465,48 @@ fn exclusions_are_told_with_their_length() {
     assert!((verdict.excluded[0].seconds - 900.0).abs() < 0.1);
     assert_eq!(verdict.outcome, Outcome::Met);
 }
+
+#[test]
+fn met_degradation_with_unknown_time_says_at_least() {
+    let rules = "
+criteria:
+  - {name: long, on: degradation, longest: 30m, decision: suggest}
+  - {name: exact, on: degradation, longest: 35m, decision: suggest}
+  - {name: total, on: degradation, total: 30m, within: 2h, decision: suggest}
+";
+    let (mut state, policy) = (State::default(), policy_of(rules));
+    let firing = alert("A", "checkout", 0, None);
+    let lapse = lapsed(&firing, 35);
+    state.apply(vec![firing], &policy, at(0));
+    pass(&mut state, &policy, 35);
+    state.apply(vec![lapse], &policy, at(40));
+    pass(&mut state, &policy, 90);
+    let incident = only(&state);
+    let found: Vec<(&str, &str)> = incident
+        .verdicts
+        .iter()
+        .map(|verdict| (verdict.sentence.as_str(), verdict.would_change.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (
+                "Checkout was degraded for at least 35m without a break (threshold 30m).",
+                "With over 5m less of the known degraded time, it would be unknown."
+            ),
+            (
+                "Checkout was degraded for at least 35m without a break (threshold 35m).",
+                "With any less of the known degraded time, it would be unknown."
+            ),
+            (
+                "Checkout was degraded for at least 35m within 2h (threshold 30m).",
+                "With over 5m less of the known degraded time, it would be unknown."
+            ),
+        ]
+    );
+    assert!(
+        incident.reason.starts_with(found[0].0),
+        "{}",
+        incident.reason
+    );
+}

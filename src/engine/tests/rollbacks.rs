@@ -331,3 +331,35 @@ proptest! {
         prop_assert_eq!(only(&state).rollbacks, expected);
     }
 }
+
+#[test]
+fn steps_of_which_more_may_count_say_at_least() {
+    let rules = "criteria: [{name: one, on: intervention, decision: suggest}, {name: nine, on: intervention, at_least: 9, decision: suggest}]";
+    let steps = [
+        step(60, "failover", "", false),
+        step(600, "restart", "ann", false),
+    ];
+    let verdicts = after(&steps, &policy_of(rules)).verdicts;
+    let [one, nine] = &verdicts[..] else {
+        panic!("{verdicts:#?}");
+    };
+    assert_eq!(
+        (
+            one.outcome,
+            one.sentence.as_str(),
+            one.would_change.as_str()
+        ),
+        (
+            Outcome::Met,
+            "At least 1 manual restart (threshold 1).",
+            "With 1 fewer known manual step it would be unknown."
+        )
+    );
+    assert_eq!(
+        (nine.outcome, nine.sentence.as_str()),
+        (
+            Outcome::NotMet,
+            "At most 2 manual steps counted; 9 are needed."
+        )
+    );
+}
