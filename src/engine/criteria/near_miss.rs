@@ -33,9 +33,12 @@ pub(crate) fn evaluate(
             "A measured or reported near miss could meet it.",
         );
     };
-    let measure = Measure::new(best.score, best.score, quota.score_at_least, Unit::Score);
+    // A score says nothing once there was degraded time: it neither met the criterion nor came close.
+    let degraded = context.incident.signals.iter().any(was_degraded);
+    let measure = (!degraded)
+        .then(|| Measure::new(best.score, best.score, quota.score_at_least, Unit::Score));
     let what = &best.what;
-    let (outcome, sentences) = if context.incident.signals.iter().any(was_degraded) {
+    let (outcome, sentences) = if degraded {
         let sentence = format!("{what} was more than a near miss: the service was degraded.");
         let would_change = "Nothing; other criteria cover degraded time.".to_owned();
         (Outcome::NotMet, (sentence, would_change))
@@ -52,7 +55,7 @@ pub(crate) fn evaluate(
     };
     Finding {
         factors: best.factors,
-        ..Finding::new(outcome, Some(measure), vec![best.event], sentences)
+        ..Finding::new(outcome, measure, vec![best.event], sentences)
     }
 }
 

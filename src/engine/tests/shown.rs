@@ -4,7 +4,7 @@ use super::{alert, answer, at, fired_for, only, pass, policy_of};
 use crate::engine::as_of::as_of;
 use crate::engine::state::State;
 use crate::model::correction::Answer;
-use crate::model::event::{Fact, Severity};
+use crate::model::event::{Event, Fact, NearMissReport, Severity};
 use crate::model::settings::Maintenance;
 use crate::model::spans::SpanState;
 use crate::model::verdict::Outcome;
@@ -177,4 +177,33 @@ criteria:
         as_of(only(&state), &policy, at(40)).reason,
         "No postmortem: Search had no degraded time that counts (threshold 30m without a break). Not counted: 40m with severity warning."
     );
+}
+
+#[test]
+fn headline_of_a_degraded_incident_is_not_that_it_was_more_than_a_near_miss() {
+    let rules = "
+criteria:
+  - {name: near, on: near_miss, score_at_least: 0.1, quiet_for: 2h, at_most: 1 per 1h, decision: suggest}
+  - {name: long, on: degradation, longest: 30m, decision: suggest}
+";
+    let (mut state, policy) = (State::default(), policy_of(rules));
+    let near_miss = NearMissReport {
+        what: "the disk was nearly full".to_owned(),
+        severity: Severity::Critical,
+        closeness: Some(0.9),
+        by_luck: true,
+        barriers_left: None,
+    };
+    let mut near_miss = Event::new("test", at(1), Fact::NearMiss(near_miss));
+    near_miss.service = Some("checkout".into());
+    near_miss.identify();
+    let degraded = alert("A", "checkout", 0, Some(10));
+    state.apply(vec![degraded, near_miss], &policy, at(10));
+    let incident = only(&state);
+    assert_eq!(
+        incident.reason,
+        "No postmortem: Checkout was degraded for 10m without a break (threshold 30m)."
+    );
+    let near = &incident.verdicts[0];
+    assert_eq!((near.outcome, near.measure), (Outcome::NotMet, None));
 }
