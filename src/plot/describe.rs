@@ -3,8 +3,7 @@
 use chrono::TimeDelta;
 
 use super::clip::{Seen, instant, milestone_name, state_name};
-use super::scale::number;
-use crate::wording::duration;
+use crate::wording::{duration, number};
 
 /// Title: `error-ratio of checkout`
 pub(crate) fn title(seen: &Seen) -> String {
@@ -53,7 +52,7 @@ pub(crate) fn sentences(seen: &Seen) -> String {
                 .unwrap_or_default();
             format!(
                 "{extreme} value {} at {}, from {window}{against}.",
-                number(worst.value),
+                number::short(worst.value),
                 clock(worst.at)
             )
         }

@@ -90,26 +90,6 @@ fn label(number: f64, exponent: i32, largest: f64) -> String {
     format!("{:.digits$}{unit}", scaled(number, exponent - shift))
 }
 
-/// Formats a value with four significant digits; whole numbers are written out.
-pub(crate) fn number(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    if (1_000.0..1e15).contains(&size) {
-        return format!("{value:.0}");
-    }
-    let short = format!("{value:.3e}");
-    let Ok(rounded) = short.parse::<f64>() else {
-        return short;
-    };
-    if (1e-4..1_000.5).contains(&size) {
-        format!("{rounded}")
-    } else {
-        format!("{rounded:e}")
-    }
-}
-
 /// Ticks of the time axis between two instants in milliseconds, `length` font sizes long: round
 /// instants with their labels.
 pub(crate) fn times(from: i64, to: i64, length: f64) -> Vec<(i64, String)> {
@@ -172,7 +152,7 @@ fn ticks(from: i64, to: i64, step: i64, format: &str, midnight: &str) -> Vec<(i6
 
 #[cfg(test)]
 mod tests {
-    use super::{number, times, values};
+    use super::{times, values};
 
     fn marks(low: f64, high: f64) -> String {
         values(low, high)
@@ -203,29 +183,6 @@ mod tests {
         assert_eq!(
             marks(0.0, 1e-299),
             "0 0.2e-299 0.4e-299 0.6e-299 0.8e-299 1.0e-299"
-        );
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let written: Vec<String> = [
-            0.1 + 0.2,
-            0.021_345_6,
-            1.0,
-            12_345.678,
-            -4.5e-9,
-            1e300,
-            999.96,
-            100.0,
-        ]
-        .into_iter()
-        .map(number)
-        .collect();
-        assert_eq!(
-            written,
-            [
-                "0.3", "0.02135", "1", "12346", "-4.5e-9", "1e300", "1000", "100"
-            ]
         );
     }
 

@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 
 use super::clip::{PlotPoint, Seen, Trace, instant, milestone_name, state_name};
 use super::describe::same_day;
-use super::scale::number;
-use crate::wording::markdown;
+use crate::wording::{markdown, number};
 
 const ROWS: usize = 30;
 
@@ -56,7 +55,7 @@ pub(crate) fn table(seen: &Seen) -> Table {
             let values = seen
                 .traces
                 .iter()
-                .map(|trace| value(trace, at).map_or_else(|| "no value".to_owned(), number));
+                .map(|trace| value(trace, at).map_or_else(|| "no value".to_owned(), number::short));
             [time]
                 .into_iter()
                 .chain(values)

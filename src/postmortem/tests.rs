@@ -8,8 +8,8 @@ use super::draft_input::{DraftInput, PersonNaming};
 use super::render;
 use crate::model::directory::Directory;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Declaration, EndReason, Event,
-    Fact, Intervention, Link, Note, PostmortemRequest, Severity,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState,
+    Declaration, EndReason, Event, Fact, Intervention, Link, Note, PostmortemRequest, Severity,
 };
 use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::incident::Incident;
@@ -541,6 +541,24 @@ fn successive_episodes_of_one_alert_are_rows_of_their_own() {
             "| 23:08:57 | Alert CheckoutErrors fired 2 times, the last at 23:08:58",
             "| 23:10:05 | Alert CheckoutErrors resolved",
         ]
+    );
+}
+
+#[test]
+fn raw_float_of_a_condition_has_four_digits() {
+    let condition = Condition {
+        name: "checkout-errors".into(),
+        state: ConditionState::Degraded,
+        severity: Severity::Critical,
+        labels: Labels::new().into(),
+        value: Some(0.200_020_002_220_024_26),
+        since: None,
+    };
+    let event = by("ada", "prom", "23:07:04", Fact::Condition(condition));
+    let text = draft(&incident(&[event]));
+    assert!(
+        text.contains("Condition checkout-errors became degraded at 0.2 |"),
+        "{text}"
     );
 }
 

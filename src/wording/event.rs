@@ -1,6 +1,6 @@
 //! Wording of events: a sentence and a noun for each kind of fact.
 
-use super::terms;
+use super::{number, terms};
 use crate::model::correction::Correction;
 use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact};
 use crate::model::incident::Incident;
@@ -53,7 +53,7 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
             };
             let value = condition
                 .value
-                .map(|value| format!(" at {value}"))
+                .map(|value| format!(" at {}", number::short(value)))
                 .unwrap_or_default();
             format!(
                 "Condition {}{} became {state}{value}",

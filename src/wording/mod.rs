@@ -6,4 +6,5 @@ pub(crate) mod duration;
 pub(crate) mod event;
 pub(crate) mod markdown;
 pub(crate) mod milestones;
+pub(crate) mod number;
 pub(crate) mod terms;

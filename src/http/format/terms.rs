@@ -11,6 +11,7 @@ use crate::model::on_call::OnCall;
 use crate::model::signal::SignalKind;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Factor, Measure, Unit};
+use crate::wording::number;
 
 pub(crate) fn decision(decision: &Decision) -> &'static str {
     match decision {
@@ -168,7 +169,14 @@ pub(crate) fn measure(measure: &Measure) -> String {
 pub(crate) fn factors(factors: &[Factor]) -> String {
     factors
         .iter()
-        .map(|factor| format!("{} ({}: {})", factor.value, factor.name, factor.why))
+        .map(|factor| {
+            format!(
+                "{} ({}: {})",
+                number::short(factor.value),
+                factor.name,
+                factor.why
+            )
+        })
         .collect::<Vec<_>>()
         .join(" × ")
 }
