@@ -8,6 +8,8 @@ use super::describe::same_day;
 use crate::wording::{markdown, number};
 
 const ROWS: usize = 30;
+/// Cell for what nobody measured at the instant of its row.
+const NOT_KNOWN: &str = "not known";
 
 /// Plot as a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +57,7 @@ pub(crate) fn table(seen: &Seen) -> Table {
             let values = seen
                 .traces
                 .iter()
-                .map(|trace| value(trace, at).map_or_else(|| "no value".to_owned(), number::short));
+                .map(|trace| value(trace, at).map_or_else(|| NOT_KNOWN.to_owned(), number::short));
             [time]
                 .into_iter()
                 .chain(values)
@@ -145,19 +147,32 @@ fn fill(chosen: &mut BTreeSet<i64>, candidates: BTreeSet<i64>) {
     chosen.extend((0..room).map(|place| left[(2 * place + 1) * left.len() / (2 * room)]));
 }
 
-/// Value of a line at an instant: that of the sample there or of the last one before it.
+/// Value of a line at an instant: that of a sample there. An earlier one may lie across a turn.
 fn value(trace: &Trace, at: i64) -> Option<f64> {
     let after = trace.samples.partition_point(|sample| sample.at <= at);
     let last = trace.samples.get(after.checked_sub(1)?)?;
-    let broken = trace
-        .samples
-        .get(after)
-        .map_or(at - last.at > trace.patience, |next| next.starts);
-    (last.at == at || !broken).then_some(last.value)
+    (last.at == at).then_some(last.value)
+}
+
+/// Values of a line at an instant or, where that is not known, right before and after it.
+fn values_around(trace: &Trace, at: i64) -> Vec<f64> {
+    if let Some(value) = value(trace, at) {
+        return vec![value];
+    }
+    let after = trace.samples.partition_point(|sample| sample.at <= at);
+    let last = after
+        .checked_sub(1)
+        .and_then(|last| trace.samples.get(last));
+    last.into_iter()
+        .chain(trace.samples.get(after))
+        .filter(|sample| (sample.at - at).abs() <= trace.patience)
+        .map(|sample| sample.value)
+        .collect()
 }
 
 /// State at an instant. Without one the values decide: a value beyond a threshold is not healthy, even
-/// if it has not lasted long enough to count.
+/// if it has not lasted long enough to count, and between samples of which one is beyond, nobody
+/// knows.
 fn state(seen: &Seen, at: i64) -> String {
     let now = seen
         .stretches
@@ -170,19 +185,21 @@ fn state(seen: &Seen, at: i64) -> String {
     if seen.traces.is_empty() {
         return "–".to_owned();
     }
-    let values: Vec<f64> = seen
-        .traces
-        .iter()
-        .filter_map(|trace| value(trace, at))
-        .collect();
-    let exceeded = seen
-        .thresholds
-        .iter()
-        .find(|threshold| values.iter().any(|value| threshold.is_exceeded_by(*value)));
-    exceeded.map_or_else(
-        || "healthy".to_owned(),
-        |threshold| format!("beyond the {} threshold", threshold.name),
-    )
+    let exceeded = |values: &[f64]| {
+        seen.thresholds
+            .iter()
+            .find(|threshold| values.iter().any(|value| threshold.is_exceeded_by(*value)))
+    };
+    let with = |values: &dyn Fn(&Trace) -> Vec<f64>| -> Vec<f64> {
+        seen.traces.iter().flat_map(values).collect()
+    };
+    if let Some(threshold) = exceeded(&with(&|trace| value(trace, at).into_iter().collect())) {
+        format!("beyond the {} threshold", threshold.name)
+    } else if exceeded(&with(&|trace| values_around(trace, at))).is_some() {
+        NOT_KNOWN.to_owned()
+    } else {
+        "healthy".to_owned()
+    }
 }
 
 fn note(seen: &Seen, at: i64) -> String {

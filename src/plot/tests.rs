@@ -285,19 +285,19 @@ fn tables_tell_each_turn() {
     | 10:03:15 | 0.1021 | degraded |  |
     | 10:03:30 | 0.1003 | degraded | Detected |
     | 10:05:00 | 0.2056 | degraded |  |
-    | 10:06:10 | 0.1964 | degraded | Acknowledged |
+    | 10:06:10 | not known | degraded | Acknowledged |
     | 10:06:45 | 0.2163 | degraded |  |
     | 10:07:00 | 0.247 | degraded | highest value |
     | 10:08:30 | 0.2065 | degraded |  |
     | 10:10:15 | 0.1948 | degraded |  |
     | 10:11:45 | 0.2272 | degraded |  |
-    | 10:12:15 | no value | unknown |  |
+    | 10:12:15 | not known | unknown |  |
     | 10:21:00 | 0.2196 | degraded |  |
     | 10:22:45 | 0.1986 | degraded |  |
     | 10:24:15 | 0.2111 | degraded |  |
     | 10:25:15 | 0.1724 | degraded |  |
-    | 10:33:45 | no value | healthy | Mitigated |
-    | 10:43:45 | no value | healthy | Resolved |
+    | 10:33:45 | not known | healthy | Mitigated |
+    | 10:43:45 | not known | healthy | Resolved |
     "##);
     assert_eq!(table(&many()).head.len(), 11);
 }
@@ -731,6 +731,27 @@ proptest! {
         }
         prop_assert!(axis.ticks.iter().all(|(_, label)| label.len() <= 10), "{:?}", axis.ticks);
     }
+}
+
+/// The end of a degraded time between two samples, the first of which is beyond the threshold.
+#[test]
+fn earlier_sample_is_not_the_value_of_a_turn() {
+    let mut plot = gap();
+    plot.lines[0].points = [
+        ("10:33:39", Some(0.2)),
+        ("10:33:42", Some(0.0408)),
+        ("10:33:48", Some(0.0)),
+        ("10:33:51", Some(0.0)),
+    ]
+    .map(|(clock, value)| (at(clock), value))
+    .to_vec();
+    let row = |plot: &Plot| {
+        let mut rows = table(plot).rows.into_iter();
+        rows.find(|row| row[0] == "10:33:45").unwrap()[1..3].to_vec()
+    };
+    assert_eq!(row(&plot), ["not known", "not known"]);
+    plot.lines[0].points.push((at("10:33:45"), Some(0.0008)));
+    assert_eq!(row(&plot), ["0.0008", "healthy"]);
 }
 
 #[test]

@@ -19,8 +19,9 @@ use crate::app::sync::lock;
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
 use crate::config::metrics::PrometheusServer as Settings;
+use crate::model::event::{Event, Fact};
 use crate::model::incident::Incident;
-use crate::model::labels::Labels;
+use crate::model::labels::{LabelSet, Labels};
 use crate::model::plot::{Plot, PlotSeries};
 use crate::model::signal::SignalKind;
 use crate::model::spans::{Span, SpanState};
@@ -189,12 +190,16 @@ async fn draw(
     let drawn = match last {
         Some(last) if !is_news(&last) => StoredPlot { at: now, ..last },
         last => {
-            let plot = with_series(
+            let mut plot = with_series(
                 plot,
                 last.map(|last| last.plot),
                 lines,
                 TimeDelta::seconds(step),
                 rule,
+            );
+            show_reported_values(
+                &mut plot,
+                incident.members.iter().map(|member| &*member.event),
             );
             StoredPlot {
                 svg: svg(&plot),
@@ -227,6 +232,30 @@ fn with_series(
     plot.lines = lines;
     plot.left_out = beyond.max(left_out);
     plot
+}
+
+/// Puts the values that the condition reported with its changes of state into its series. The step
+/// of a plot may be coarser than the condition's own, so that no sample is at these instants.
+fn show_reported_values<'a>(plot: &mut Plot, events: impl Iterator<Item = &'a Event>) {
+    for event in events.filter(|event| (plot.from..=plot.to).contains(&event.occurred_at)) {
+        let Fact::Condition(condition) = &event.fact else {
+            continue;
+        };
+        let value = condition.value.filter(|value| value.is_finite());
+        let line = plot
+            .lines
+            .iter_mut()
+            .find(|line| LabelSet::from(&line.labels) == condition.labels);
+        let (Some(value), Some(line)) = (value, line.filter(|_| condition.name == plot.condition))
+        else {
+            continue;
+        };
+        let point = (event.occurred_at, Some(value));
+        match line.points.binary_search_by_key(&point.0, |(at, _)| *at) {
+            Ok(place) => line.points[place] = point,
+            Err(place) => line.points.insert(place, point),
+        }
+    }
 }
 
 /// Plot of a condition without its series.
@@ -372,9 +401,10 @@ impl<'a> Source<'a> {
 #[cfg(test)]
 mod tests {
     use super::{
-        ConditionRule, Labels, Plot, PlotSeries, Span, SpanState, Time, TimeDelta, with_series,
-        worst_spans,
+        ConditionRule, Event, Fact, Labels, Plot, PlotSeries, Span, SpanState, Time, TimeDelta,
+        show_reported_values, with_series, worst_spans,
     };
+    use crate::model::event::{Condition, ConditionState, Severity};
     use crate::rules::parse;
 
     fn at(second: i64) -> Time {
@@ -434,6 +464,35 @@ mod tests {
                 left_out: 0,
                 ..plot("up", 20..60)
             },
+        );
+    }
+
+    #[test]
+    fn turn_between_two_samples_has_the_value_of_its_event() {
+        let told = |second, name: &str, value| {
+            let fact = Fact::Condition(Condition {
+                name: name.to_owned(),
+                state: ConditionState::Healthy,
+                severity: Severity::Critical,
+                labels: Labels::new().into(),
+                value,
+                since: None,
+            });
+            Event::new("web", at(second), fact)
+        };
+        let events = [
+            told(90, "errors", Some(0.0008)),
+            told(60, "errors", Some(2.5)),
+            told(70, "errors", None),
+            told(80, "latency", Some(7.0)),
+            told(7200, "errors", Some(9.0)),
+        ];
+        let mut plot = plot("up", 1..3);
+        show_reported_values(&mut plot, events.iter());
+        let expected = [(60, 2.5), (90, 0.0008), (120, 1.0)];
+        assert_eq!(
+            plot.lines[0].points,
+            expected.map(|(second, value)| (at(second), Some(value)))
         );
     }
 
