@@ -423,18 +423,28 @@ fn on_call(duty: &ServiceOnCall, called: &Contributors) -> String {
                 )
             };
             format!(
-                "On call for {service} at detection: {}.",
-                markdown::escape(&these.iter().map(name).collect::<Vec<_>>().join(", "))
+                "On call for {service} at detection: {}",
+                full_stop(&these.iter().map(name).collect::<Vec<_>>().join(", "))
             )
         }
         OnCall::Nobody => {
             format!("On call for {service} at detection: no one, according to its calendar.")
         }
         OnCall::Unknown(why) => format!(
-            "Who was on call for {service} at detection is unknown: {}.",
-            markdown::escape(why)
+            "Who was on call for {service} at detection is unknown: {}",
+            full_stop(why)
         ),
     }
+}
+
+/// Foreign words at the end of a sentence, escaped, with a full stop unless they bring their own.
+fn full_stop(words: &str) -> String {
+    let stop = if words.ends_with(['.', '!', '?', '…']) {
+        ""
+    } else {
+        "."
+    };
+    markdown::escape(words) + stop
 }
 
 /// Links from all events, without duplicates.

@@ -15,6 +15,7 @@ use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
 use crate::model::milestone::{Certainty, Milestone};
+use crate::model::on_call::{OnCall, OnCallPerson, ServiceOnCall};
 use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::settings::{Hours, Person};
 use crate::model::time::Time;
@@ -558,6 +559,28 @@ fn raw_float_of_a_condition_has_four_digits() {
     let text = draft(&incident(&[event]));
     assert!(
         text.contains("Condition checkout-errors became degraded at 0.2 |"),
+        "{text}"
+    );
+}
+
+#[test]
+fn name_that_ends_with_a_dot_gets_no_second_one() {
+    let who = OnCall::These(vec![OnCallPerson {
+        name: "Ada L. (primary)".into(),
+        person: Some("ada".into()),
+    }]);
+    let on_call = [ServiceOnCall {
+        service: "checkout".into(),
+        who,
+    }];
+    let text = drafted(&morning(), "Checkout", PersonNaming::Full, |draft| {
+        render(&DraftInput {
+            on_call: &on_call,
+            ..*draft
+        })
+    });
+    assert!(
+        text.contains("On call for checkout at detection: Ada L.\n"),
         "{text}"
     );
 }
