@@ -123,9 +123,27 @@ pub(crate) fn count(number: f64, one: &str, many: &str) -> String {
     }
 }
 
+/// Foreign words at the end of a sentence, with a full stop unless they bring their own.
+pub(crate) fn with_full_stop(words: &str) -> String {
+    if words.ends_with(['.', '!', '?', '…']) {
+        words.to_owned()
+    } else {
+        format!("{words}.")
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::plain_name;
+    use super::{plain_name, with_full_stop};
+
+    #[test]
+    fn title_that_ends_with_a_dot_gets_no_second_one() {
+        assert_eq!(
+            with_full_stop("Declared: Down at Shop Inc."),
+            "Declared: Down at Shop Inc."
+        );
+        assert_eq!(with_full_stop("Declared: Down"), "Declared: Down.");
+    }
 
     #[test]
     fn technical_names_become_plain_words() {

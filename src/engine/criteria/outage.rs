@@ -69,7 +69,7 @@ fn sentences(incident: &Incident, outcome: Outcome, found: &AnyOf) -> (String, S
             let title = title.as_ref().filter(|title| !title.is_empty());
             let title = title.map_or_else(String::new, |title| format!(": {title}"));
             (
-                format!("An outage of {subject} was declared{title}."),
+                wording::with_full_stop(&format!("An outage of {subject} was declared{title}")),
                 "Without the declaration it would not have been met.",
             )
         }

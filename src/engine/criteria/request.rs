@@ -44,13 +44,13 @@ pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -
 fn sentences(outcome: Outcome, found: &AnyOf) -> (String, String) {
     let (sentence, would_change) = match (outcome, &found.words) {
         (Outcome::Met, Some(words)) => (
-            with_full_stop(words),
+            wording::with_full_stop(words),
             "Without the request it would not have been met.",
         ),
         (Outcome::Unknown, Some(words)) => (
             format!(
                 "{} `where` cannot be decided: {}.",
-                with_full_stop(words),
+                wording::with_full_stop(words),
                 found.unknown.as_deref().unwrap_or("a field is unknown")
             ),
             "Knowing the missing field would decide it.",
@@ -65,12 +65,4 @@ fn sentences(outcome: Outcome, found: &AnyOf) -> (String, String) {
         ),
     };
     (sentence, would_change.to_owned())
-}
-
-fn with_full_stop(words: &str) -> String {
-    if words.ends_with(['.', '!', '?', '…']) {
-        words.to_owned()
-    } else {
-        format!("{words}.")
-    }
 }
