@@ -52,7 +52,8 @@ impl BundleLead {
     }
 
     /// True if another began at about the same time, and shares a scope or is a dependency away.
-    /// What has no scope resembles what has none either, but a postmortem is not left to that.
+    /// Two incidents without a scope count as sharing one, unless the postmortem of this one is open:
+    /// nothing shows that it would cover the other.
     pub(crate) fn began_with(&self, other: &Self, policy: &Policy) -> bool {
         let within = TimeDelta::seconds(policy.limits.bundle_within);
         let depends = |service: &String| {
