@@ -3,9 +3,8 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::client;
 use super::options::ServiceConnection;
-use super::output::{FAULTS, block_on, complain, say};
+use super::output::{FAULTS, complain, say};
 use super::report;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
@@ -23,17 +22,9 @@ pub(crate) struct Explain {
 
 pub(crate) fn explain(asked: &Explain) -> u8 {
     let path = format!("/api/v1/incidents/{}", asked.incident);
-    let answer = match block_on(client::get(
-        &asked.from.url,
-        asked.from.token.as_deref(),
-        &path,
-    )) {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(fault)) => return report::failed(&fault),
-        Err(fault) => {
-            complain(&format!("{fault:#}"));
-            return FAULTS;
-        }
+    let answer = match report::read(&asked.from, &path) {
+        Ok(answer) => answer,
+        Err(code) => return code,
     };
     if asked.from.format.is_some() {
         say(&answer.get("verdicts").unwrap_or(&Value::Null).to_string());

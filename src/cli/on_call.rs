@@ -4,9 +4,8 @@ use clap::Args;
 use form_urlencoded::Serializer;
 use serde_json::Value;
 
-use super::client;
 use super::options::ServiceConnection;
-use super::output::{FAULTS, block_on, complain, say};
+use super::output::say;
 use super::report;
 
 /// Arguments of `afterword on-call`.
@@ -28,17 +27,9 @@ pub(crate) fn on_call(asked: &OnCallArgs) -> u8 {
         query.append_pair("at", at);
     }
     let path = format!("/api/v1/on-call?{}", query.finish());
-    let answer = match block_on(client::get(
-        &asked.from.url,
-        asked.from.token.as_deref(),
-        &path,
-    )) {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(fault)) => return report::failed(&fault),
-        Err(fault) => {
-            complain(&format!("{fault:#}"));
-            return FAULTS;
-        }
+    let answer = match report::read(&asked.from, &path) {
+        Ok(answer) => answer,
+        Err(code) => return code,
     };
     say(&match asked.from.format {
         Some(_) => answer.to_string(),

@@ -230,8 +230,23 @@ pub(crate) fn send_report(to: &ServiceConnection, path: &str, body: &Value) -> u
     }
 }
 
+/// Reads a path of the service.
+///
+/// # Errors
+/// The exit code, once the fault is printed.
+pub(crate) fn read(from: &ServiceConnection, path: &str) -> Result<Value, u8> {
+    match block_on(client::get(&from.url, from.token.as_deref(), path)) {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(fault)) => Err(failed(&fault)),
+        Err(fault) => {
+            complain(&format!("{fault:#}"));
+            Err(FAULTS)
+        }
+    }
+}
+
 /// Prints a client error and returns its exit code.
-pub(crate) fn failed(fault: &ServiceError) -> u8 {
+fn failed(fault: &ServiceError) -> u8 {
     complain(&fault.to_string());
     match fault {
         ServiceError::Unreachable(_) => UNREACHABLE,
