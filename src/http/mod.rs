@@ -53,7 +53,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(pages::routes())
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),
-            pages::frame::fill,
+            pages::fault_notices::fill,
         ))
         .layer(middleware::from_fn_with_state(
             Arc::clone(&app),

@@ -25,7 +25,7 @@ use super::{labels, tags};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, Note, Severity,
 };
-use crate::model::identity::alert_subject;
+use crate::model::event_identity::alert_subject;
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 

@@ -6,7 +6,7 @@ pub(crate) mod lead;
 pub(crate) mod limit;
 mod review_state;
 
-use super::criteria::quiet_period;
+use super::criteria::near_miss_quota;
 use super::incident::tracked::TrackedIncidents;
 use super::policy::Policy;
 use crate::model::correction::{Answer, Correction};
@@ -90,7 +90,7 @@ pub(crate) fn announce(
     if incident.decision > announced
         && may_be_announced(incident)
         && !is_limited(incident)
-        && !quiet_period::quota_is_used(incident, others, policy, now)
+        && !near_miss_quota::quota_is_used(incident, others, policy, now)
     {
         let reasons = reasons(incident);
         incident.announced = Some(Announced {

@@ -1,5 +1,6 @@
 //! A partition: events that may belong together, and the sweep that places them in groups.
 //!
+//! `find` decides whether an event joins a group, reopens one (`reopen_within`) or opens a new one.
 //! Events are placed one after another in the order of [`SweepKey`]. A placement rests only on
 //! earlier events, so a late event undoes just the placements after it, and they are made again.
 //! Two kinds of events look ahead, and are placed again with what they look at: one that names an
@@ -25,8 +26,8 @@ use crate::engine::incident::id::{is_foreign, natural_name};
 use crate::engine::policy::Policy;
 use crate::engine::sweep_key::{SweepKey, sweep_key};
 use crate::model::event::{AlertStatus, Event, Fact};
+use crate::model::event_identity::declared_subject;
 use crate::model::id::{EventId, Subject};
-use crate::model::identity::declared_subject;
 use crate::model::member::{JoinReason, Member};
 
 /// The events of one connected set of services, or of one key.

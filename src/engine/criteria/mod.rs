@@ -10,10 +10,10 @@ mod hours;
 mod intervention;
 mod manual_steps;
 mod near_miss;
+pub(crate) mod near_miss_quota;
 mod near_miss_score;
 mod not_counted;
 mod outage;
-pub(crate) mod quiet_period;
 mod recurrence;
 mod request;
 mod signal_classes;
@@ -126,7 +126,7 @@ fn evaluate<'a>(
             quiet_for,
             at_most: (most, period),
         } => {
-            let quota = quiet_period::NearMissQuota {
+            let quota = near_miss_quota::NearMissQuota {
                 score_at_least: *score_at_least,
                 quiet_for: TimeDelta::seconds(*quiet_for),
                 most: *most,

@@ -3,8 +3,8 @@
 use super::context::EvaluationContext;
 use super::finding::{Finding, NextChange};
 use super::hours::counts_span;
+use super::near_miss_quota::{Competition, NearMissQuota, competition};
 use super::near_miss_score::{ScoredNearMiss, best_near_miss};
-use super::quiet_period::{Competition, NearMissQuota, competition};
 use crate::engine::incident::attributes::was_degraded;
 use crate::engine::wording::{duration, instant};
 use crate::expr::truth::Truth;

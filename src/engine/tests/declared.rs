@@ -9,8 +9,8 @@ use crate::model::event::{
     AlertStatus, Declaration, EndReason, Event, Fact, Intervention, LeaseExpiry, MaintenanceWindow,
     Note, Severity,
 };
+use crate::model::event_identity::declared_subject;
 use crate::model::id::IncidentId;
-use crate::model::identity::declared_subject;
 use crate::model::incident::Announced;
 use crate::model::lifecycle::ReviewState;
 use crate::model::member::JoinReason;

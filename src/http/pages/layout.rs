@@ -1,4 +1,4 @@
-//! The frame of every page: navigation, notices and the style sheet.
+//! The layout of every page: navigation, footer and the style sheet.
 
 use askama::Template;
 use axum::http::header;

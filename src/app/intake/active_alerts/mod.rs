@@ -1,12 +1,13 @@
 //! Active alerts: firing alerts with the end of their lease, and the episodes that ended lately.
 //!
-//! A firing alert sent again renews the lease in memory and is no event, so it is answered without
-//! a commit. Leases are saved now and then. An episode is dropped, here and in the database, once
-//! its end or lapse is recorded and no late message can be about it any more.
+//! `new_events` decides what a message begins, changes or ends, late and repeated ones too. A firing
+//! alert sent again renews the lease in memory and is no event, so it is answered without a commit.
+//! Leases are saved now and then. `prune` drops an episode, here and in the database, once its end
+//! or lapse is recorded and no late message can be about it any more.
 
-mod early_resolves;
+mod ends_before_starts;
+mod ends_without_start;
 pub(crate) mod promised_renewals;
-mod recent_ends;
 pub(crate) mod row;
 mod stated_ends;
 mod table;
@@ -21,9 +22,9 @@ use crate::model::event::{Alert, AlertStatus, Event, Fact};
 use crate::model::id::{EventId, Subject};
 use crate::model::time::Time;
 use crate::store::active_alerts::ActiveAlert;
-use early_resolves::EarlyResolves;
+use ends_before_starts::{EndBeforeStart, EndsBeforeStarts};
+use ends_without_start::EndsWithoutStart;
 use promised_renewals::{PromisedRenewal, PromisedRenewals};
-use recent_ends::{RecentEnd, RecentEnds};
 use row::{
     AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, REPLICA_SKEW, RETENTION, end_key, is_late,
     lease_end, lease_until, micros, time,
@@ -33,8 +34,7 @@ use stated_ends::{
 };
 use table::{AlertTable, RowId};
 
-/// Time senders get after a start of the service to renew the alerts they could not while it was
-/// down.
+/// Time that senders get after a start of the service to renew the alerts of its downtime.
 const RESTART_GRACE: TimeDelta = TimeDelta::minutes(5);
 /// A firing message received so soon after the end was sent before it.
 const STRAGGLER_WINDOW: TimeDelta = TimeDelta::minutes(1);
@@ -58,8 +58,8 @@ pub(crate) struct ActiveAlerts {
     /// Of these, those that the saving under way has not handed out yet.
     removing: Vec<Subject>,
     saved_at: Option<Time>,
-    early: EarlyResolves,
-    ends: RecentEnds,
+    early: EndsWithoutStart,
+    ends: EndsBeforeStarts,
     promised: PromisedRenewals,
     /// Names of sources by the number that rows have; the last number is shared by all others.
     sources: Vec<Arc<str>>,
@@ -337,7 +337,7 @@ impl ActiveAlerts {
         if alert.borrowed_end {
             return;
         }
-        let end = RecentEnd {
+        let end = EndBeforeStart {
             source: self.source_number(&event.source),
             started: micros(alert.starts_at),
             ended: micros(stated_end(event)),

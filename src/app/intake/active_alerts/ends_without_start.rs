@@ -15,9 +15,9 @@ const CAPACITY: usize = 10_000;
 
 /// Ends that found no open episode, oldest first, with the time of their arrival.
 #[derive(Debug, Default)]
-pub(crate) struct EarlyResolves(VecDeque<(LabelsKey, Time, Event)>);
+pub(crate) struct EndsWithoutStart(VecDeque<(LabelsKey, Time, Event)>);
 
-impl EarlyResolves {
+impl EndsWithoutStart {
     /// Keeps an end.
     pub(crate) fn push(&mut self, labels: LabelsKey, event: Event, now: Time) {
         self.0.retain(|(_, came, _)| now - *came < WAIT);

@@ -15,7 +15,7 @@ const CAPACITY: usize = 100_000;
 
 /// An end that a source stated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct RecentEnd {
+pub(crate) struct EndBeforeStart {
     /// Number of the source.
     pub(crate) source: u8,
     /// The start it repeated, in microseconds since 1970.
@@ -29,15 +29,15 @@ pub(crate) struct RecentEnd {
 
 /// Ends by the labels of their alert.
 #[derive(Debug, Default)]
-pub(crate) struct RecentEnds {
-    by_labels: HashMap<LabelsKey, VecDeque<RecentEnd>>,
+pub(crate) struct EndsBeforeStarts {
+    by_labels: HashMap<LabelsKey, VecDeque<EndBeforeStart>>,
     /// The labels of each end in the order of arrival, with its time.
     arrived: VecDeque<(Time, LabelsKey)>,
 }
 
-impl RecentEnds {
+impl EndsBeforeStarts {
     /// Keeps an end for an hour.
-    pub(crate) fn push(&mut self, labels: LabelsKey, end: RecentEnd, now: Time) {
+    pub(crate) fn push(&mut self, labels: LabelsKey, end: EndBeforeStart, now: Time) {
         while let Some((came, oldest)) = self.arrived.front().copied()
             && (now - came >= WAIT || self.arrived.len() >= CAPACITY)
         {
@@ -65,14 +65,19 @@ impl RecentEnds {
     }
 
     /// The first end that closes an episode of these labels which began at `start`.
-    pub(crate) fn closing(&self, labels: LabelsKey, source: u8, start: i64) -> Option<RecentEnd> {
+    pub(crate) fn closing(
+        &self,
+        labels: LabelsKey,
+        source: u8,
+        start: i64,
+    ) -> Option<EndBeforeStart> {
         let replica = |started: i64| (time(started) - time(start)).abs() <= REPLICA_SKEW;
         self.of(labels, source)
             .filter(|end| end.ended > start && (!end.told || replica(end.started)))
             .min_by_key(|end| end.ended)
     }
 
-    fn of(&self, labels: LabelsKey, source: u8) -> impl Iterator<Item = RecentEnd> {
+    fn of(&self, labels: LabelsKey, source: u8) -> impl Iterator<Item = EndBeforeStart> {
         let ends = self.by_labels.get(&labels).into_iter().flatten().copied();
         ends.filter(move |end| end.source == source)
     }

@@ -1,5 +1,4 @@
-//! The parts of every page that are the same whatever it shows: faults of the service, and the number
-//! of suggestions that wait.
+//! What is wrong with the service, on every page, and the number of suggestions that wait.
 //!
 //! The template leaves a place for each; they are filled in after the page is rendered, so that error
 //! pages have them as well.
@@ -24,7 +23,7 @@ const FAULTS: &str = "<!--faults-->";
 /// Largest page, in bytes.
 const LARGEST: usize = 256 << 20;
 
-/// Fills in the frame of a page; other answers pass unchanged.
+/// Fills in the notices of a page; other answers pass unchanged.
 pub(crate) async fn fill(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let is_page = response
@@ -41,7 +40,7 @@ pub(crate) async fn fill(State(app): State<Arc<App>>, request: Request, next: Ne
     };
     let page = String::from_utf8_lossy(&bytes);
     let waiting = waiting_count(&app).await;
-    let page = framed(&page, waiting, &shown(&app));
+    let page = with_notices(&page, waiting, &shown(&app));
     parts
         .headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
@@ -56,8 +55,8 @@ fn shown(app: &App) -> Vec<OpenFault> {
     }
 }
 
-/// The page with its frame. `waiting`: the number of suggestions, where known.
-fn framed(page: &str, waiting: Option<usize>, faults: &[OpenFault]) -> String {
+/// The page with its notices. `waiting`: the number of suggestions, where known.
+fn with_notices(page: &str, waiting: Option<usize>, faults: &[OpenFault]) -> String {
     let count = match waiting {
         Some(count) if count > 0 => format!(" <span class=\"badge ask\">{count}</span>"),
         _ => String::new(),
@@ -85,13 +84,13 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::framed;
+    use super::with_notices;
     use crate::app::clock::Clock;
     use crate::app::fault_log::FaultLog;
     use crate::http::pages::sample;
 
     #[test]
-    fn every_page_has_the_places_of_the_frame() {
+    fn every_page_has_a_place_for_each_notice() {
         for (name, html) in sample::all::all() {
             for place in [super::COUNT, super::FAULTS] {
                 assert_eq!(html.matches(place).count(), 1, "{place} in {name}");
@@ -103,7 +102,7 @@ mod tests {
     fn fault_is_shown_as_text_and_suggestions_are_counted() {
         let faults = FaultLog::new(Clock::System);
         faults.report("rules", &anyhow::anyhow!("<b>"));
-        let page = framed(
+        let page = with_notices(
             "<a>Suggestions<!--count--></a><main><!--faults--></main>",
             Some(2),
             &faults.open(),
@@ -111,7 +110,7 @@ mod tests {
         assert!(page.contains("Suggestions <span class=\"badge ask\">2</span>"));
         assert!(page.contains(": rules: &lt;b&gt;</p>"), "{page}");
         assert_eq!(
-            framed("<a>Suggestions<!--count--></a><!--faults-->", Some(0), &[]),
+            with_notices("<a>Suggestions<!--count--></a><!--faults-->", Some(0), &[]),
             "<a>Suggestions</a>"
         );
     }
