@@ -5,8 +5,8 @@
     convert.py gcp     app/public/incidents.json   > gcp.jsonl        of moritalous/cloud-status-history
     convert.py jenkins content/issues              > jenkins.jsonl    of jenkins-infra/status
 
-Facts alone are carried over: when, how bad, what of, and an id. What has no end that can be read, or one that is not after its beginning, is
-left out and told of: none is made up.
+Only facts are copied: when, how bad, which component, and an id. An incident without a valid end after its beginning is left out and
+reported; no time is made up.
 """
 
 import datetime
@@ -20,7 +20,7 @@ SEVERITY = {
     "gcp": {"high": "critical", "medium": "warning", "low": "info"},
     "jenkins": {"down": "critical", "disrupted": "warning", "notice": "info"},
 }
-# Jenkins has no word for what was planned but in its titles.
+# Jenkins marks planned maintenance only in its titles.
 PLANNED = re.compile(r"maintenance|upgrade|migrat|planned|scheduled|advisory|advisories", re.IGNORECASE)
 
 
@@ -48,7 +48,7 @@ def jenkins(path):
 
 
 def instant(text):
-    """The time in UTC; `None`: it is none."""
+    """The time in UTC, or None if it is not a valid time."""
     text = re.sub(r"-00:00$", "+00:00", text.strip().strip("'\"").replace("Z", "+00:00"))
     try:
         at = datetime.datetime.fromisoformat(text)
@@ -61,17 +61,17 @@ def instant(text):
 def main(kind, path):
     lines = []
     for number, service, impact, begin, end, planned, labelled in globals()[kind](path):
-        told = {"kind": "declaration", "source": kind, "key": f"{kind}-{number}", "service": service, "planned": planned,
-                "title": f"{service}: {impact}, {number}{' (written up)' if labelled else ''}",
-                "severity": SEVERITY[kind].get(impact, "unknown")}
+        event = {"kind": "declaration", "source": kind, "key": f"{kind}-{number}", "service": service, "planned": planned,
+                 "title": f"{service}: {impact}, {number}{' (written up)' if labelled else ''}",
+                 "severity": SEVERITY[kind].get(impact, "unknown")}
         began, ended = instant(begin), instant(end or "")
         if not began or not ended or ended <= began:
             print(f"{number}: left out, from {begin!r} to {end!r}", file=sys.stderr)
             continue
-        lines.append((began, {**told, "status": "firing"}))
-        lines.append((ended, {**told, "status": "resolved"}))
-    for at, told in sorted(lines, key=lambda line: line[0]):
-        print(json.dumps({"occurred_at": at, **told}, ensure_ascii=False, separators=(",", ":")))
+        lines.append((began, {**event, "status": "firing"}))
+        lines.append((ended, {**event, "status": "resolved"}))
+    for at, event in sorted(lines, key=lambda line: line[0]):
+        print(json.dumps({"occurred_at": at, **event}, ensure_ascii=False, separators=(",", ":")))
 
 
 if __name__ == "__main__":
