@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::credentials;
-use super::credentials::Auth;
+use super::credentials::{Auth, none_or_auth};
 use super::http_client;
 use super::http_client::{HttpClientConfig, RawTls};
 use super::scalars::HttpUrl;
@@ -34,16 +35,28 @@ pub struct AlertmanagerApi {
     pub door: HttpClientConfig,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+pub(crate) struct RawApi {
+    /// Its URL, with the part before /api/v2.
+    #[schemars(required)]
     url: Option<Spanned<Text>>,
+    /// Polling interval.
+    #[schemars(extend("default" = "30s"))]
     every: Option<Spanned<Duration>>,
+    /// Request timeout; at most `every`.
+    #[schemars(extend("default" = "10s"))]
     timeout: Option<Spanned<Duration>>,
-    /// Read separately, so that no message repeats its value.
+    /// Authentication to it.
     #[serde(rename = "auth", default)]
+    #[schemars(schema_with = "none_or_auth", extend("default" = "none"))]
+    // Read separately, so that no message repeats its value.
     _auth: Option<IgnoredAny>,
+    /// Additional headers; must not contain secrets.
+    #[schemars(extend("default" = {}))]
     headers: Option<BTreeMap<String, Spanned<Text>>>,
+    /// TLS settings; by default the certificates of the system are used.
+    #[schemars(extend("default" = {}))]
     tls: Option<RawTls>,
 }
 
@@ -57,7 +70,7 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
         return None;
     }
     let auth = given(node, "auth").map_or(Some(Auth::None), |node| credentials::auth(reader, node));
-    let raw: Raw = reader.read(node, &[])?;
+    let raw: RawApi = reader.read(node, &[])?;
     let url = match &raw.url {
         Some(written) => {
             http_client::target(reader, written).and_then(|HttpUrl { url, query, .. }| {

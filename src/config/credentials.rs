@@ -1,5 +1,6 @@
 //! Credentials: authentication methods and where their secrets are found.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::scalars::Text;
@@ -49,37 +50,59 @@ pub struct Access {
 pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 
 /// Credential sent with a request.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawAuth {
+    /// The file that holds the bearer token.
     pub(crate) bearer_token_file: Option<Spanned<String>>,
+    /// The bearer token from the environment, as `${VARIABLE}`.
     pub(crate) bearer_token: Option<Spanned<String>>,
+    /// User name and password.
     pub(crate) basic: Option<RawBasic>,
+    /// A header with a fixed value.
     pub(crate) header: Option<RawHeader>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawBasic {
+    /// The user name.
     username: Text,
+    /// The file that holds the password.
     password_file: Option<Spanned<String>>,
+    /// The password from the environment, as `${VARIABLE}`.
     password: Option<Spanned<String>>,
 }
 
 /// A name with a secret value.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawHeader {
+    /// The name of the header.
     pub(crate) name: Spanned<Text>,
+    /// The file that holds its value.
     pub(crate) value_file: Option<Spanned<String>>,
+    /// Its value from the environment, as `${VARIABLE}`.
     pub(crate) value: Option<Spanned<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawAccess {
+pub(crate) struct RawAccess {
+    /// The file that holds the token.
     token_file: Option<Spanned<String>>,
+    /// The token from the environment, as `${VARIABLE}`.
     token: Option<Spanned<String>>,
+}
+
+/// Schema of `auth` of a server: `none`, or one method.
+pub(crate) fn none_or_auth(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"oneOf": [{"const": "none"}, RawAuth::json_schema(generator)]})
+}
+
+/// Schema of a text, or a map that says where to find it.
+pub(crate) fn text_or<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"oneOf": [{"type": "string"}, T::json_schema(generator)]})
 }
 
 /// `auth:` of an entry of `metrics:`. Its values may be secrets, so no message repeats them.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::credentials::{Auth, is_header};
@@ -34,13 +35,19 @@ pub struct TlsConfig {
     pub insecure: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawTls {
+    /// File with the CA certificates to trust; by default those of the system.
     ca_file: Option<Text>,
+    /// File with the client certificate.
     cert_file: Option<Text>,
+    /// File with the key of the client certificate.
     key_file: Option<Text>,
+    /// Name in the server certificate, if it differs from the host in the URL.
     server_name: Option<Text>,
+    /// Skip verification of the server certificate.
+    #[schemars(extend("default" = false))]
     insecure_skip_verify: Option<bool>,
 }
 

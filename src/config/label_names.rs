@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::scalars::TextList;
@@ -9,16 +10,24 @@ use crate::model::event::Severity;
 use crate::model::settings::LabelNames;
 
 /// `labels:`, here and in a source.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawLabels {
+    /// Labels that name the service.
+    #[schemars(extend("default" = ["service", "app", "job"]))]
     service: Option<TextList>,
+    /// Labels that give the severity.
+    #[schemars(extend("default" = ["severity"]))]
     severity: Option<TextList>,
+    /// Labels that name the environment.
+    #[schemars(extend("default" = ["environment", "env", "stage"]))]
     environment: Option<TextList>,
+    /// Custom severity words and the severity each maps to.
+    #[schemars(extend("default" = {}))]
     severities: Option<BTreeMap<String, RawSeverity>>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RawSeverity {
     Critical,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::credentials;
-use super::credentials::Auth;
+use super::credentials::{Auth, none_or_auth};
 use super::http_client::{HttpClientConfig, RawTls, door, missing, positive, target};
 use super::scalars::{HttpUrl, Text, entry_name};
 use crate::yaml::node::{Node, Position, Value};
@@ -93,25 +94,56 @@ pub struct ScrapeTarget {
     pub instance: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Raw {
+pub(crate) struct RawMetrics {
+    /// Its name, as used in rules: a-z, 0-9 and -.
+    #[schemars(required)]
     name: Option<Spanned<Text>>,
+    /// Way in which samples are obtained.
+    #[schemars(schema_with = "kinds")]
     kind: Option<Spanned<Text>>,
+    /// prometheus: its URL, with the part before /api/v1; required.
     url: Option<Spanned<Text>>,
+    /// prometheus, scrape: request timeout; for scrape at most `interval`.
+    #[schemars(extend("default" = "10s"))]
     timeout: Option<Spanned<Duration>>,
+    /// prometheus: maximum number of concurrent queries.
+    #[schemars(range(min = 1, max = 64), extend("default" = 4))]
     concurrency: Option<Spanned<i64>>,
+    /// prometheus: read its ALERTS series.
+    #[schemars(extend("default" = true))]
     alerts: Option<bool>,
+    /// scrape: URLs of the pages; required.
     targets: Option<Vec<Spanned<Text>>>,
+    /// scrape: scrape interval.
+    #[schemars(extend("default" = "15s"))]
     interval: Option<Spanned<Duration>>,
+    /// scrape: use the timestamps on the page.
+    #[schemars(extend("default" = true))]
     honor_timestamps: Option<bool>,
+    /// scrape: labels on the page take precedence over configured ones.
+    #[schemars(extend("default" = false))]
     honor_labels: Option<bool>,
+    /// scrape: labels added to each sample; by default `job` is the name and `instance` the host
+    /// and port.
+    #[schemars(extend("default" = {}))]
     labels: Option<BTreeMap<String, Text>>,
-    /// Read separately, so that no message repeats its value.
+    /// Authentication to the server; remote_write: authentication required of senders.
     #[serde(rename = "auth", default)]
+    #[schemars(schema_with = "none_or_auth", extend("default" = "none"))]
+    // Read separately, so that no message repeats its value.
     _auth: Option<IgnoredAny>,
+    /// prometheus, scrape: additional headers, such as X-Scope-OrgID; must not contain secrets.
+    #[schemars(extend("default" = {}))]
     headers: Option<BTreeMap<String, Spanned<Text>>>,
+    /// prometheus, scrape: TLS settings; by default the certificates of the system are used.
+    #[schemars(extend("default" = {}))]
     tls: Option<RawTls>,
+}
+
+fn kinds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"enum": KINDS})
 }
 
 /// One entry of `metrics:`.
@@ -122,7 +154,7 @@ pub(crate) fn metrics(
     seen: &mut BTreeMap<String, Position>,
 ) -> Option<MetricsSource> {
     let auth = given(node, "auth").map_or(Some(Auth::None), |node| credentials::auth(reader, node));
-    let raw: Raw = reader.read(node, &["name", "kind"])?;
+    let raw: RawMetrics = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned {
         position,
         value: Text(name),
@@ -179,7 +211,7 @@ fn foreign_keys(reader: &mut Reader<'_>, node: &Node, kind: &str) {
 fn prometheus(
     reader: &mut Reader<'_>,
     node: &Node,
-    raw: Raw,
+    raw: RawMetrics,
     auth: Option<Auth>,
 ) -> Option<PrometheusServer> {
     let url = match &raw.url {
@@ -233,7 +265,7 @@ fn prometheus(
 fn scrape(
     reader: &mut Reader<'_>,
     node: &Node,
-    raw: Raw,
+    raw: RawMetrics,
     auth: Option<Auth>,
 ) -> Option<ScrapeConfig> {
     let given = raw.targets.unwrap_or_default();

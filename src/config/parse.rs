@@ -2,13 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use super::credentials::RawAccess;
 use super::label_names::RawLabels;
+use super::metrics::RawMetrics;
+use super::people::{RawMaintenance, RawPerson, RawService};
 use super::scalars::{BaseUrl, Email, Listen, Text, TextList, WorkingHours};
 use super::settings::{Config, InviteSending, Meetings, NameStyle};
+use super::sources::RawSource;
 use super::{credentials, metrics, people, severities, sources, storage};
 use crate::model::fault::{Fault, nearest};
+use crate::model::field_names::field_names;
 use crate::model::settings::Limits;
 use crate::yaml;
 use crate::yaml::node::{Node, Value};
@@ -16,59 +23,129 @@ use crate::yaml::reader::{Reader, Supported, given};
 use crate::yaml::scalar::{Duration, Quota, Spanned};
 use crate::yaml::weekly_hours::TimeZone;
 
-/// Keys of the file.
-const KNOWN: [&str; 17] = [
-    "listen",
-    "external_url",
-    "storage",
-    "rules",
-    "labels",
-    "sources",
-    "metrics",
-    "services",
-    "people",
-    "robots",
-    "defaults",
-    "postmortems",
-    "meetings",
-    "maintenance",
-    "access",
-    "limits",
-    "severities",
-];
+/// The keys of the settings.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "declares the keys; each is read alone, so that a fault in one hides none in another"
+)]
+pub(crate) struct SettingsKeys {
+    /// Address to listen on; an address other than loopback requires `access`.
+    #[schemars(extend("default" = "127.0.0.1:9099"))]
+    listen: Option<Listen>,
+    /// Public URL of the pages; by default derived from `listen`.
+    #[schemars(extend("default" = "http://127.0.0.1:9099"))]
+    external_url: Option<BaseUrl>,
+    /// The database: sqlite://FILE, or postgres://USER@HOST/NAME, which replicas can share.
+    #[serde(default)]
+    #[schemars(schema_with = "storage::schema", extend("default" = "sqlite://data/afterword.db"))]
+    storage: Option<IgnoredAny>,
+    /// Rule files; names may contain `*`. By default the shipped rules.
+    #[schemars(extend("default" = []))]
+    rules: Option<TextList>,
+    /// Labels that values are read from; the first label that an alert has is used.
+    #[schemars(extend("default" = {}))]
+    labels: Option<RawLabels>,
+    /// Senders that may post to /ingest/NAME; by default Alertmanager on this machine only.
+    #[schemars(extend("default" = [{"name": "alertmanager", "kind": "alertmanager", "auth": "none"}]))]
+    sources: Option<Vec<RawSource>>,
+    /// Metric sources: servers to query, pages to scrape, and remote-write senders.
+    #[schemars(extend("default" = []))]
+    metrics: Option<Vec<RawMetrics>>,
+    /// Services, their owners, and the manual steps that should be automated.
+    #[schemars(extend("default" = []))]
+    services: Option<Vec<RawService>>,
+    /// People to invite to meetings.
+    #[schemars(extend("default" = []))]
+    people: Option<Vec<RawPerson>>,
+    /// Automation accounts, as github:deploy-* with `*` for any text, in addition to built-in ones
+    /// such as *[bot].
+    #[schemars(extend("default" = []))]
+    robots: Option<TextList>,
+    /// Defaults for people without their own values.
+    #[schemars(extend("default" = {}))]
+    defaults: Option<RawDefaults>,
+    /// Location of drafts, and naming of people in them.
+    #[schemars(extend("default" = {}))]
+    postmortems: Option<RawPostmortems>,
+    /// Meetings and their invites.
+    #[schemars(extend("default" = {}))]
+    meetings: Option<RawMeetings>,
+    /// Planned work, which never counts as degradation.
+    #[schemars(extend("default" = []))]
+    maintenance: Option<Vec<RawMaintenance>>,
+    /// Access token for requests from other machines; without it only this machine has access.
+    access: Option<RawAccess>,
+    /// Limits on postmortems opened and suggested.
+    #[schemars(extend("default" = {}))]
+    limits: Option<RawLimits>,
+    /// The team's own severities, highest first, each a name or a map of `name` and `from`: the
+    /// words that mean it in labels, PagerDuty priorities and incident.io severities. Without it:
+    /// critical, warning, info.
+    #[serde(default)]
+    #[schemars(schema_with = "severities::schema", extend("default" = []))]
+    severities: Option<IgnoredAny>,
+}
 
 /// Keys of later versions. They are rejected, since ignoring them would mislead the user.
 const LATER: [&str; 4] = ["smtp", "caldav", "notify", "retention"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawDefaults {
+    /// Time zone of people without their own.
+    #[schemars(extend("default" = "UTC"))]
     time_zone: Option<TimeZone>,
+    /// Working hours of people without their own.
+    #[schemars(extend("default" = "Mon-Fri 09:00-17:00"))]
     hours: Option<WorkingHours>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawPostmortems {
+    /// The directory that drafts are written to.
+    #[schemars(extend("default" = "data/postmortems"))]
     directory: Option<Text>,
+    /// Naming of people in drafts: full name or role.
+    #[schemars(extend("default" = "full"))]
     names: Option<NameStyle>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawMeetings {
+    /// The directory that invites are written to, as .ics files.
+    #[schemars(extend("default" = "data/invites"))]
     directory: Option<Text>,
+    /// The address that replies go to.
+    #[schemars(extend("default" = "afterword@localhost"))]
     organizer: Option<Email>,
+    /// Ids of people who may lead a meeting.
+    #[schemars(extend("default" = []))]
     facilitators: Option<Vec<Spanned<String>>>,
+    /// Sending of invites.
+    #[schemars(extend("default" = "automatic"))]
     send: Option<InviteSending>,
+    /// Duration of a meeting, in minutes.
+    #[schemars(range(min = 5, max = 480), extend("default" = 60))]
     minutes: Option<Spanned<i64>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawLimits {
+pub(crate) struct RawLimits {
+    /// Maximum number of postmortems opened by rules, per scope; further ones are suggested, and
+    /// say so.
+    #[schemars(extend("default" = "3 per 24h"))]
     holds: Option<Quota>,
+    /// Maximum number of postmortems suggested, per scope; further ones wait with the last one.
+    #[schemars(extend("default" = "5 per 24h"))]
     suggestions: Option<Quota>,
+    /// Incidents that began within this time of each other, in one scope or one dependency apart,
+    /// are announced together.
+    #[schemars(extend("default" = "15m"))]
     bundle_within: Option<Duration>,
 }
 
@@ -174,19 +251,19 @@ fn value<T: serde::de::DeserializeOwned>(
 
 /// Records a fault for each unknown key, or for a file that is not a map.
 fn keys(reader: &mut Reader<'_>, root: &Node) {
+    let known = field_names::<SettingsKeys>();
     match &root.value {
         Value::Null => {}
         Value::Map(entries) => {
             for (key, _) in entries
                 .iter()
-                .filter(|(key, _)| !KNOWN.contains(&key.name.as_str()))
+                .filter(|(key, _)| !known.contains(&key.name.as_str()))
             {
-                let hint = nearest(&key.name, KNOWN).map_or_else(
+                let hint = nearest(&key.name, known.iter().copied()).map_or_else(
                     || {
-                        format!(
-                            "known: {}",
-                            KNOWN.map(|name| format!("`{name}`")).join(", ")
-                        )
+                        let known: Vec<String> =
+                            known.iter().map(|name| format!("`{name}`")).collect();
+                        format!("known: {}", known.join(", "))
                     },
                     |name| format!("did you mean `{name}`?"),
                 );

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::credentials;
-use super::credentials::SecretRef;
+use super::credentials::{SecretRef, text_or};
 use super::scalars::{Email, HttpUrl, Text, WorkingHours};
 use crate::model::settings::{Hours, Maintenance, Person, Service};
 use crate::yaml::node::{Node, Position, Value};
@@ -37,45 +38,78 @@ impl fmt::Debug for OnCallCalendar {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawPerson {
+pub(crate) struct RawPerson {
+    /// Id used by the other keys.
+    #[schemars(required)]
     id: Option<Spanned<Text>>,
+    /// Their name; by default the id.
     name: Option<Text>,
+    /// E-mail address; without one the person gets no invite.
     email: Option<Email>,
+    /// Their time zone, as Europe/Berlin; by default that of `defaults`.
     time_zone: Option<TimeZone>,
+    /// Working hours, as Mon-Fri 09:00-17:00; by default as in `defaults`.
     hours: Option<WorkingHours>,
+    /// Account names in other systems, as github:ada.
+    #[schemars(extend("default" = []))]
     aliases: Option<Vec<Spanned<Text>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawService {
+pub(crate) struct RawService {
+    /// Name of the service, as in alerts.
+    #[schemars(required)]
     name: Option<Spanned<Text>>,
+    /// Names in other systems, as github:checkout-api, or without a prefix for all sources.
+    #[schemars(extend("default" = []))]
     aliases: Option<Vec<Spanned<Text>>>,
+    /// Ids of people who own it.
+    #[schemars(extend("default" = []))]
     owners: Option<Vec<Spanned<String>>>,
+    /// Ids of people who rely on it.
+    #[schemars(extend("default" = []))]
     stakeholders: Option<Vec<Spanned<String>>>,
+    /// Services it depends on.
+    #[schemars(extend("default" = []))]
     depends_on: Option<Vec<Text>>,
+    /// Manual steps that should be automated.
+    #[schemars(extend("default" = []))]
     automatic: Option<Vec<Text>>,
+    /// Availability objective over four weeks, in percent; without it the error budget is unknown.
+    #[schemars(range(min = 0, max = 100))]
     objective: Option<Spanned<f64>>,
-    /// Read separately: it is text or a map.
+    /// On-call calendar: an iCalendar file next to the settings, or its URL.
     #[serde(rename = "on_call", default)]
+    #[schemars(schema_with = "text_or::<RawFeed>")]
+    // Read separately: it is text or a map.
     _on_call: Option<serde::de::IgnoredAny>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawFeed {
+    /// The file that holds the address.
     url_file: Option<Spanned<String>>,
+    /// Environment variable, as ${NAME}.
     url: Option<Spanned<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawMaintenance {
+pub(crate) struct RawMaintenance {
+    /// The service; left out, all of them.
     service: Option<Text>,
+    /// The beginning, as 2026-12-01T22:00Z.
+    #[schemars(required)]
     from: Option<Timestamp>,
+    /// The end, as 2026-12-02T02:00Z.
+    #[schemars(required)]
     to: Option<Spanned<Timestamp>>,
+    /// Description of the work.
+    #[schemars(extend("default" = ""))]
     why: Option<String>,
 }
 

@@ -4,12 +4,14 @@ use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use crate::model::settings::Hours;
 use crate::yaml::node::Position;
 use crate::yaml::reader::Reader;
+use crate::yaml::scalar::text_or_texts;
 use crate::yaml::weekly_hours::{read_clock, read_days};
 
 /// The name of an entry that messages call `what`, which must be its own and fit into an address.
@@ -33,27 +35,32 @@ pub(crate) fn entry_name(
 }
 
 /// Non-empty text on one line.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct Text(pub(crate) String);
 
 /// One word, or a list of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(transform = text_or_texts)]
 pub(crate) struct TextList(pub(crate) Vec<String>);
 
 /// An e-mail address.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct Email(pub(crate) String);
 
 /// Weekly hours: `Mon-Fri 09:00-17:00`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct WorkingHours(pub(crate) Hours);
 
 /// `host:port`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct Listen {
     /// As it is written.
     pub(crate) address: String,
@@ -64,8 +71,9 @@ pub(crate) struct Listen {
 }
 
 /// Base URL without a trailing slash.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct BaseUrl(pub(crate) String);
 
 /// URL of a metric source.
@@ -82,8 +90,9 @@ pub(crate) struct HttpUrl {
 }
 
 /// Size in bytes: `512KiB`, `10MiB`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct ByteSize(pub(crate) usize);
 
 impl TryFrom<String> for Text {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::credentials::{Access, Auth};
@@ -81,7 +82,7 @@ impl Config {
 }
 
 /// Naming of people in drafts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NameStyle {
     /// By name.
@@ -106,7 +107,7 @@ pub struct Meetings {
 }
 
 /// Sending of invites.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InviteSending {
     /// Automatically for held postmortems, on acceptance for suggested ones.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
+use super::credentials::text_or;
 use super::scalars::Text;
 use crate::model::own_severity::LONGEST_NAME;
 use crate::model::severity_scale::{SeverityLevel, SeverityScale};
@@ -14,11 +16,20 @@ use crate::yaml::scalar::Spanned;
 /// The most levels of a scale.
 const MOST_LEVELS: usize = 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawSeverityLevel {
+pub(crate) struct RawSeverityLevel {
+    /// Name of the severity.
+    #[schemars(required)]
     name: Option<Spanned<Text>>,
+    /// Other words for it at the sources; case, `-`, `_` and space are ignored.
+    #[schemars(extend("default" = []))]
     from: Option<Vec<Spanned<Text>>>,
+}
+
+/// Schema of `severities:`.
+pub(crate) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": text_or::<RawSeverityLevel>(generator)})
 }
 
 /// `severities:`, highest first: names, or maps of a name and the words that mean it.

@@ -1,5 +1,6 @@
 //! `silent_after:` of a source.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::yaml::scalar::Duration;
@@ -17,8 +18,12 @@ pub enum SilentAfter {
 }
 
 /// Reads `silent_after`: a duration, or `never`.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String", extend(
+    "pattern" = "^(never|(?=.*[1-9])([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$",
+    "examples" = ["2h", "1d", "never"]
+))]
 pub(crate) struct Silence(pub(crate) SilentAfter);
 
 impl TryFrom<String> for Silence {

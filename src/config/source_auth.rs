@@ -1,5 +1,6 @@
 //! Authentication and limits of a source: `auth:` and `limits:` of an entry of `sources:`.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::credentials::{
@@ -60,26 +61,44 @@ pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic`, `
 /// Maximum configurable body size.
 const LARGEST: usize = 32 << 20;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawProof {
+    /// The file that holds the bearer token.
     bearer_token_file: Option<Spanned<String>>,
+    /// The bearer token from the environment, as `${VARIABLE}`.
     bearer_token: Option<Spanned<String>>,
+    /// User name and password.
     basic: Option<RawBasic>,
+    /// A header with a fixed value.
     header: Option<RawHeader>,
+    /// A query parameter with a fixed value, for senders that support nothing else.
     query: Option<RawHeader>,
+    /// The file that holds the signing secret, in the format of the sender.
     hmac_secret_file: Option<Spanned<String>>,
+    /// The signing secret from the environment, as `${VARIABLE}`.
     hmac_secret: Option<Spanned<String>>,
+    /// Grafana, and kinds without a signature of their own: the header that holds the signature.
     signature_header: Option<Spanned<Text>>,
+    /// Grafana: the header with the signed timestamp; if set, messages without it are rejected.
     timestamp_header: Option<Spanned<Text>>,
 }
 
 /// `limits:` of a source.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSourceLimits {
+    /// Maximum message rate, as `100 per 1s`; further messages get 429, which not all senders
+    /// retry.
     rate: Option<Quota>,
+    /// Maximum body size, as 512KiB or 10MiB; larger bodies get 413.
+    #[schemars(extend("default" = "32MiB"))]
     size: Option<Spanned<ByteSize>>,
+}
+
+/// Schema of `auth:` of a source.
+pub(crate) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({"oneOf": [{"enum": ["none", "signature"]}, RawProof::json_schema(generator)]})
 }
 
 /// `auth:` of a source. Its values may be secrets, so no message repeats them.

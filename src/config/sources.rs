@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use super::api::AlertmanagerApi;
+use super::api::{AlertmanagerApi, RawApi};
 use super::label_names::RawLabels;
 use super::mapping::MappingRules;
 use super::scalars::{Text, TextList, entry_name};
@@ -74,38 +75,80 @@ pub struct Source {
     pub topics: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct RawSource {
+// Messages of SNS are signed, so that they need no `auth`, but `topics`.
+#[schemars(extend(
+    "if" = {"required": ["kind"], "properties": {"kind": {"enum": SourceKind::Sns.words()}}},
+    "then" = {"required": ["topics"], "properties": {"topics": {"minItems": 1}}},
+    "else" = {"required": ["auth"], "properties": {"auth": {"not": {"const": "signature"}}, "topics": {"type": "null"}}},
+))]
+pub(crate) struct RawSource {
+    /// Its name in the path: a-z, 0-9 and -.
+    #[schemars(required)]
     name: Option<Spanned<Text>>,
+    /// Sender type, which determines the format of its messages.
+    #[schemars(schema_with = "kinds")]
     kind: Option<Spanned<Text>>,
-    /// Read separately, so that no message repeats its value.
+    /// Authentication: one method, or `none`; required. sns: `signature` by default, which is
+    /// checked in addition to any other method.
     #[serde(rename = "auth", default)]
+    #[schemars(schema_with = "source_auth::schema")]
+    // Read separately, so that no message repeats its value.
     _auth: Option<serde::de::IgnoredAny>,
+    /// Label names of this source, where they differ from the top-level `labels`.
     labels: Option<RawLabels>,
+    /// alertmanager, grafana: labels that only distinguish replicas of one sender, such as replica;
+    /// they are dropped.
+    #[schemars(extend("default" = ["prometheus_replica", "thanos_ruler_replica", "__replica__"]))]
     ignore_labels: Option<Spanned<TextList>>,
-    /// Read separately, for the same reason.
+    /// alertmanager: API to poll for alerts and silences; by default it is not polled.
     #[serde(rename = "api", default)]
+    #[schemars(with = "Option<RawApi>")]
+    // Read separately, for the same reason.
     _api: Option<serde::de::IgnoredAny>,
-    /// Read separately, since the order matters.
+    /// kubernetes_audit, argocd, github, gitlab: services by their names in the source, as
+    /// "shop/*": shop; the first match applies.
     #[serde(rename = "services", default)]
+    #[schemars(with = "Option<BTreeMap<String, String>>", extend("default" = {}))]
+    // Read separately, since the order matters.
     _services: Option<serde::de::IgnoredAny>,
+    /// kubernetes_audit, argocd, github, gitlab: environment of events that do not name one.
     environment: Option<Spanned<Text>>,
+    /// Limits on rate and body size.
+    #[schemars(extend("default" = {}))]
     limits: Option<source_auth::RawSourceLimits>,
+    /// pagerduty: which incidents are declared outages; the others are alerts.
     declares: Option<RawDeclares>,
+    /// Duration of silence after which it is reported, or `never`; by default three times its
+    /// longest recent silence, at least an hour.
     silent_after: Option<Silence>,
-    /// Read separately, with the positions of its expressions.
+    /// generic, and other kinds read by a mapping: CEL expressions that map a body to events.
     #[serde(rename = "map", default)]
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
+    // Read separately, with the positions of its expressions.
     _map: Option<serde::de::IgnoredAny>,
+    /// sns: topics to accept messages from, as arn:aws:sns:…; required.
     topics: Option<Vec<Spanned<Text>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawDeclares {
+    /// Incidents with one of these priorities.
+    #[schemars(extend("default" = ["P1", "P2"]))]
     priority: Option<TextList>,
+    /// Incidents without a priority that have one of these urgencies: high, low.
+    #[schemars(extend("default" = []))]
     urgency: Option<Vec<Spanned<String>>>,
+    /// Also urgent incidents without a priority that a person opened.
+    #[schemars(extend("default" = true))]
     by_hand: Option<bool>,
+}
+
+fn kinds(_: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = KINDS.iter().map(|(_, words)| words[0]).collect();
+    json_schema!({"enum": words})
 }
 
 /// One entry of `sources:`.

@@ -1,8 +1,9 @@
 //! `storage:`: the database and its password.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::credentials::{SecretRef, secret};
+use super::credentials::{SecretRef, secret, text_or};
 use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::Reader;
 use crate::yaml::scalar::Spanned;
@@ -22,8 +23,9 @@ pub enum Storage {
 }
 
 /// Reads a database URL.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct StorageUrl(pub(crate) Storage);
 
 impl TryFrom<String> for StorageUrl {
@@ -65,12 +67,20 @@ impl TryFrom<String> for StorageUrl {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct RawStorage {
+    /// postgres://USER@HOST/NAME, without a password.
     url: Spanned<StorageUrl>,
+    /// The file that holds the password.
     password_file: Option<Spanned<String>>,
+    /// Environment variable, as ${NAME}.
     password: Option<Spanned<String>>,
+}
+
+/// Schema of `storage:`.
+pub(crate) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    text_or::<RawStorage>(generator)
 }
 
 /// `storage:`: a URL, or a URL with the location of its password.

@@ -26,122 +26,19 @@
 use serde_json::Value;
 
 use super::error::{IngestFault, MemberFault, json_fault};
+use super::event_keys::{ActorKeys, KINDS, common, kind_names};
 use super::reading::Reading;
 use super::strict_fields::StrictFields;
 use super::{labels, time};
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState,
-    Declaration, DetectedBy, EndReason, Event, Fact, Intervention, MaintenanceWindow,
-    NearMissReport, Note, PostmortemRequest, Severity,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, Declaration, Event,
+    Fact, Intervention, MaintenanceWindow, NearMissReport, Note, PostmortemRequest, Severity,
 };
+use crate::model::field_names::field_names;
 use crate::model::id::Subject;
 use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
-
-/// Keys of every kind.
-pub(crate) const COMMON: [&str; 8] = [
-    "kind",
-    "occurred_at",
-    "source",
-    "service",
-    "environment",
-    "incident",
-    "actor",
-    "links",
-];
-
-/// Kinds with the keys of each.
-pub(crate) const KINDS: [(&str, &[&str]); 10] = [
-    (
-        "alert",
-        &[
-            "name",
-            "status",
-            "starts_at",
-            "ends_at",
-            "labels",
-            "annotations",
-            "severity",
-            "pending_for",
-            "keep_firing_for",
-            "end_reason",
-        ],
-    ),
-    (
-        "condition",
-        &["name", "state", "severity", "labels", "value", "since"],
-    ),
-    (
-        "declaration",
-        &[
-            "key",
-            "title",
-            "severity",
-            "status",
-            "planned",
-            "data_loss",
-            "detected_by",
-        ],
-    ),
-    (
-        "intervention",
-        &[
-            "action",
-            "why",
-            "stated",
-            "should_be_automatic",
-            "dry_run",
-            "refused",
-            "planned",
-        ],
-    ),
-    ("request", &["reason", "requester"]),
-    (
-        "near_miss",
-        &["what", "severity", "closeness", "by_luck", "barriers_left"],
-    ),
-    ("change", &["what", "title", "revision", "line"]),
-    ("acknowledgement", &["of"]),
-    ("note", &["text"]),
-    ("maintenance", &["key", "from", "to", "why"]),
-];
-
-/// Status words of alerts and declarations.
-pub(crate) const STATUS: [(&str, AlertStatus); 2] = [
-    ("firing", AlertStatus::Firing),
-    ("resolved", AlertStatus::Resolved),
-];
-
-pub(crate) const STATES: [(&str, ConditionState); 4] = [
-    ("healthy", ConditionState::Healthy),
-    ("degraded", ConditionState::Degraded),
-    ("near_miss", ConditionState::NearMiss),
-    ("unknown", ConditionState::Unknown),
-];
-
-const ACTORS: [(&str, ActorKind); 3] = [
-    ("human", ActorKind::Human),
-    ("robot", ActorKind::Robot),
-    ("unknown", ActorKind::Unknown),
-];
-
-pub(crate) const DETECTED_BY: [(&str, DetectedBy); 4] = [
-    ("monitor", DetectedBy::Monitor),
-    ("human", DetectedBy::Human),
-    ("customer", DetectedBy::Customer),
-    ("unknown", DetectedBy::Unknown),
-];
-
-pub(crate) const END_REASONS: [(&str, EndReason); 7] = [
-    ("recovered", EndReason::Recovered),
-    ("source_lost", EndReason::SourceLost),
-    ("no_data", EndReason::NoData),
-    ("muted", EndReason::Muted),
-    ("deleted", EndReason::Deleted),
-    ("superseded", EndReason::Superseded),
-    ("unknown", EndReason::Unknown),
-];
 
 /// Parses one event or a list.
 ///
@@ -194,20 +91,17 @@ pub(crate) fn event(
     if let Some(advice) = advice {
         return Err(fields.fault("kind", format!("`{kind}` is not accepted here: {advice}")));
     }
-    let kinds = KINDS.map(|(name, keys)| (name, (name, keys)));
-    let (kind, own) = fields.required(
-        "kind",
-        fields.keyword("kind", &kinds)?,
-        "Say what it states",
-    )?;
-    fields.only(&[&COMMON, own].concat())?;
+    fields.one_of("kind", &kind_names())?;
+    let keys = KINDS.iter().find(|known| known.name == kind);
+    let own = keys.map_or(&[][..], |known| (known.keys)());
+    fields.only(&[common(), own].concat())?;
 
     let occurred_at = fields.time("occurred_at")?;
     let service = fields.single_line("service")?;
     let environment = fields
         .single_line("environment")?
         .map(|word| labels::environment_word(&word));
-    let (at, fact) = match kind {
+    let (at, fact) = match kind.as_str() {
         "alert" => alert(
             &fields,
             service.as_deref(),
@@ -216,7 +110,7 @@ pub(crate) fn event(
             names,
         )?,
         "condition" => (occurred_at.unwrap_or(now), condition(&fields, names)?),
-        _ => (occurred_at.unwrap_or(now), plain(kind, &fields, names)?),
+        _ => (occurred_at.unwrap_or(now), plain(&kind, &fields, names)?),
     };
     let none = LabelSet::default();
     let carried = match &fact {
@@ -256,7 +150,7 @@ fn actor(fields: &StrictFields<'_>) -> Result<Option<Actor>, MemberFault> {
     let Some(actor) = fields.object("actor")? else {
         return Ok(None);
     };
-    actor.only(&["id", "kind"])?;
+    actor.only(field_names::<ActorKeys>())?;
     let id = actor.required(
         "id",
         actor.single_line("id")?,
@@ -264,7 +158,7 @@ fn actor(fields: &StrictFields<'_>) -> Result<Option<Actor>, MemberFault> {
     )?;
     Ok(Some(Actor {
         id,
-        kind: actor.keyword("kind", &ACTORS)?.unwrap_or_default(),
+        kind: actor.keyword("kind")?.unwrap_or_default(),
     }))
 }
 
@@ -282,7 +176,7 @@ fn alert(
     let name = fields.required("name", name, "Say which alert it is")?;
     let status = fields.required(
         "status",
-        fields.keyword("status", &STATUS)?,
+        fields.keyword("status")?,
         "Say whether the alert is `firing` or `resolved`",
     )?;
     // Labels identify an alert: without these, alerts of two services would be one.
@@ -339,9 +233,7 @@ fn alert(
         ends_at,
         pending_for: fields.seconds("pending_for")?,
         keep_firing_for: fields.seconds("keep_firing_for")?,
-        end_reason: fields
-            .keyword("end_reason", &END_REASONS)?
-            .unwrap_or_default(),
+        end_reason: fields.keyword("end_reason")?.unwrap_or_default(),
     };
     Ok((ends_at.unwrap_or(starts_at), Fact::Alert(alert)))
 }
@@ -356,7 +248,7 @@ fn condition(fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fact, Memb
         )?,
         state: fields.required(
             "state",
-            fields.keyword("state", &STATES)?,
+            fields.keyword("state")?,
             "Say which state it entered: healthy, degraded, near_miss or unknown",
         )?,
         severity: fields
@@ -437,9 +329,7 @@ pub(crate) fn declaration(
     fields: &StrictFields<'_>,
     names: &LabelNames,
 ) -> Result<Declaration, MemberFault> {
-    let status = fields
-        .keyword("status", &STATUS)?
-        .unwrap_or(AlertStatus::Firing);
+    let status = fields.keyword("status")?.unwrap_or(AlertStatus::Firing);
     let title = fields.single_line("title")?;
     let title = match status {
         AlertStatus::Firing => {
@@ -456,7 +346,7 @@ pub(crate) fn declaration(
         status,
         planned: fields.flag("planned")?.unwrap_or(false),
         data_loss: fields.flag("data_loss")?,
-        detected_by: fields.keyword("detected_by", &DETECTED_BY)?,
+        detected_by: fields.keyword("detected_by")?,
     })
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod datadog;
 pub mod dispatch;
 pub mod error;
 mod event_envelope;
+pub(crate) mod event_keys;
 pub(crate) mod events;
 pub mod exposition;
 pub(crate) mod generic;

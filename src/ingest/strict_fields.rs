@@ -1,11 +1,15 @@
 //! Strict access to the JSON of our own API: each fault names its path, and an unknown key names
 //! the nearest known one.
 
+use serde::de::value::Error as ValueError;
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use serde_json::{Map, Value};
 
 use super::error::MemberFault;
+use super::event_keys::LinkKeys;
 use super::{alert_payload, time};
 use crate::model::event::{Link, Severity};
+use crate::model::field_names::field_names;
 use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
@@ -189,28 +193,27 @@ impl<'a> StrictFields<'a> {
         }
     }
 
-    /// The value of a key that accepts a fixed set of words.
-    pub(crate) fn keyword<T: Copy>(
-        &self,
-        key: &str,
-        words: &[(&str, T)],
-    ) -> Result<Option<T>, MemberFault> {
-        let Some(text) = self.single_line(key)? else {
-            return Ok(None);
-        };
-        match words.iter().find(|(word, _)| *word == text) {
-            Some((_, meant)) => Ok(Some(*meant)),
-            None => {
-                let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                Err(self.fault(
-                    key,
-                    format!(
-                        "`{}` is not a valid value{}",
-                        text.chars().take(40).collect::<String>(),
-                        nearest(&text, &known)
-                    ),
-                ))
-            }
+    /// The value of a key that accepts the words of an enum.
+    pub(crate) fn keyword<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, MemberFault> {
+        let word = self.one_of(key, field_names::<T>())?;
+        let read =
+            |word: String| T::deserialize(IntoDeserializer::<ValueError>::into_deserializer(word));
+        Ok(word.and_then(|word| read(word).ok()))
+    }
+
+    /// The value of a key that accepts these words.
+    pub(crate) fn one_of(&self, key: &str, words: &[&str]) -> Result<Option<String>, MemberFault> {
+        let word = self.single_line(key)?;
+        match &word {
+            Some(text) if !words.contains(&text.as_str()) => Err(self.fault(
+                key,
+                format!(
+                    "`{}` is not a valid value{}",
+                    text.chars().take(40).collect::<String>(),
+                    nearest(text, words)
+                ),
+            )),
+            _ => Ok(word),
         }
     }
 
@@ -285,7 +288,7 @@ impl<'a> StrictFields<'a> {
                 self.index,
                 self.fault(&format!("{key}[{place}]"), "").path,
             )?;
-            fields.only(&["title", "url"])?;
+            fields.only(field_names::<LinkKeys>())?;
             let url = fields.required(
                 "url",
                 fields.string("url", PROSE)?,

@@ -7,6 +7,7 @@ pub mod directory;
 pub mod event;
 pub(crate) mod event_identity;
 pub(crate) mod fault;
+pub(crate) mod field_names;
 pub(crate) mod glob;
 pub mod id;
 pub(crate) mod incident;

@@ -1,5 +1,6 @@
 //! One entry of `conditions:`.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::promql::parse_query;
@@ -17,23 +18,53 @@ const DEFAULT_SERIES: u32 = 100;
 /// More series indicate a wrong query, and each costs memory and time at every evaluation.
 const MOST_SERIES: u32 = 10_000;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ConditionEntry {
+pub(crate) struct ConditionEntry {
+    /// Unique name of its signal: one word.
+    #[schemars(required)]
     name: Option<Spanned<String>>,
+    /// Service it belongs to.
+    #[schemars(required)]
     service: Option<Spanned<String>>,
-    /// Critical by default, since conditions describe user impact.
+    /// Severity of its signal: critical, warning, info, none or unknown, or one of `severities:` in
+    /// the settings.
+    #[schemars(extend("default" = "critical"))]
+    // Critical by default, since conditions describe user impact.
     severity: Option<Spanned<Severity>>,
+    /// Name of an entry of `metrics:` in the settings.
+    #[schemars(required)]
     metrics: Option<Spanned<String>>,
+    /// PromQL query to evaluate.
+    #[schemars(required)]
     query: Option<Spanned<String>>,
+    /// Threshold of degradation: a comparison and a number, such as `> 0.02`.
+    #[schemars(required)]
     degraded: Option<Spanned<String>>,
+    /// Threshold of a near miss; by default none.
     near_miss: Option<Spanned<String>>,
+    /// Threshold of recovery; by default recovered once `degraded` no longer holds.
     recovered: Option<Spanned<String>>,
+    /// Duration for which `degraded` must hold first, as in Prometheus.
+    #[schemars(extend("default" = "0"))]
     r#for: Option<Duration>,
+    /// Duration for which it stays degraded after `degraded` no longer holds, as in Prometheus.
+    #[schemars(extend("default" = "0"))]
     keep_firing_for: Option<Duration>,
+    /// Evaluation interval.
+    #[schemars(extend("default" = "15s"))]
     every: Option<Spanned<Duration>>,
+    /// State when there is no data: no value, or not-a-number, as 0/0 without traffic.
+    #[serde(default)]
+    #[schemars(schema_with = "no_data", extend("default" = "unknown"))]
     no_data: Option<Spanned<ConditionState>>,
+    /// Maximum number of series; further series are left out and reported.
+    #[schemars(range(min = 1), extend("default" = 100))]
     max_series: Option<Spanned<u32>>,
+}
+
+fn no_data(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"enum": ["unknown", "degraded", "healthy"]})
 }
 
 /// Reads one condition; `None` when it has a fault.

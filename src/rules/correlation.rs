@@ -1,5 +1,6 @@
 //! The entry `correlation:`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::criterion;
@@ -12,15 +13,29 @@ use crate::yaml;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::scalar::{Duration, Spanned};
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CorrelationEntry {
+pub(crate) struct CorrelationEntry {
+    /// Labels that must be equal for events to be correlated; `service` is the service read from
+    /// the event.
+    #[schemars(extend("default" = ["service"]))]
     correlate_by: Option<Spanned<Vec<Spanned<String>>>>,
+    /// Maximum time between the starts of events of dependent services.
+    #[schemars(extend("default" = "15m"))]
     join_within: Option<Duration>,
+    /// Quiet time after which an incident is resolved.
+    #[schemars(extend("default" = "5m"))]
     settle: Option<Duration>,
+    /// Time after the last activity during which events still join.
+    #[schemars(extend("default" = "30m"))]
     reopen_within: Option<Duration>,
+    /// Gaps shorter than this do not interrupt a stretch of degradation.
+    #[schemars(extend("default" = "2m"))]
     bridge: Option<Duration>,
+    /// Time after its start from which events no longer join an incident.
+    #[schemars(extend("default" = "1d"))]
     lifetime: Option<Spanned<Duration>>,
+    /// CEL filter over `signal`; matching events are ignored.
     ignore: Option<Spanned<String>>,
 }
 

@@ -1,5 +1,6 @@
 //! One entry of `criteria:`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::expr;
@@ -18,26 +19,61 @@ use crate::yaml::unique_names::UniqueNames;
 
 const DAY: Seconds = 86_400;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct CriterionEntry {
+pub(crate) struct CriterionEntry {
+    /// Unique name in verdicts, pages and scenarios: one word.
+    #[schemars(required)]
     name: Option<Spanned<String>>,
+    /// Subject of the criterion.
+    #[schemars(required)]
     on: Option<CriterionKind>,
+    /// Decision when it is met: `hold` opens the postmortem, `suggest` asks a person, `none` only
+    /// explains.
+    #[schemars(required)]
     decision: Option<Spanned<Decision>>,
+    /// Form of the postmortem: a meeting of its own (`meeting`, the default), an entry in the next
+    /// standing review (`standing`), or one page (`note`, the default of near_miss). Of several the
+    /// heaviest wins.
     form: Option<PostmortemForm>,
+    /// Shadow mode: only record what it would have decided.
+    #[schemars(extend("default" = false))]
     shadow: Option<Spanned<bool>>,
+    /// CEL filter over the incident and the subject; by default all count.
     r#where: Option<Spanned<String>>,
+    /// Hours that count: only degraded time within them, only what happens within them; by default
+    /// always.
     during: Option<HoursEntry>,
+    /// The opposite of `during`: these hours do not count.
     outside: Option<HoursEntry>,
+    /// degradation: minimum duration of one unbroken stretch.
     longest: Option<Spanned<Duration>>,
+    /// degradation: minimum total degraded time within `within`.
     total: Option<Spanned<Duration>>,
+    /// degradation, intervention, recurrence: time window. For intervention, the steps of all
+    /// incidents in it are counted.
     within: Option<Spanned<Duration>>,
+    /// intervention: minimum number of manual steps.
+    #[schemars(range(min = 1), extend("default" = 1))]
     at_least: Option<Spanned<u32>>,
+    /// near_miss: minimum score.
+    #[schemars(range(min = 0), extend("default" = 0))]
     score_at_least: Option<Spanned<f64>>,
+    /// near_miss: minimum time since the last postmortem.
+    #[schemars(extend("default" = "30d"))]
     quiet_for: Option<Spanned<Duration>>,
+    /// near_miss: maximum rate of postmortems.
+    #[schemars(extend("default" = "1 per 7d"))]
     at_most: Option<Quota>,
+    /// recurrence: number of occurrences, including this one; required there.
+    #[schemars(range(min = 2))]
     times: Option<Spanned<u32>>,
+    /// intervention with `within`: what the steps must have in common: `service` (the default),
+    /// `scope` (an owner), `action`, or a list of them.
     per: Option<TextOrTexts>,
+    /// recurrence: what must be the same, by default the service and the alert or condition: any of
+    /// `service`, `alert` and `condition` (that opened it), `criterion` (that is met), `label:NAME`
+    /// (of the opening alert or condition).
     same: Option<TextOrTexts>,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::ical::holidays;
@@ -12,11 +13,18 @@ use crate::yaml::scalar::Spanned;
 use crate::yaml::weekly_hours::{TimeZone, WeeklyHours};
 
 /// The value of `during:` or `outside:`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HoursEntry {
+    /// Hours of the week, such as `Mon-Fri 09:00-18:00`; `22:00-06:00` ends on the next day,
+    /// `Sat-Sun` are whole days. Several are separated by commas, or a list.
+    #[schemars(required)]
     hours: Option<WeeklyHours>,
+    /// Time zone of the hours, such as `Europe/Berlin`.
+    #[schemars(extend("default" = "UTC"))]
     time_zone: Option<TimeZone>,
+    /// iCalendar files beside this file; the time of their entries is not within the hours.
+    #[schemars(extend("default" = []))]
     holidays: Option<Vec<Spanned<String>>>,
 }
 

@@ -1,10 +1,10 @@
 //! Rules that users write: parsing and checking of criteria, metric conditions and correlation.
 
-mod condition;
-mod correlation;
+pub(crate) mod condition;
+pub(crate) mod correlation;
 pub(crate) mod counted_hours;
 pub(crate) mod criterion;
-mod criterion_hours;
+pub(crate) mod criterion_hours;
 pub mod parse;
 mod positive;
 pub mod promql;

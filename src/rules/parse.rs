@@ -2,10 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::criterion::CriteriaContext;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::condition::ConditionEntry;
+use super::correlation::CorrelationEntry;
+use super::criterion::{CriteriaContext, CriterionEntry};
 use super::rule_set::RuleSet;
 use super::{condition, correlation, criterion, criterion_hours};
 use crate::model::fault::Fault;
+use crate::model::field_names::field_names;
 use crate::model::severity_scale::SeverityScale;
 use crate::yaml;
 use crate::yaml::node::{Key, Node, Value};
@@ -17,7 +23,28 @@ pub const SHIPPED: (&str, &str) = (
     include_str!("../../rules/postmortems.yaml"),
 );
 
-const SECTIONS: [&str; 4] = ["shadow", "criteria", "conditions", "correlation"];
+/// The keys of a rule file.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "declares the keys; each is read alone, so that a fault in one hides none in another"
+)]
+pub(crate) struct RuleFileKeys {
+    /// Shadow mode: the criteria of this file only record what they would have decided. Such a file
+    /// must not have conditions.
+    #[schemars(extend("default" = false))]
+    shadow: Option<bool>,
+    /// Criteria for incidents that deserve a postmortem.
+    #[schemars(extend("default" = []))]
+    criteria: Option<Vec<CriterionEntry>>,
+    /// Metric conditions to evaluate.
+    #[schemars(extend("default" = []))]
+    conditions: Option<Vec<ConditionEntry>>,
+    /// Correlation of events into incidents; only one rule file may have it.
+    #[schemars(extend("default" = {}))]
+    correlation: Option<CorrelationEntry>,
+}
 
 /// Parses rule files, each a name and a text, as one set. Those named `.ics` are the calendars of
 /// holidays that the others name.
@@ -54,7 +81,8 @@ pub fn load_for(files: &[(String, String)], scale: &SeverityScale) -> Result<Rul
             }
         };
         let mut found = Vec::new();
-        let sections = yaml::reader::sections(file, &node, &SECTIONS, &mut found);
+        let sections =
+            yaml::reader::sections(file, &node, field_names::<RuleFileKeys>(), &mut found);
         let context = CriteriaContext {
             all_shadow: shadow(file, &sections, &mut found),
             calendars: &calendars,

@@ -1,11 +1,14 @@
 //! Durations with units, quotas, instants, and values with their position.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
+use serde_json::json;
 
 use super::node::Position;
 use crate::model::time::Time;
@@ -22,7 +25,17 @@ const UNITS: [(char, i64); 5] = [
 ];
 
 /// A length of time with its units: `30m`, `1h30m`, `90s`, `7d`, `1w`. Never negative.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+#[schemars(
+    with = "String",
+    extend(
+        "type" = ["string", "integer"],
+        "pattern" = "^(0|(?=.)([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$",
+        "minimum" = 0,
+        "maximum" = 0,
+        "examples" = ["90s", "30m", "1h30m", "7d"]
+    )
+)]
 pub(crate) struct Duration {
     /// In seconds.
     pub seconds: i64,
@@ -107,8 +120,9 @@ impl<'de> Deserialize<'de> for Duration {
 }
 
 /// Count per period: `1 per 7d`, `3 per 24h`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct Quota {
     /// Count, at least one.
     pub count: u32,
@@ -141,8 +155,9 @@ impl TryFrom<String> for Quota {
 }
 
 /// An instant by RFC 3339, also without seconds.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct Timestamp(pub(crate) Time);
 
 impl TryFrom<String> for Timestamp {
@@ -162,7 +177,8 @@ impl TryFrom<String> for Timestamp {
 }
 
 /// One text, or a list of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(transform = text_or_texts)]
 pub(crate) struct TextOrTexts(pub(crate) Vec<String>);
 
 impl<'de> Deserialize<'de> for TextOrTexts {
@@ -189,6 +205,12 @@ impl<'de> Deserialize<'de> for TextOrTexts {
         }
         deserializer.deserialize_any(Reader)
     }
+}
+
+/// Schema of one text, or a list of them.
+pub(crate) fn text_or_texts(schema: &mut Schema) {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    *schema = json_schema!({"oneOf": [{"type": "string", "minLength": 1}, texts]});
 }
 
 /// Value with its position in the file.
@@ -298,6 +320,20 @@ impl<'a> Source<'a> {
         for _ in 0..length {
             self.step();
         }
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Spanned<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
     }
 }
 

@@ -3,22 +3,26 @@
 use std::fmt;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use super::scalar::text_or_texts;
 use crate::model::fault::nearest;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const DAY: u32 = 24 * 60;
 
 /// A name of the time zone database.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(with = "String")]
 pub(crate) struct TimeZone(pub(crate) Tz);
 
 /// Hours of the week in local time: `Mon-Fri 09:00-18:00`, `Mon-Thu 08:00-12:00,13:00-17:00, Fri
 /// 08:00-12:00`, `22:00-06:00`, `Sat-Sun`, or a list of such texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(with = "Vec<String>", transform = text_or_texts)]
 pub(crate) struct WeeklyHours {
     /// In the order of the text.
     pub(crate) ranges: Vec<WeeklyRange>,

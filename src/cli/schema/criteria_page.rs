@@ -1,13 +1,25 @@
-//! The reference of criteria as Markdown, `docs/criteria.md`, from the tables of the schemas.
+//! The reference of criteria as Markdown, `docs/criteria.md`, from the schemas.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::key::SchemaKey;
-use super::{config, rules, scenario};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::yaml_schema;
+use crate::config::parse::RawLimits;
+use crate::config::severities::RawSeverityLevel;
 use crate::expr::root::Root;
 use crate::expr::schema::FUNCTIONS;
+use crate::model::field_names::field_names;
 use crate::model::verdict::CriterionKind;
-use crate::rules::criterion::{KINDS, kind};
+use crate::rules::condition::ConditionEntry;
+use crate::rules::correlation::CorrelationEntry;
+use crate::rules::criterion::{CriterionEntry, KINDS, kind};
+use crate::rules::criterion_hours::HoursEntry;
+use crate::rules::scenario::entry::{self, COMMON, EventEntry};
+use crate::rules::scenario::{ExpectationEntry, ScenarioFileKeys, ScenarioKeys};
 
 const HEAD: &str = "# Criteria
 
@@ -46,26 +58,22 @@ been, to try it out.
 /// The page.
 pub(crate) fn page() -> String {
     let mut page = HEAD.to_owned();
-    let common = |key: &&SchemaKey| {
-        !KINDS
-            .iter()
-            .any(|on| kind(*on).parameters.contains(&key.name))
-    };
+    let common = |key: &str| !KINDS.iter().any(|on| kind(*on).parameters.contains(&key));
     page.push_str("\n## Keys of every criterion\n\n");
-    page.push_str(&table(rules::CRITERION.iter().filter(common)));
+    page.push_str(&table_of::<CriterionEntry>(common));
     page.push_str(DECISIONS);
     page.push_str("\n### `during` and `outside`\n\n");
-    page.push_str(&table(rules::HOURS));
+    page.push_str(&table::<HoursEntry>());
     page.push_str(HOURS);
     page.push_str("\n## Kinds\n");
     for on in KINDS {
         let fields = kind(on);
         let _ = write!(page, "\n### `on: {}`\n\n{}\n\n", fields.word, about(on));
-        let own = |key: &&SchemaKey| fields.parameters.contains(&key.name);
+        let own = |key: &str| fields.parameters.contains(&key);
         if fields.parameters.is_empty() {
             page.push_str("It has no parameters of its own.\n");
         } else {
-            page.push_str(&table(rules::CRITERION.iter().filter(own)));
+            page.push_str(&table_of::<CriterionEntry>(own));
         }
         let roots: Vec<String> = fields
             .roots
@@ -104,31 +112,38 @@ pub(crate) fn page() -> String {
         let _ = writeln!(page, "| `{name}` | `{}` |", cell(example));
     }
     page.push_str("\n## Severities\n\nWithout `severities:` in the settings they are `critical`, `warning`, `info`, `none` and `unknown`. With it, its names take the place of the first three; a severity that no level takes is `unknown`.\n\n```yaml\nseverities:\n  - {name: SEV1, from: [critical, P1]}\n  - {name: SEV2, from: [P2, major]}\n  - SEV3\n```\n\n");
-    page.push_str(&table(config::SEVERITY));
+    page.push_str(&table::<RawSeverityLevel>());
     page.push_str(
         "\n## `correlation`\n\nWhich events are one incident; an entry of a rule file.\n\n",
     );
-    page.push_str(&table(rules::CORRELATION));
+    page.push_str(&table::<CorrelationEntry>());
     page.push_str("\n## `limits`\n\nHow many postmortems; an entry of the settings.\n\n");
-    page.push_str(&table(config::LIMITS));
+    page.push_str(&table::<RawLimits>());
     page.push_str("\n## `conditions`\n\nMetric conditions; an entry of a rule file. See [metrics](metrics.md).\n\n");
-    page.push_str(&table(rules::CONDITION));
+    page.push_str(&table::<ConditionEntry>());
     page.push_str("\n## Scenarios\n\nFiles `*.test.yaml`, run by `afterword test`.\n\n");
-    page.push_str(&table(scenario::KEYS));
+    page.push_str(&table::<ScenarioFileKeys>());
     page.push_str("\n### A scenario\n\n");
-    page.push_str(&table(scenario::SCENARIO));
+    page.push_str(&table::<ScenarioKeys>());
     page.push_str("\n### An expectation\n\n");
-    page.push_str(&table(scenario::EXPECT));
+    page.push_str(&table::<ExpectationEntry>());
     page.push_str("\n### An event\n\nOne of `alert`, `condition`, `declaration`, `intervention`, `request`, `near_miss`, `change`, `acknowledgement`, `note` and `samples`, with the keys that fit it.\n\n| key | for | default | meaning |\n|---|---|---|---|\n");
-    for (of, key) in scenario::EVENT {
-        let of = if of.is_empty() { "any" } else { of };
-        let _ = writeln!(
-            page,
-            "| `{}` | {of} | {} | {} |",
-            key.name,
-            default(key),
-            cell(key.doc)
-        );
+    let (schema, keys) = (yaml_schema::<EventEntry>(), field_names::<EventEntry>());
+    for key in keys {
+        let kinds = entry::KINDS
+            .iter()
+            .filter(|kind| kind.keys().any(|own| own == *key));
+        let kinds: Vec<&str> = kinds.map(|kind| kind.key).collect();
+        let of = if COMMON.contains(key) {
+            "any".to_owned()
+        } else {
+            kinds.join(", ")
+        };
+        let required = |kind: &entry::EventKind| kind.key == *key || kind.required.contains(key);
+        let is_required =
+            *key == COMMON[0] || (kinds.len() == 1 && entry::KINDS.iter().any(required));
+        let (default, doc) = cells(&schema["properties"][key], is_required);
+        let _ = writeln!(page, "| `{key}` | {of} | {default} | {doc} |");
     }
     page
 }
@@ -154,26 +169,36 @@ fn about(on: CriterionKind) -> &'static str {
     }
 }
 
-fn table<'a>(keys: impl IntoIterator<Item = &'a SchemaKey>) -> String {
+/// The keys of a map with their defaults and meanings.
+fn table<'de, T: Deserialize<'de> + JsonSchema>() -> String {
+    table_of::<T>(|_| true)
+}
+
+/// The same of those keys that `shown` selects.
+fn table_of<'de, T: Deserialize<'de> + JsonSchema>(shown: impl Fn(&str) -> bool) -> String {
+    let schema = yaml_schema::<T>();
+    let required = schema["required"].as_array().into_iter().flatten();
+    let required: BTreeSet<&str> = required.filter_map(Value::as_str).collect();
     let mut table = "| key | default | meaning |\n|---|---|---|\n".to_owned();
-    for key in keys {
-        let _ = writeln!(
-            table,
-            "| `{}` | {} | {} |",
-            key.name,
-            default(key),
-            cell(key.doc)
-        );
+    for key in field_names::<T>().iter().filter(|key| shown(key)) {
+        let (default, doc) = cells(&schema["properties"][key], required.contains(key));
+        let _ = writeln!(table, "| `{key}` | {default} | {doc} |");
     }
     table
 }
 
-fn default(key: &SchemaKey) -> String {
-    match key.default {
-        None => "required".to_owned(),
-        Some("null") => "–".to_owned(),
-        Some(default) => format!("`{}`", default.trim_matches('"')),
-    }
+/// The default and the meaning of a key.
+fn cells(key: &Value, is_required: bool) -> (String, String) {
+    let default = match &key["default"] {
+        _ if is_required => "required".to_owned(),
+        Value::Null => "–".to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        default => format!("`{default}`"),
+    };
+    (
+        default,
+        cell(key["description"].as_str().unwrap_or_default()),
+    )
 }
 
 /// Text in a table: a bar would end its cell.

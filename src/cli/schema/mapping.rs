@@ -2,19 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::event;
 use crate::ingest::generic;
 
 /// Keys that hold a map of names to expressions.
 const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
 
-/// One rule, or a list of them.
-pub(crate) fn shape() -> Value {
-    let rule = rule();
-    json!({"oneOf": [rule, {"type": "array", "minItems": 1, "items": rule}]})
+/// One rule, or a list of them, for events of this schema.
+pub(crate) fn schema(events: &Value) -> Value {
+    let rule = rule(events);
+    let rules = json!({"type": "array", "minItems": 1, "items": rule});
+    json!({"oneOf": [rule, rules, {"type": "null"}]})
 }
 
-fn rule() -> Value {
+fn rule(events: &Value) -> Value {
     let text = json!({"type": ["string", "number", "boolean"]});
     let properties = generic::compile::keys().into_iter().map(|key| {
         let mut shape = if NESTED.contains(&key) {
@@ -22,7 +22,7 @@ fn rule() -> Value {
         } else {
             text.clone()
         };
-        shape["description"] = json!(doc(key));
+        shape["description"] = json!(doc(events, key));
         (key.to_owned(), shape)
     });
     json!({
@@ -35,14 +35,15 @@ fn rule() -> Value {
 }
 
 /// One-line description of the value of an expression.
-fn doc(key: &str) -> String {
+fn doc(events: &Value, key: &str) -> String {
     match key {
         "each" => "CEL list of items; each is read separately as `item`. By default the body is the only item.".to_owned(),
         "when" => "CEL condition for an item to count; other items are ignored silently.".to_owned(),
         "kind" => "CEL for the event kind; by default an alert. Null ignores the item.".to_owned(),
         _ => {
-            let known = event::EVENT.iter().find(|(_, known)| known.name == key);
-            format!("CEL. {}", known.map_or("As for POST /api/v1/events.", |(_, known)| known.doc))
+            let kinds = events["$defs"]["event"]["oneOf"].as_array().into_iter().flatten();
+            let mut docs = kinds.filter_map(|kind| kind["properties"][key]["description"].as_str());
+            format!("CEL. {}", docs.next().unwrap_or("As for POST /api/v1/events."))
         }
     }
 }

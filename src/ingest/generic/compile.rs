@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::mapping::{CompiledMapping, Mapping, MappingRule};
 use crate::expr::json;
-use crate::ingest::events;
+use crate::ingest::event_keys;
+use crate::model::event::{AlertStatus, ConditionState, DetectedBy, EndReason};
 use crate::model::fault::nearest;
+use crate::model::field_names::field_names;
 
 /// Keys that select parts of a body.
 const OF_RULE: [&str; 3] = ["each", "when", "kind"];
@@ -40,11 +42,8 @@ pub(crate) struct MapFault {
 pub(crate) fn keys() -> Vec<&'static str> {
     let mut keys: Vec<&str> = OF_RULE.to_vec();
     // The source is given by the address.
-    let stated = events::COMMON.into_iter().chain(
-        events::KINDS
-            .into_iter()
-            .flat_map(|(_, own)| own.iter().copied()),
-    );
+    let own = event_keys::KINDS.iter().flat_map(|kind| (kind.keys)());
+    let stated = event_keys::common().iter().chain(own).copied();
     for key in stated.filter(|key| *key != "source") {
         if !keys.contains(&key) {
             keys.push(key);
@@ -183,11 +182,12 @@ fn of_kinds(place: usize, rule: &MappingRule, numbers: &[usize], faults: &mut Ve
             None => return,
         },
     };
-    let own: Vec<&str> = events::KINDS
+    let own: Vec<&str> = event_keys::KINDS
         .iter()
-        .filter(|(kind, _)| kinds.contains(kind))
-        .flat_map(|(_, own)| own.iter().copied())
-        .chain(events::COMMON)
+        .filter(|kind| kinds.contains(&kind.name))
+        .flat_map(|kind| (kind.keys)())
+        .chain(event_keys::common())
+        .copied()
         .collect();
     let named = kinds
         .iter()
@@ -240,15 +240,12 @@ fn of_kinds(place: usize, rule: &MappingRule, numbers: &[usize], faults: &mut Ve
 
 /// All values of a key, if they are a closed set.
 fn words(key: &str) -> Option<Vec<&'static str>> {
-    fn first<T>(words: &'static [(&'static str, T)]) -> Vec<&'static str> {
-        words.iter().map(|(word, _)| *word).collect()
-    }
     Some(match key {
-        "kind" => first(&events::KINDS),
-        "status" => first(&events::STATUS),
-        "state" => first(&events::STATES),
-        "end_reason" => first(&events::END_REASONS),
-        "detected_by" => first(&events::DETECTED_BY),
+        "kind" => event_keys::kind_names().to_vec(),
+        "status" => field_names::<AlertStatus>().to_vec(),
+        "state" => field_names::<ConditionState>().to_vec(),
+        "end_reason" => field_names::<EndReason>().to_vec(),
+        "detected_by" => field_names::<DetectedBy>().to_vec(),
         _ => return None,
     })
 }

@@ -13,7 +13,7 @@ use crate::ingest::error::{MemberFault, MemberPosition};
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::reading::{Reading, Reported, Start};
 use crate::ingest::time::format_rfc3339;
-use crate::ingest::{events, header_filter};
+use crate::ingest::{event_keys, header_filter};
 use crate::model::event::Event;
 
 /// Evaluation steps that all expressions of one message may take, plus one for each byte of the body.
@@ -183,8 +183,8 @@ impl<'m> MappingRun<'m> {
                 return RuleOutcome::Applied;
             }
         };
-        let Some((_, own)) = events::KINDS.iter().find(|(name, _)| *name == kind) else {
-            let known: Vec<&str> = events::KINDS.iter().map(|(name, _)| *name).collect();
+        let Some(own) = event_keys::KINDS.iter().find(|known| known.name == kind) else {
+            let known = event_keys::kind_names();
             let shown: String = kind.chars().take(40).collect();
             self.fault(position.fault(
                 "kind",
@@ -195,9 +195,10 @@ impl<'m> MappingRun<'m> {
             ));
             return RuleOutcome::Applied;
         };
+        let (own, common) = ((own.keys)(), event_keys::common());
         let mut draft = EventDraft::new(&kind, self.message.source);
         for (key, name, formula) in &rule.lines {
-            if !events::COMMON.contains(&key.as_str()) && !own.contains(&key.as_str()) {
+            if !common.contains(&key.as_str()) && !own.contains(&key.as_str()) {
                 continue;
             }
             match self.evaluate(formula, given) {

@@ -1,8 +1,10 @@
 //! Parses one entry of `events:` to an event with a time relative to the scenario's beginning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
+use serde_json::{Value as Json, json};
 
 use super::series;
 use crate::model::event::{
@@ -18,41 +20,40 @@ use crate::yaml;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::scalar::{Duration, Spanned};
 
-/// The key of each kind of event, and the keys it takes beside the common ones.
-pub(crate) const KINDS: [(&str, &[&str]); 10] = [
-    ("alert", &["status", "severity", "labels", "end_reason"]),
-    ("condition", &["state", "severity", "labels", "value"]),
-    (
-        "declaration",
-        &[
-            "status",
-            "severity",
-            "key",
-            "planned",
-            "data_loss",
-            "detected_by",
-        ],
-    ),
-    (
-        "intervention",
-        &[
-            "why",
-            "stated",
-            "should_be_automatic",
-            "dry_run",
-            "refused",
-            "planned",
-        ],
-    ),
-    ("request", &["requester"]),
-    (
-        "near_miss",
-        &["severity", "closeness", "by_luck", "barriers_left"],
-    ),
-    ("change", &["title", "revision"]),
-    ("acknowledgement", &[]),
-    ("note", &[]),
-    (SAMPLES, &["labels", "values"]),
+/// A kind of event, by the key that gives it.
+pub(crate) struct EventKind {
+    pub(crate) key: &'static str,
+    /// Keys that it requires.
+    pub(crate) required: &'static [&'static str],
+    /// Keys that it takes, too.
+    pub(crate) optional: &'static [&'static str],
+}
+
+const fn kind_of(
+    key: &'static str,
+    required: &'static [&'static str],
+    optional: &'static [&'static str],
+) -> EventKind {
+    EventKind {
+        key,
+        required,
+        optional,
+    }
+}
+
+/// All kinds of events.
+#[rustfmt::skip]
+pub(crate) const KINDS: [EventKind; 10] = [
+    kind_of("alert", &["status"], &["severity", "labels", "end_reason"]),
+    kind_of("condition", &["state"], &["severity", "labels", "value"]),
+    kind_of("declaration", &[], &["status", "severity", "key", "planned", "data_loss", "detected_by"]),
+    kind_of("intervention", &[], &["why", "stated", "should_be_automatic", "dry_run", "refused", "planned"]),
+    kind_of("request", &[], &["requester"]),
+    kind_of("near_miss", &[], &["severity", "closeness", "by_luck", "barriers_left"]),
+    kind_of("change", &[], &["title", "revision"]),
+    kind_of("acknowledgement", &[], &[]),
+    kind_of("note", &[], &[]),
+    kind_of(SAMPLES, &["values"], &["labels"]),
 ];
 const SAMPLES: &str = "samples";
 /// Keys common to all events.
@@ -65,55 +66,145 @@ pub(crate) const COMMON: [&str; 6] = [
     "actor_kind",
 ];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct EventEntry {
+pub(crate) struct EventEntry {
+    /// Time since the start of the scenario.
+    #[schemars(required)]
     at: Option<Spanned<Duration>>,
+    /// Name of an alert.
+    #[schemars(required)]
     alert: Option<String>,
+    /// Name of a metric condition.
+    #[schemars(required)]
     condition: Option<String>,
+    /// Declared outage: description of the user impact.
+    #[schemars(required)]
     declaration: Option<String>,
+    /// Manual step: restart, failover, scale.
+    #[schemars(required)]
     intervention: Option<String>,
+    /// Request for a postmortem: the reason.
+    #[schemars(required)]
     request: Option<String>,
+    /// Description of the near miss.
+    #[schemars(required)]
     near_miss: Option<String>,
+    /// Kind of change: deploy, rollback, flag, config.
+    #[schemars(required)]
     change: Option<String>,
+    /// Name of the acknowledged subject, or `incident`.
+    #[schemars(required)]
     acknowledgement: Option<String>,
+    /// Text of the note.
+    #[schemars(required)]
     note: Option<String>,
+    /// Name of a condition in the rules; its query returns these values.
+    #[schemars(required)]
     samples: Option<String>,
+    /// One value per evaluation, in promtool notation: `0x3 0.03x40 _x2 stale 0`. `_` is a gap,
+    /// through which the value before counts for five minutes; `stale` ends the series.
+    #[schemars(required)]
     values: Option<Spanned<String>>,
+    /// Affected service.
     service: Option<String>,
+    /// Affected environment.
     environment: Option<String>,
+    /// Id of the related incident.
     incident: Option<String>,
+    /// Person or program that acted.
     actor: Option<String>,
+    /// Kind of actor.
+    #[schemars(extend("default" = "human"))]
     actor_kind: Option<ActorKind>,
+    /// `firing` or `resolved`. An alert needs it; a declaration is `firing` by default.
+    #[schemars(required)]
     status: Option<AlertStatus>,
+    /// New state.
+    #[schemars(required)]
     state: Option<ConditionState>,
+    /// Severity: critical, warning, info, none or unknown, or one of `severities:` in the settings.
+    /// By default `critical` for a condition or declaration, otherwise `unknown`.
     severity: Option<Spanned<Severity>>,
+    /// Labels of the alert.
     #[serde(default)]
     labels: Labels,
+    /// Reason for the end.
+    #[schemars(extend("default" = "recovered"))]
     end_reason: Option<EndReason>,
+    /// Measured value.
     value: Option<f64>,
+    /// Distinguishes declarations of one service.
     #[serde(default)]
     key: String,
+    /// Planned work.
     #[serde(default)]
     planned: bool,
+    /// Data was lost; null if unknown.
     data_loss: Option<bool>,
+    /// Detected first by.
     detected_by: Option<DetectedBy>,
+    /// Dry run: nothing was changed.
     #[serde(default)]
     dry_run: bool,
+    /// The step was rejected.
     #[serde(default)]
     refused: bool,
+    /// Number of remaining barriers.
     barriers_left: Option<u32>,
+    /// Reason for it.
     #[serde(default)]
     why: String,
+    /// Entered by a person.
+    #[schemars(extend("default" = true))]
     stated: Option<bool>,
+    /// The step should be automated; by default as in the settings.
     should_be_automatic: Option<bool>,
+    /// Person who requests it.
     requester: Option<String>,
+    /// Closeness to an incident, from 0 (remote) to 1 (almost happened).
+    #[schemars(range(min = 0, max = 1))]
     closeness: Option<f64>,
+    /// Avoided only by luck.
     #[serde(default)]
     by_luck: bool,
+    /// Title of the change.
     #[serde(default)]
     title: String,
+    /// Revision that was deployed.
     revision: Option<String>,
+}
+
+impl EventKind {
+    /// Keys of every kind. The rules define the rest of the samples.
+    pub(crate) fn common(&self) -> &'static [&'static str] {
+        if self.key == SAMPLES {
+            &COMMON[..1]
+        } else {
+            &COMMON
+        }
+    }
+
+    /// All its keys, beginning with those that it requires.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> {
+        let own = [self.key].into_iter().chain(self.required.iter().copied());
+        let more = self.common().iter().chain(self.optional);
+        own.chain(more.copied())
+    }
+}
+
+/// Schema of `events`: a list of events, each with the keys of its kind.
+pub(crate) fn events_schema(generator: &mut SchemaGenerator) -> Schema {
+    let entry = EventEntry::json_schema(generator);
+    let kinds = KINDS.iter().map(|kind| {
+        let properties: BTreeMap<&str, &Json> = kind
+            .keys()
+            .map(|key| (key, &entry.as_value()["properties"][key]))
+            .collect();
+        let required: Vec<&str> = [COMMON[0], kind.key].into_iter().chain(kind.required.iter().copied()).collect();
+        json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+    });
+    json_schema!({"type": "array", "items": {"oneOf": kinds.collect::<Vec<_>>()}})
 }
 
 /// Parses all events and samples of a scenario. Resolutions and acknowledgements are linked to the
@@ -178,11 +269,11 @@ struct Before {
 
 /// The key that gives the event's kind; a fault for every other key that does not fit it.
 fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str> {
-    let mut present = KINDS.iter().filter(|(kind, _)| node.get(kind).is_some());
-    let Some((kind, keys)) = present.next() else {
+    let mut present = KINDS.iter().filter(|kind| node.get(kind.key).is_some());
+    let Some(kind) = present.next() else {
         let list = KINDS
             .iter()
-            .map(|(kind, _)| format!("`{kind}`"))
+            .map(|kind| format!("`{}`", kind.key))
             .collect::<Vec<_>>()
             .join(", ");
         faults.push(node.position().fault(
@@ -191,33 +282,23 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
         ));
         return None;
     };
-    if let Some((second, _)) = present.next() {
-        let message = format!("this is both `{kind}` and `{second}`; write two events");
-        faults.push(node.key_position(second).fault(file, message));
+    if let Some(second) = present.next() {
+        let message = format!(
+            "this is both `{}` and `{}`; write two events",
+            kind.key, second.key
+        );
+        faults.push(node.key_position(second.key).fault(file, message));
         return None;
     }
-    // The rules define the rest of the samples.
-    let common = if *kind == SAMPLES {
-        &COMMON[..1]
-    } else {
-        &COMMON[..]
-    };
-    let fits = |key: &&str| common.contains(key) || keys.contains(key);
-    let all: BTreeSet<&str> = COMMON
-        .iter()
-        .chain(KINDS.iter().flat_map(|(_, keys)| keys.iter()))
-        .copied()
-        .collect();
-    for key in all
-        .iter()
-        .filter(|key| node.get(key).is_some() && !fits(key))
-    {
+    let own: BTreeSet<&str> = kind.keys().collect();
+    let all: BTreeSet<&str> = KINDS.iter().flat_map(EventKind::keys).collect();
+    for key in all.difference(&own).filter(|key| node.get(key).is_some()) {
         faults.push(
             node.key_position(key)
-                .fault(file, format!("`{key}` does not apply to `{kind}`")),
+                .fault(file, format!("`{key}` does not apply to `{}`", kind.key)),
         );
     }
-    Some(kind)
+    Some(kind.key)
 }
 
 fn samples(file: &str, node: &Node, entry: EventEntry) -> Result<ScenarioSamples, Fault> {

@@ -6,17 +6,20 @@ mod series;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rule_set::RuleSet;
 use super::seconds::Seconds;
 use crate::model::fault::{Fault, nearest};
+use crate::model::field_names::field_names;
 use crate::model::severity_scale::SeverityScale;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome, PostmortemForm};
 use crate::yaml;
 use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::scalar::{Duration, Spanned, Timestamp};
+use entry::EventEntry;
 use event::{ScenarioEvent, ScenarioSamples};
 
 /// A file of scenarios.
@@ -97,15 +100,59 @@ pub struct Expectation {
     pub postmortems: Option<usize>,
 }
 
-#[derive(Deserialize)]
+/// The keys of a scenario file.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct ExpectationEntry {
+#[expect(
+    dead_code,
+    reason = "declares the keys; each is read alone, so that a fault in one hides none in another"
+)]
+pub(crate) struct ScenarioFileKeys {
+    /// The rule files under test, relative to this file.
+    rules: Vec<String>,
+    /// Scenarios to run.
+    #[schemars(extend("default" = []))]
+    scenarios: Option<Vec<ScenarioKeys>>,
+}
+
+/// The keys of a scenario.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(
+    dead_code,
+    reason = "declares the keys; each is read alone, so that a fault in one hides none in another"
+)]
+pub(crate) struct ScenarioKeys {
+    /// Name of the scenario.
+    name: String,
+    /// Beginning of the scenario as an instant, such as 2026-11-23T08:50+01:00; by default Monday
+    /// 2026-01-05T09:00Z.
+    starts: Option<Timestamp>,
+    /// Events, in order of time.
+    #[schemars(schema_with = "entry::events_schema")]
+    events: Vec<EventEntry>,
+    /// Expected results.
+    expect: Vec<ExpectationEntry>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExpectationEntry {
+    /// Time since the start of the scenario.
+    #[schemars(required)]
     at: Option<Duration>,
+    /// Service to check; by default all.
     service: Option<String>,
+    /// Strongest decision; by default not checked.
     decision: Option<Decision>,
+    /// Heaviest form of postmortem; by default not checked.
     form: Option<PostmortemForm>,
+    /// Expected outcomes, by criterion name.
+    #[schemars(extend("default" = {}))]
     criteria: Option<BTreeMap<String, Outcome>>,
+    /// Number of incidents so far; by default not checked.
     incidents: Option<usize>,
+    /// Number of postmortems held or suggested, counting a bundle as one; by default not checked.
     postmortems: Option<usize>,
 }
 
@@ -133,7 +180,8 @@ pub fn parse_for(
         scenarios: Vec::new(),
         named: Vec::new(),
     };
-    for (key, section) in yaml::reader::sections(file, &node, &["rules", "scenarios"], &mut faults)
+    for (key, section) in
+        yaml::reader::sections(file, &node, field_names::<ScenarioFileKeys>(), &mut faults)
     {
         if key.name == "rules" {
             read.rules = yaml::reader::read_list::<Spanned<String>>(file, section, &mut faults)
@@ -178,8 +226,7 @@ fn scenario(
         samples: Vec::new(),
         expect: Vec::new(),
     };
-    for (key, section) in
-        yaml::reader::sections(file, node, &["name", "starts", "events", "expect"], faults)
+    for (key, section) in yaml::reader::sections(file, node, field_names::<ScenarioKeys>(), faults)
     {
         match key.name.as_str() {
             "name" => {
