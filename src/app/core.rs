@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::counters::Counters;
 use super::fault_log::FaultLog;
+use super::judge_signs::JudgeSigns;
 use super::log_progress::LogProgress;
 use super::settings::Settings;
 use crate::engine::as_of::as_of;
@@ -25,6 +26,7 @@ pub struct Core {
     pub(crate) clock: Clock,
     settings: RwLock<Arc<Settings>>,
     pub(crate) progress: LogProgress,
+    pub(crate) judge_signs: JudgeSigns,
     /// Counters for `/metrics`.
     pub counters: Counters,
     /// Recent faults of background tasks.
@@ -41,6 +43,7 @@ impl Core {
     ) -> anyhow::Result<Self> {
         let core = Self {
             progress: LogProgress::new(store.head()?.next.saturating_sub(1), applied),
+            judge_signs: JudgeSigns::new(tokio::time::Instant::now()),
             store,
             faults: FaultLog::new(clock.clone()),
             clock,

@@ -1,4 +1,4 @@
-//! Watch over the database: says while it is away, and when it is back.
+//! Watch over the database: says while it is away or left to others, and when it is back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +6,12 @@ use std::time::Duration;
 use super::core::Core;
 use super::fault_log::OpenFault;
 use super::sync::blocking;
+use crate::store::error::StoreError;
 
 /// The context of an absent database in the faults.
-const CONTEXT: &str = "the database is away";
+const AWAY: &str = "the database is away";
+/// The context of a database that this process must leave to others.
+const NOT_OURS: &str = "this process no longer writes";
 /// Interval between checks.
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -19,16 +22,21 @@ impl Core {
             Ok(()) if self.database_fault().is_some() => self.faults.all_over(),
             Ok(()) => {}
             Err(fault) => {
+                let (context, other) = match fault {
+                    StoreError::Newer { .. } | StoreError::InUse { .. } => (NOT_OURS, AWAY),
+                    _ => (AWAY, NOT_OURS),
+                };
+                self.faults.over(other);
                 let fault = anyhow::Error::new(fault);
-                self.faults.report_lasting(CONTEXT, &fault);
+                self.faults.report_lasting(context, &fault);
             }
         }
     }
 
-    /// The fault of the database, while it is away.
+    /// The fault of the database, while it is away or left to others.
     #[must_use]
     pub(crate) fn database_fault(&self) -> Option<OpenFault> {
-        self.faults.of(CONTEXT)
+        self.faults.of(AWAY).or_else(|| self.faults.of(NOT_OURS))
     }
 }
 

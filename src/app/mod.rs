@@ -13,6 +13,8 @@ pub(crate) mod delivery;
 pub(crate) mod fault_log;
 pub(crate) mod intake;
 pub(crate) mod judge;
+mod judge_signs;
+mod judge_watch;
 pub(crate) mod ledger;
 pub(crate) mod log_progress;
 pub(crate) mod people;
@@ -146,8 +148,9 @@ impl App {
             stop,
             people::calendar_reader::read_loop(Arc::new(reader)),
         );
+        spawn(ours, stop, judge::lease_loop(Arc::clone(&self.judge)));
+        spawn(ours, stop, judge_watch::watch_loop(Arc::clone(&self.core)));
         if self.core.store.is_shared() {
-            spawn(ours, stop, judge::lease_loop(Arc::clone(&self.judge)));
             spawn(
                 ours,
                 stop,

@@ -162,7 +162,7 @@ fn tried(settings: &Settings, ask: BacktestInput) -> Result<BacktestReport, Back
             .into());
         }
         BacktestSource::Log => Some(
-            Store::open_at(&settings.place, ask.now)
+            Store::open_to_read(&settings.place)
                 .with_context(|| format!("the database {}", settings.place))?,
         ),
     };

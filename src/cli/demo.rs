@@ -22,6 +22,7 @@ use crate::ingest::reading::Reported;
 use crate::model::event::Event;
 use crate::model::time::Time;
 use crate::rules::parse::SHIPPED;
+use crate::store::database::{DatabaseLocation, check_unused};
 use crate::wording;
 use crate::wording::event::SentenceContext;
 
@@ -117,6 +118,7 @@ fn fresh(directory: &Path, address: &str) -> anyhow::Result<PathBuf> {
             "{} was not created by a demo; choose another with --directory",
             directory.display()
         );
+        check_unused(&DatabaseLocation::Sqlite(directory.join("afterword.db")))?;
         std::fs::remove_dir_all(directory)
             .with_context(|| format!("cannot empty {}", directory.display()))?;
     }

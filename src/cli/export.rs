@@ -12,7 +12,8 @@ use super::output::{FAULTS, complain};
 use super::serve;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
-use crate::store::database::Store;
+use crate::store::database::{DatabaseLocation, Store};
+use crate::store::error::StoreError;
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
@@ -31,7 +32,7 @@ pub(crate) struct Import {
 }
 
 pub(crate) fn export(asked: &Export) -> u8 {
-    with_store(&asked.settings, |settings, store| {
+    with_store(&asked.settings, Store::open_to_read, |settings, store| {
         let write = |out: &mut dyn Write| -> anyhow::Result<u64> {
             let rows = store.export(&mut *out)?;
             out.flush().context("cannot write the export")?;
@@ -65,7 +66,8 @@ pub(crate) fn export(asked: &Export) -> u8 {
 }
 
 pub(crate) fn import(asked: &Import) -> u8 {
-    with_store(&asked.settings, |settings, store| {
+    let open = |place: &DatabaseLocation| Store::open_at(place, Clock::System.now());
+    with_store(&asked.settings, open, |settings, store| {
         let file = File::open(&asked.file)
             .with_context(|| format!("cannot read {}", asked.file.display()))?;
         let rows = store
@@ -87,14 +89,14 @@ fn rows_word(rows: u64) -> &'static str {
 /// output may carry the export.
 fn with_store(
     file: &SettingsFile,
+    open: impl FnOnce(&DatabaseLocation) -> Result<Store, StoreError>,
     work: impl FnOnce(&Settings, &Store) -> anyhow::Result<String>,
 ) -> u8 {
     let settings = match serve::load(serve::find_settings_file(file.config.as_deref()).as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    let opened = Store::open_at(&settings.place, Clock::System.now())
-        .with_context(|| format!("the database {}", settings.place));
+    let opened = open(&settings.place).with_context(|| format!("the database {}", settings.place));
     match opened.and_then(|store| work(&settings, &store)) {
         Ok(done) => {
             complain(&format!("afterword: {done}"));

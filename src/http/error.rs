@@ -114,7 +114,10 @@ impl From<Unstored> for Error {
 impl From<StoreError> for Error {
     fn from(fault: StoreError) -> Self {
         match fault {
-            StoreError::Away(_) | StoreError::Full(_) => Self::Unavailable(fault.to_string()),
+            StoreError::Away(_)
+            | StoreError::Full(_)
+            | StoreError::Newer { .. }
+            | StoreError::InUse { .. } => Self::Unavailable(fault.to_string()),
             fault => Self::Internal(anyhow::Error::new(fault)),
         }
     }

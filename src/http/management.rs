@@ -18,7 +18,8 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
     let core = Arc::clone(&app.core);
     let check = tokio::task::spawn_blocking(move || core.check_database());
     let checked = tokio::time::timeout(DATABASE_PATIENCE, check).await;
-    let away = app.core.database_fault().map(|fault| {
+    let fault = app.core.database_fault().or_else(|| app.core.judge_fault());
+    let away = fault.map(|fault| {
         let since = fault.since.format("%Y-%m-%d %H:%M:%S UTC");
         format!("Not ready since {since}: {}.\n", fault.message)
     });

@@ -90,6 +90,11 @@ pub(crate) async fn metrics(
         "1 if this process holds the leader lease of the database",
         u64::from(app.judge.epoch().is_some()),
     );
+    gauge(
+        "judging",
+        "1 while a process judges what is logged",
+        u64::from(app.core.judge_fault().is_none() && app.core.database_fault().is_none()),
+    );
     gauge("log_head", "Last position of the event log", head);
     gauge(
         "log_applied",

@@ -49,17 +49,47 @@ impl Store {
         open_and_migrate(place, now).map(|(store, _)| store)
     }
 
+    /// Opens the database at `place` for reading only. It is not migrated, and another process may use
+    /// it meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] and [`StoreError::Older`] for a database of another version; otherwise why
+    /// it cannot be read.
+    pub fn open_to_read(place: &DatabaseLocation) -> Result<Self, StoreError> {
+        let database = match place {
+            DatabaseLocation::Sqlite(path) => {
+                Database::Sqlite(Box::new(Sqlite::open_to_read(path)?))
+            }
+            DatabaseLocation::Postgres(address) => {
+                Database::Postgres(Box::new(Postgres::new(address)?))
+            }
+        };
+        let store = Self { database };
+        let known = migration::known();
+        let version = store.read("migration", migration::version);
+        match version.map_err(|error| error.about("it holds no data of afterword"))? {
+            found if found > known => Err(StoreError::Newer { found, known }),
+            found if found < known => Err(StoreError::Older { found, known }),
+            _ => Ok(store),
+        }
+    }
+
     /// True when other processes may use the same database.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         matches!(self.database, Database::Postgres(_))
     }
 
-    /// Checks that the database is there and can be read.
+    /// Checks that the database is there, and that this process may use it.
     ///
     /// # Errors
-    /// [`StoreError::Away`] when it is not.
+    /// [`StoreError::Away`] when it is not there, [`StoreError::Newer`] when another program has
+    /// migrated it, [`StoreError::InUse`] when another process has taken it.
     pub fn check(&self) -> Result<(), StoreError> {
+        if let Database::Sqlite(database) = &self.database {
+            database.check()?;
+        }
+        self.read("migration", migration::check_version)?;
         self.head().map(drop)
     }
 
@@ -76,7 +106,22 @@ impl Store {
     }
 
     /// Runs `work` in one write transaction: durable as a whole, or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`] once a newer program has migrated the database.
     pub(super) fn write<T>(
+        &self,
+        noun: &str,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write_any_version(noun, |at| {
+            migration::check_version(at)?;
+            work(at)
+        })
+    }
+
+    /// The same on a database of any version, for migrations.
+    pub(super) fn write_any_version<T>(
         &self,
         noun: &str,
         work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
@@ -108,6 +153,17 @@ pub fn migrate(place: &DatabaseLocation, now: Time) -> Result<MigrationReport, S
     open_and_migrate(place, now).map(|(_, migrated)| migrated)
 }
 
+/// Checks that no other process uses the database at `place` alone.
+///
+/// # Errors
+/// [`StoreError::InUse`] when one does.
+pub(crate) fn check_unused(place: &DatabaseLocation) -> Result<(), StoreError> {
+    match place {
+        DatabaseLocation::Sqlite(path) => Sqlite::check_unused(path),
+        DatabaseLocation::Postgres(_) => Ok(()),
+    }
+}
+
 fn open_and_migrate(
     place: &DatabaseLocation,
     now: Time,
@@ -119,7 +175,7 @@ fn open_and_migrate(
         }
     };
     let store = Store { database };
-    let migrated = store.write("migration", |at| {
+    let migrated = store.write_any_version("migration", |at| {
         migration::migrate(at, migration::STEPS, now)
     })?;
     Ok((store, migrated))

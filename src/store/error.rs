@@ -18,6 +18,27 @@ pub enum StoreError {
         /// The newest version this program knows.
         known: u32,
     },
+    /// The database was made by an older program, and is only read here.
+    #[error(
+        "the database was made by an older version of afterword (database version {found}, this program knows {known}): \
+         run `afterword migrate` first"
+    )]
+    Older {
+        /// The version of the database.
+        found: u32,
+        /// The version that this program reads.
+        known: u32,
+    },
+    /// Another process uses the database file.
+    #[error(
+        "{file} is in use by another process{holder}: stop that process first, or name another database under `storage:`"
+    )]
+    InUse {
+        /// The database file.
+        file: String,
+        /// ` (pid … on …)`, where known.
+        holder: String,
+    },
     /// The disk is full, read-only or failing. Senders should retry later.
     #[error(
         "the database cannot be written ({0}): free some disk space, or make the database's directory writable"
@@ -28,7 +49,7 @@ pub enum StoreError {
     #[error("the database cannot be reached ({0}); the connection is retried")]
     Away(String),
     /// Another process leads, or has already applied these records: reload before continuing.
-    #[error("another replica has become the leader")]
+    #[error("another process has taken the leader lease")]
     Fenced,
     /// Any other error, with the failed operation.
     #[error(transparent)]

@@ -72,7 +72,8 @@ impl Store {
     /// Acquires or renews the leader's lease: returns the caller's epoch, or `None` while another
     /// process leads. `mine` is the epoch held so far.
     ///
-    /// A file has one process, which always leads. On a shared database the lease lasts [`LEASE`]
+    /// A file has one process, which always leads: where another program has raised the epoch, it takes
+    /// the lease again. On a shared database the lease lasts [`LEASE`]
     /// by the database's clock and is taken over once it has expired. A former leader that was only
     /// suspended finds its epoch replaced.
     ///
@@ -80,7 +81,11 @@ impl Store {
     /// When the database cannot be written.
     pub fn acquire_leader_lease(&self, mine: Option<u64>) -> Result<Option<u64>, StoreError> {
         if !self.is_shared() {
-            return mine.map_or_else(|| self.take_leadership(), Ok).map(Some);
+            let held = self.head()?.epoch;
+            return match mine.filter(|mine| *mine == held) {
+                Some(mine) => Ok(Some(mine)),
+                None => self.take_leadership().map(Some),
+            };
         }
         let lease = LEASE.as_micros();
         let stay = format!(

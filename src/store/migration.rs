@@ -49,6 +49,26 @@ pub struct MigrationReport {
     pub to: u32,
 }
 
+/// The version that this program reads and writes.
+pub(crate) fn known() -> u32 {
+    STEPS.last().map_or(0, |step| step.version)
+}
+
+/// Checks that no newer program has migrated the database: this one would not keep what that one
+/// added.
+pub(crate) fn check_version(at: &SqlConnection<'_>) -> Result<(), StoreError> {
+    match (version(at)?, known()) {
+        (found, known) if found > known => Err(StoreError::Newer { found, known }),
+        _ => Ok(()),
+    }
+}
+
+/// The version of the database; 0 for one without migrations.
+pub(crate) fn version(at: &SqlConnection<'_>) -> Result<u32, StoreError> {
+    let text = "select coalesce(max(version), 0) from migration";
+    Ok(sql::row(at, NOUN, text, &[], |row| row.get::<u32>(0))?.unwrap_or(0))
+}
+
 /// Applies missing migrations, all or none: the caller commits.
 pub(crate) fn migrate(
     at: &SqlConnection<'_>,

@@ -20,11 +20,13 @@ mod mutex;
 pub(crate) mod plot;
 pub(crate) mod postgresql;
 pub(crate) mod postmortem;
+mod process_lock;
 pub(crate) mod quarantine;
 pub(crate) mod sample;
 pub(crate) mod source_stats;
 mod sql;
 mod sqlite;
+mod sqlite_files;
 #[cfg(test)]
 pub(crate) mod testbed;
 #[cfg(test)]

@@ -1,16 +1,21 @@
 //! SQLite: one file with one writing connection and a few readers.
 
-use std::fs;
+use std::fmt::Display;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, fault};
+use super::process_lock::ProcessLock;
 use super::sql::SqlConnection;
+use super::sqlite_files::{self as files, Content, FileId};
 use crate::store::mutex::lock;
 
 /// Time a connection waits for another process, such as a back-up, to release the file.
@@ -24,40 +29,230 @@ const KEPT_STATEMENTS: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Sqlite {
     path: PathBuf,
-    /// The file that was opened: its device and number.
-    file: (u64, u64),
+    /// The file that was opened.
+    id: FileId,
     pub(crate) writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Readers>,
+    /// Wakes who waits for all readers to be back.
+    returned: Condvar,
+    /// `None` for a database that is only read.
+    kept: Option<Kept>,
+}
+
+/// All that a process which writes keeps an eye on. It is dropped after the connections.
+#[derive(Debug)]
+struct Kept {
+    lock: ProcessLock,
+    file: File,
+    /// The write-ahead log and its index, once there are some.
+    beside: Mutex<Option<[FileId; 2]>>,
+    /// After the last commit.
+    content: Mutex<Option<Content>>,
+    /// Set once another program has written to the file.
+    overwritten: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Readers {
+    idle: Vec<Connection>,
+    lent: usize,
 }
 
 impl Sqlite {
-    /// Opens the file, or creates it (with its directory, readable by its owner only).
+    /// Opens the file for this process alone, or creates it (with its directory, readable by its owner
+    /// only).
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        create(path).with_context(|| {
-            format!("{}: the database cannot be opened; its directory must be writable for the user that runs afterword", path.display())
-        })?;
+        let cannot = || {
+            format!(
+                "{}: the database cannot be opened; its directory must be writable for the user that runs afterword",
+                path.display()
+            )
+        };
+        create_directory(path).with_context(cannot)?;
+        // Before the file: a handle on it that is closed again drops the locks of its first user here.
+        let lock = ProcessLock::take(path)?;
+        let file = create(path).with_context(cannot)?;
         let name = path.display().to_string();
         let (writer, mode) = open_writer(path).map_err(|error| fault(&name, error))?;
         if mode != "wal" {
             return Err(anyhow!("{name}: the file system does not support write-ahead logging; put the database on a local disk").into());
         }
-        let file = identity(path).map_err(|error| StoreError::Away(format!("{name}: {error}")))?;
+        let kept = Kept {
+            lock,
+            file,
+            beside: Mutex::default(),
+            content: Mutex::default(),
+            overwritten: AtomicBool::new(false),
+        };
+        Self::on(path, writer, Some(kept))
+    }
+
+    /// Opens the file for reading only, beside the process that uses it.
+    pub(crate) fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        if !path.exists() {
+            return Err(anyhow!("{}: there is no such file", path.display()).into());
+        }
+        Self::on(path, open_reader(path)?, None)
+    }
+
+    fn on(path: &Path, writer: Connection, kept: Option<Kept>) -> Result<Self, StoreError> {
+        let id = FileId::of_database(path)
+            .map_err(|error| StoreError::Away(format!("{}: {error}", path.display())))?;
         Ok(Self {
             path: path.to_owned(),
-            file,
+            id,
             writer: Mutex::new(writer),
-            readers: Mutex::new(Vec::new()),
+            readers: Mutex::default(),
+            returned: Condvar::new(),
+            kept,
         })
+    }
+
+    /// Says that no other process uses the file.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when one does.
+    pub(crate) fn check_unused(path: &Path) -> Result<(), StoreError> {
+        if path.exists() {
+            ProcessLock::take(path)?;
+        }
+        Ok(())
+    }
+
+    /// Checks the files, and puts in order what can be: a lock file and a write-ahead log that were
+    /// removed.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        let Some(kept) = &self.kept else {
+            return self.check_file();
+        };
+        if let Err(away) = self.check_file() {
+            self.spare_the_successor(kept);
+            return Err(away);
+        }
+        kept.lock.keep(&self.path)?;
+        if self.check_beside(kept).is_err() {
+            self.begin_log_anew(kept)?;
+        }
+        // While it is busy, each write checks this by itself.
+        match self.writer.try_lock() {
+            Ok(writer) => self.check_content(kept, &writer),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn away(&self, why: impl Display) -> StoreError {
+        StoreError::Away(format!("{}: {why}", self.path.display()))
     }
 
     /// Checks that the file is still there: what is written to one that was removed is lost.
     fn check_file(&self) -> Result<(), StoreError> {
-        let away = |why: &str| Err(StoreError::Away(format!("{}: {why}", self.path.display())));
-        match identity(&self.path) {
-            Ok(file) if file == self.file => Ok(()),
-            Ok(_) => away("another file has taken its place; put the first one back, or restart"),
-            Err(error) => away(&error.to_string()),
+        let overwritten = |kept: &Kept| kept.overwritten.load(Ordering::Acquire);
+        if self.kept.as_ref().is_some_and(overwritten) {
+            return Err(self.away("another program has replaced its content; restart afterword"));
         }
+        match FileId::of_database(&self.path) {
+            Ok(found) if found == self.id => Ok(()),
+            Ok(_) => Err(self.away(
+                "another file has taken its place; restart afterword to use that, or put the first one back",
+            )),
+            Err(error) => Err(self.away(error)),
+        }
+    }
+
+    /// Checks that the write-ahead log is still there, where the latest commits are.
+    fn check_beside(&self, kept: &Kept) -> Result<(), StoreError> {
+        let mut known = lock(&kept.beside);
+        match (files::beside(&self.path), *known) {
+            (Ok(found), Some(known)) if found == known => Ok(()),
+            (Ok(found), None) => {
+                *known = Some(found);
+                Ok(())
+            }
+            (_, Some(_)) => Err(self.away("its write-ahead log was removed or replaced")),
+            (Err(_), None) => Ok(()),
+        }
+    }
+
+    /// Checks that nobody but SQLite has written to the file.
+    fn check_content(&self, kept: &Kept, writer: &Connection) -> Result<(), StoreError> {
+        let overwritten = match &*lock(&kept.content) {
+            Some(content) => content.is_overwritten(&kept.file, writer),
+            None => Ok(false),
+        };
+        match overwritten {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                kept.overwritten.store(true, Ordering::Release);
+                // Else closing would write the log of the former content into the new one.
+                let _ = writer.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+                self.spare_the_successor(kept);
+                self.check_file()
+            }
+            Err(error) => Err(self.away(error)),
+        }
+    }
+
+    /// Moves the write-ahead log away from a database that has taken the place of ours.
+    fn spare_the_successor(&self, kept: &Kept) {
+        let replaced = kept.overwritten.load(Ordering::Acquire)
+            || FileId::of_database(&self.path).is_ok_and(|found| found != self.id);
+        let known = *lock(&kept.beside);
+        let Some([log, _]) = known.filter(|_| replaced) else {
+            return;
+        };
+        if !kept.overwritten.load(Ordering::Acquire)
+            && let Ok(writer) = self.writer.try_lock()
+        {
+            // Whoever moved the former database away finds all in it.
+            let _ = writer.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()));
+        }
+        match files::set_log_aside(&self.path, log) {
+            Ok(Some(aside)) => tracing::error!(
+                "{}: the database was replaced; the write-ahead log of the former one is now {}",
+                self.path.display(),
+                aside.display()
+            ),
+            Ok(None) => {}
+            Err(error) => tracing::error!(
+                "{}: the database was replaced, and the write-ahead log of the former one cannot be moved away; remove it before the next start: {error}",
+                self.path.display()
+            ),
+        }
+    }
+
+    /// Writes the log that was removed, and is still open here, into the database, and begins a new
+    /// one.
+    fn begin_log_anew(&self, kept: &Kept) -> Result<(), StoreError> {
+        let name = self.path.display().to_string();
+        let mut writer = lock(&self.writer);
+        if self.check_beside(kept).is_ok() {
+            return Ok(());
+        }
+        self.check_content(kept, &writer)?;
+        let readers = lock(&self.readers);
+        let (mut readers, waited) = self
+            .returned
+            .wait_timeout_while(readers, PATIENCE, |readers| readers.lent > 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            return Err(self.away("its write-ahead log was removed; restart afterword"));
+        }
+        readers.idle.clear();
+        let busy: i64 = writer
+            .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
+            .map_err(|error| fault(&name, error))?;
+        if busy != 0 {
+            return Err(self.away("its write-ahead log was removed while another program reads it"));
+        }
+        // The former connection is closed before the next one is opened.
+        *writer = Connection::open_in_memory().map_err(|error| fault(&name, error))?;
+        (*writer, _) = open_writer(&self.path).map_err(|error| fault(&name, error))?;
+        *lock(&kept.beside) = files::beside(&self.path).ok();
+        *lock(&kept.content) = Content::read(&kept.file, &writer).ok();
+        tracing::warn!(
+            "{name}: the write-ahead log was removed; what it held is in the database, and a new one was begun"
+        );
+        Ok(())
     }
 
     pub(crate) fn write<T>(
@@ -67,11 +262,21 @@ impl Sqlite {
     ) -> Result<T, StoreError> {
         self.check_file()?;
         let mut writer = lock(&self.writer);
+        if let Some(kept) = &self.kept {
+            self.check_beside(kept)?;
+            self.check_content(kept, &writer)?;
+        }
         let transaction = writer
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| fault(noun, error))?;
         let result = work(&SqlConnection::Sqlite(&transaction))?;
         transaction.commit().map_err(|error| fault(noun, error))?;
+        if let Some(kept) = &self.kept {
+            *lock(&kept.content) = Content::read(&kept.file, &writer).ok();
+            // A commit into files that were removed meanwhile is lost.
+            self.check_beside(kept)?;
+        }
+        self.check_file()?;
         Ok(result)
     }
 
@@ -82,19 +287,38 @@ impl Sqlite {
         work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.check_file()?;
-        let kept = lock(&self.readers).pop();
-        let mut reader = match kept {
+        let mut lent = LentReader {
+            of: self,
+            connection: None,
+        };
+        let kept = {
+            let mut readers = lock(&self.readers);
+            readers.lent += 1;
+            readers.idle.pop()
+        };
+        let reader = lent.connection.insert(match kept {
             Some(reader) => reader,
             None => open_reader(&self.path)?,
-        };
+        });
         let transaction = reader.transaction().map_err(|error| fault(noun, error))?;
-        let result = work(&SqlConnection::Sqlite(&transaction));
-        drop(transaction);
-        let mut readers = lock(&self.readers);
-        if readers.len() < KEPT_READERS {
-            readers.push(reader);
+        work(&SqlConnection::Sqlite(&transaction))
+    }
+}
+
+/// A reader on loan; dropping it gives it back.
+struct LentReader<'a> {
+    of: &'a Sqlite,
+    connection: Option<Connection>,
+}
+
+impl Drop for LentReader<'_> {
+    fn drop(&mut self) {
+        let mut readers = lock(&self.of.readers);
+        readers.lent -= 1;
+        if readers.idle.len() < KEPT_READERS {
+            readers.idle.extend(self.connection.take());
         }
-        result
+        self.of.returned.notify_all();
     }
 }
 
@@ -117,36 +341,24 @@ fn open_writer(path: &Path) -> rusqlite::Result<(Connection, String)> {
     Ok((connection, mode))
 }
 
-/// Creates the file first: SQLite gives a new file the mode that the umask allows and its side
-/// files the mode of the database.
-fn create(path: &Path) -> io::Result<()> {
-    if let Some(directory) = path
+fn create_directory(path: &Path) -> io::Result<()> {
+    match path
         .parent()
         .filter(|directory| !directory.as_os_str().is_empty())
     {
-        fs::create_dir_all(directory)?;
+        Some(directory) => fs::create_dir_all(directory),
+        None => Ok(()),
     }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
 }
 
-/// Device and number of the file, if it can be read.
-///
-/// It is not opened: closing it would drop the locks that SQLite holds
-/// (<https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    let found = fs::metadata(path)?;
-    if found.mode() & 0o444 == 0 {
-        return Err(io::Error::other("nobody may read it; make it readable"));
-    }
-    if found.len() == 0 {
-        return Err(io::Error::other("it is empty; restore a back-up"));
-    }
-    Ok((found.dev(), found.ino()))
+/// Creates the file first: SQLite gives a new file the mode that the umask allows and its side
+/// files the mode of the database.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn open_reader(path: &Path) -> Result<Connection, StoreError> {

@@ -26,6 +26,7 @@ mod layers;
 mod ledger;
 mod limits;
 mod metric_target;
+mod neighbours;
 mod on_call_calendars;
 mod payload_mutations;
 mod people;

@@ -76,7 +76,8 @@ impl Postgres {
         }
     }
 
-    fn query(&self, database: &str, text: &str) {
+    /// Runs a statement that must succeed.
+    pub(crate) fn query(&self, database: &str, text: &str) {
         assert!(self.try_query(database, text), "{text}");
     }
 

@@ -211,6 +211,10 @@ impl CommitQueue {
         events.extend(more);
         let count = events.len();
         if events.is_empty() && arrival.fault.is_none() {
+            // The alerts that it renews may be in a database that is gone.
+            if let Some(away) = self.core.database_fault() {
+                return Err(Unstored::Store(away.message));
+            }
             return Ok(Stored {
                 position: None,
                 events: 0,
@@ -354,6 +358,10 @@ fn advice(fault: &StoreError) -> String {
     match fault {
         StoreError::Full(_) => {
             "the disk is full or read-only, nothing was stored; try again once there is room"
+                .to_owned()
+        }
+        StoreError::Newer { .. } | StoreError::InUse { .. } => {
+            "this process no longer writes to its database, nothing was stored; try again at its successor"
                 .to_owned()
         }
         _ => "the message could not be stored; try again".to_owned(),

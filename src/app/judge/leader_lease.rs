@@ -32,9 +32,13 @@ impl LeaderLease {
         if held == mine {
             return Ok(false);
         }
-        match held {
-            Some(epoch) => tracing::info!(epoch, "this process is now the judge"),
-            None => tracing::warn!("another process is now the judge"),
+        match (mine, held) {
+            (Some(_), Some(epoch)) => tracing::warn!(
+                epoch,
+                "another process had taken the leader lease; this one has taken it again"
+            ),
+            (None, Some(epoch)) => tracing::info!(epoch, "this process is now the judge"),
+            (_, None) => tracing::warn!("another process is now the judge"),
         }
         self.epoch.store(held.unwrap_or(0), Ordering::Release);
         Ok(true)

@@ -11,6 +11,8 @@ mod windows;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::background_tasks::run_step;
 use super::core::Core;
 use super::intake::Intake;
@@ -27,6 +29,7 @@ use crate::model::ledger::LedgerEntry;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 use crate::store::apply;
+use crate::store::error::StoreError;
 use crate::store::head::LEASE;
 use crate::store::incident::IncidentFilter;
 
@@ -94,6 +97,10 @@ impl Judge {
         if self.lease.renew(&self.core.store)? {
             self.core.progress.wake_judge();
         }
+        if self.epoch().is_none() {
+            // The lease was not free: another process holds it.
+            self.core.judge_signs.note(Instant::now());
+        }
         Ok(())
     }
 
@@ -134,11 +141,18 @@ impl Judge {
         };
         let result = self.advance(&mut term, &settings);
         self.core.progress.set_applied(term.applied);
-        // After a fault the engine may be ahead of the store: the next step loads it again.
-        if result.is_ok() {
-            *current = Some(term);
-        } else {
-            *lock(&self.panicked) = (term.poison, term.one_by_one);
+        match &result {
+            Ok(_) => {
+                self.core.judge_signs.note(Instant::now());
+                *current = Some(term);
+            }
+            // After a fault the engine may be ahead of the store: the next step loads it again.
+            Err(fault) => {
+                *lock(&self.panicked) = (term.poison, term.one_by_one);
+                if matches!(fault.downcast_ref(), Some(StoreError::Fenced)) {
+                    self.renew_lease()?;
+                }
+            }
         }
         result
     }

@@ -139,8 +139,9 @@ fn a_step_is_applied_to_a_database_with_data_and_only_once() {
         let broken: Vec<Migration> =
             with("drop table raw; alter table nowhere add column x bigint;");
         let other: Vec<Migration> = with("select 1;");
-        let migrate =
-            |steps: &[Migration]| store.write("test", |at_| migration::migrate(at_, steps, at(1)));
+        let migrate = |steps: &[Migration]| {
+            store.write_any_version("test", |at_| migration::migrate(at_, steps, at(1)))
+        };
         assert!(migrate(&broken).is_err());
         let migrated = migrate(&next).unwrap();
         assert_eq!((migrated.from, migrated.to), (LAST, LAST + 1));
@@ -162,7 +163,11 @@ fn a_step_is_applied_to_a_database_with_data_and_only_once() {
             b"body",
             "the broken step left nothing behind"
         );
-        store.append(&[record("a", &[])], at(4)).unwrap();
+        let refused = store.append(&[record("a", &[])], at(4)).unwrap_err();
+        assert!(
+            matches!(refused, StoreError::Newer { found, .. } if found == LAST + 1),
+            "{refused:?}"
+        );
     }
 }
 

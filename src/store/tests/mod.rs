@@ -6,6 +6,7 @@ mod file;
 mod ledger;
 mod log;
 mod metrics;
+mod neighbours;
 mod quarantine;
 mod shared;
 
