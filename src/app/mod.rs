@@ -19,6 +19,7 @@ pub(crate) mod ledger;
 pub(crate) mod log_progress;
 pub(crate) mod people;
 pub mod prometheus_history;
+pub(crate) mod retention;
 pub mod settings;
 pub(crate) mod sync;
 mod worker_thread;
@@ -43,6 +44,7 @@ use judge::follower::Follower;
 use judge::term::JudgeTerm;
 use people::calendar_reader::CalendarReader;
 use people::on_call::OnCallCalendars;
+use retention::RetentionTask;
 use settings::Settings;
 
 /// A running Afterword, shared by loops and requests.
@@ -150,6 +152,8 @@ impl App {
         );
         spawn(ours, stop, judge::lease_loop(Arc::clone(&self.judge)));
         spawn(ours, stop, judge_watch::watch_loop(Arc::clone(&self.core)));
+        let retention = RetentionTask::new(Arc::clone(&self.core), Arc::clone(&self.judge));
+        spawn(ours, stop, retention::retention_loop(Arc::new(retention)));
         if self.core.store.is_shared() {
             spawn(
                 ours,

@@ -11,7 +11,7 @@ use super::label_names::RawLabels;
 use super::metrics::RawMetrics;
 use super::people::{RawMaintenance, RawPerson, RawService};
 use super::scalars::{BaseUrl, Email, Listen, Text, TextList, WorkingHours};
-use super::settings::{Config, InviteSending, Meetings, NameStyle};
+use super::settings::{Config, InviteSending, Meetings, NameStyle, Retention};
 use super::sources::RawSource;
 use super::{credentials, metrics, people, severities, sources, storage};
 use crate::model::fault::{Fault, nearest};
@@ -86,10 +86,13 @@ pub(crate) struct SettingsKeys {
     #[serde(default)]
     #[schemars(schema_with = "severities::schema", extend("default" = []))]
     severities: Option<IgnoredAny>,
+    /// Ages at which stored data is removed.
+    #[schemars(extend("default" = {}))]
+    retention: Option<RawRetention>,
 }
 
 /// Keys of later versions. They are rejected, since ignoring them would mislead the user.
-const LATER: [&str; 4] = ["smtp", "caldav", "notify", "retention"];
+const LATER: [&str; 3] = ["smtp", "caldav", "notify"];
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -148,6 +151,22 @@ pub(crate) struct RawLimits {
     #[schemars(extend("default" = "15m"))]
     bundle_within: Option<Duration>,
 }
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RawRetention {
+    /// Events of the log, performed deliveries and quarantined messages; at least 1d. Incidents, the
+    /// ledger and postmortems are kept.
+    #[schemars(extend("default" = "400d"))]
+    events: Option<Spanned<Duration>>,
+    /// Bodies of messages as received; at most as long as `events`. Bodies that wait in quarantine are
+    /// kept until their events are removed.
+    #[schemars(extend("default" = "30d"))]
+    raw: Option<Spanned<Duration>>,
+}
+
+/// The shortest time that events can be kept, in seconds.
+const SHORTEST_RETENTION: i64 = 86_400;
 
 /// Reads the text of `afterword.yaml`; `file` is its name in faults. Omitted keys are as in
 /// [`Config::default`].
@@ -238,7 +257,43 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     {
         config.meetings = meetings(reader, raw, &ids);
     }
+    if let Some(raw) = value::<RawRetention>(reader, &root, "retention") {
+        config.retention = retention(reader, &raw);
+    }
     config
+}
+
+fn retention(reader: &mut Reader<'_>, asked: &RawRetention) -> Retention {
+    let Retention {
+        mut events,
+        mut raw,
+    } = Retention::default();
+    if let Some(Spanned {
+        position, value, ..
+    }) = &asked.events
+    {
+        events = value.seconds;
+        if events < SHORTEST_RETENTION {
+            reader.fault(
+                *position,
+                "events are kept for at least 1d, which decisions and backtests look back on",
+            );
+        }
+    }
+    raw = raw.min(events);
+    if let Some(Spanned {
+        position, value, ..
+    }) = &asked.raw
+    {
+        raw = value.seconds;
+        if raw > events {
+            reader.fault(
+                *position,
+                "bodies cannot be kept for longer than their events (`events`)",
+            );
+        }
+    }
+    Retention { events, raw }
 }
 
 fn value<T: serde::de::DeserializeOwned>(

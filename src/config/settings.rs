@@ -59,6 +59,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bearer tokens with full access; required unless the address is loopback.
     pub access: Option<Access>,
+    /// Ages at which stored data is removed.
+    pub retention: Retention,
 }
 
 impl Config {
@@ -116,6 +118,15 @@ pub enum InviteSending {
     AfterApproval,
 }
 
+/// Ages at which stored data is removed, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Records of the log, performed deliveries and quarantined messages.
+    pub events: i64,
+    /// Bodies of messages; at most as long as their records.
+    pub raw: i64,
+}
+
 /// Default listen address: loopback only.
 pub(crate) const LISTEN: &str = "127.0.0.1:9099";
 
@@ -160,6 +171,17 @@ impl Default for Config {
             maintenance: Vec::new(),
             limits: Limits::default(),
             access: None,
+            retention: Retention::default(),
+        }
+    }
+}
+
+impl Default for Retention {
+    /// A year and a month for events, a month for bodies.
+    fn default() -> Self {
+        Self {
+            events: 400 * 86_400,
+            raw: 30 * 86_400,
         }
     }
 }

@@ -73,6 +73,11 @@ const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "log_start",
+        key: &["id"],
+        columns: &[("id", I), ("at", I)],
+    },
+    Table {
         name: "raw",
         key: &["position"],
         columns: &[("position", I), ("body", B), ("headers", T), ("came_at", I)],
@@ -256,7 +261,7 @@ const TABLES: &[Table] = &[
 ];
 
 /// Single-row tables that exist in every new database.
-const HEADS: [&str; 2] = ["head", "sample_head"];
+const HEADS: [&str; 3] = ["head", "sample_head", "log_start"];
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
@@ -429,6 +434,16 @@ pub(crate) fn logged(line: &str) -> Result<Option<LogRecord>, StoreError> {
         source,
         events: serde_json::from_str(&events).map_err(bad)?,
     }))
+}
+
+/// The instant from which on the log of an export is whole, if this line of it says so.
+pub(crate) fn log_start(line: &str) -> Option<Time> {
+    let line: LineHeader<'_> = serde_json::from_str(line).ok()?;
+    let row = line.row.filter(|_| line.table == Some("log_start"))?;
+    let (_, micros): (u64, i64) = serde_json::from_str(row.get()).ok()?;
+    (micros > 0)
+        .then(|| Time::from_timestamp_micros(micros))
+        .flatten()
 }
 
 /// A value of a line as a parameter; `bytes` holds the decoded value of a binary column.

@@ -1,5 +1,7 @@
 //! Incidents, their aliases, and loose events that may still join one.
 
+use std::collections::BTreeSet;
+
 use super::error::StoreError;
 use super::incident_parts;
 use super::sql;
@@ -101,6 +103,26 @@ pub(crate) fn unfinished(at: &SqlConnection<'_>, since: Time) -> Result<Vec<Inci
     let text = "select state, parts from incident where phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1) \
                 order by opened_at, id";
     incident_parts::load_parts(at, text, values![sql::micros(since)])
+}
+
+/// As [`unfinished`], but only incidents with something from before `before`.
+pub(crate) fn unfinished_from_before(
+    at: &SqlConnection<'_>,
+    since: Time,
+    before: Time,
+) -> Result<Vec<Incident>, StoreError> {
+    let text = "select state, parts from incident where opened_at < $2 \
+                and (phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1)) order by id";
+    incident_parts::load_parts(at, text, values![sql::micros(since), sql::micros(before)])
+}
+
+/// The ids of all loose events.
+pub(crate) fn loose_ids(at: &SqlConnection<'_>) -> Result<BTreeSet<EventId>, StoreError> {
+    let ids = sql::rows(at, "loose", "select event_id from loose", &[], |row| {
+        let id: String = row.get(0)?;
+        id.parse().map_err(|fault| sql::unreadable(0, &fault))
+    })?;
+    Ok(ids.into_iter().collect())
 }
 
 /// The aliases of these incidents.

@@ -32,6 +32,10 @@ pub(crate) const STEPS: &[Migration] = &[
         version: 5,
         text: include_str!("../../migrations/0005_active_alerts.sql"),
     },
+    Migration {
+        version: 6,
+        text: include_str!("../../migrations/0006_retention.sql"),
+    },
 ];
 
 /// One migration to the next version.

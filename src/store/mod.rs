@@ -22,6 +22,7 @@ pub(crate) mod postgresql;
 pub(crate) mod postmortem;
 mod process_lock;
 pub(crate) mod quarantine;
+pub(crate) mod retention;
 pub(crate) mod sample;
 pub(crate) mod source_stats;
 mod sql;

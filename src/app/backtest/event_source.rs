@@ -66,6 +66,8 @@ pub(crate) struct Log<'a> {
     store: &'a Store,
     position: u64,
     last: u64,
+    /// Earlier records were removed.
+    start: Option<Time>,
 }
 
 /// File, read line by line.
@@ -87,6 +89,8 @@ pub(crate) struct Lines {
     begun: bool,
     /// Number of lines long out of order.
     late: usize,
+    /// Of an export: earlier records had been removed.
+    start: Option<Time>,
 }
 
 impl<'a> Origin<'a> {
@@ -96,6 +100,7 @@ impl<'a> Origin<'a> {
             store,
             position: 0,
             last: store.head()?.next.saturating_sub(1),
+            start: store.log_start()?,
         }))
     }
 
@@ -118,6 +123,7 @@ impl<'a> Origin<'a> {
             now,
             begun: false,
             late: 0,
+            start: None,
         })))
     }
 
@@ -187,11 +193,24 @@ impl<'a> Origin<'a> {
         share.min(1.0)
     }
 
-    /// Remarks on data quality for readers of the report.
-    pub(crate) fn notes(self, from: Option<Time>) -> Vec<String> {
+    /// The instant before which records were removed by the retention, if any were.
+    pub(crate) fn start(&self) -> Option<Time> {
         match self {
-            Self::Log(_) => Vec::new(),
-            Self::Lines(lines) => lines.notes(),
+            Self::Log(log) => log.start,
+            Self::Lines(lines) => lines.start,
+            Self::Past(..) => None,
+        }
+    }
+
+    /// Remarks on data quality for readers of a report since `from`, whose rules look back by
+    /// `lookback`.
+    pub(crate) fn notes(self, from: Option<Time>, lookback: TimeDelta) -> Vec<String> {
+        let removed = self
+            .start()
+            .and_then(|start| removed_note(start, from, lookback));
+        match self {
+            Self::Log(_) => removed.into_iter().collect(),
+            Self::Lines(lines) => removed.into_iter().chain(lines.notes()).collect(),
             Self::Past(past, _) => {
                 let day = |at: Time| at.format("%F").to_string();
                 let mut notes = past.remarks();
@@ -216,6 +235,23 @@ impl<'a> Origin<'a> {
                 notes
             }
         }
+    }
+}
+
+/// Remark on events that the retention has removed, where the report would need them.
+fn removed_note(start: Time, from: Option<Time>, lookback: TimeDelta) -> Option<String> {
+    let removed = format!(
+        "Events before {} were removed (`retention.events`)",
+        start.format("%F")
+    );
+    match from {
+        Some(from) if start <= from - lookback => None,
+        Some(from) if start <= from => Some(format!(
+            "{removed}: criteria that look back further count only incidents since then."
+        )),
+        _ => Some(format!(
+            "{removed}: earlier incidents are missing here, and those open at that time may be incomplete."
+        )),
     }
 }
 
@@ -301,6 +337,9 @@ impl Lines {
     fn record(&mut self, line: &str) -> Result<Option<SourceRecord>, String> {
         if line.starts_with("{\"end\":") {
             self.export = Some(true);
+        }
+        if line.starts_with("{\"table\":\"log_start\"") {
+            self.start = export::log_start(line);
         }
         let record = export::logged(line).map_err(|fault| fault.to_string())?;
         Ok(record.map(|record| source_record(record.logged_at, record.events)))

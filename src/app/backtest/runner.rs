@@ -118,7 +118,8 @@ pub(crate) fn run(
     if !matches!(origin, Origin::Past(..)) {
         notes.extend(conditions(&ask.rules, &began_with.rules));
     }
-    notes.extend(origin.notes(ask.from));
+    let start = origin.start();
+    notes.extend(origin.notes(ask.from, longest));
     let incidents = compare(&before, &after);
     Ok(BacktestReport {
         from: ask
@@ -128,7 +129,9 @@ pub(crate) fn run(
                 .values()
                 .map(|case| case.began)
                 .chain(fed.first)
-                .min())
+                .min()
+                // Single records from before it are still in use.
+                .max(start))
             .unwrap_or(ask.now),
         until,
         records: fed.records,

@@ -53,6 +53,7 @@ const MAPS: &[(Of, &str, &str)] = &[
     (Of::Config, "postmortems: {@}", "/properties/postmortems"),
     (Of::Config, "meetings: {@}", "/properties/meetings"),
     (Of::Config, "limits: {@}", "/properties/limits"),
+    (Of::Config, "retention: {@}", "/properties/retention"),
     (Of::Rules, "correlation: {@}", "/properties/correlation"),
     (
         Of::Rules,

@@ -183,8 +183,36 @@ fn keys_that_are_not_known_are_faults_at_their_place() {
 }
 
 #[test]
+fn retention_has_defaults_and_bounds() {
+    let retention = |text: &str| {
+        let found = config(text).retention;
+        (found.events / 3600, found.raw / 3600)
+    };
+    assert_eq!(retention(""), (400 * 24, 30 * 24));
+    assert_eq!(
+        retention("retention: {events: 90d, raw: 12h}"),
+        (90 * 24, 12)
+    );
+    assert_eq!(
+        retention("retention: {events: 7d}"),
+        (7 * 24, 7 * 24),
+        "bodies go with their events"
+    );
+    assert_eq!(retention("retention: {raw: 0}"), (400 * 24, 0));
+    check(
+        "retention: {events: 1h}",
+        "f:1:21: events are kept for at least 1d",
+    );
+    check(
+        "retention: {events: 2d, raw: 3d}",
+        "f:1:30: bodies cannot be kept for longer than their events",
+    );
+    check("retention: {event: 2d}", "did you mean `events`?");
+}
+
+#[test]
 fn keys_of_later_versions_are_faults_and_nothing_else_is() {
-    for key in ["smtp", "caldav", "notify", "retention"] {
+    for key in ["smtp", "caldav", "notify"] {
         check(
             &format!("{key}: {{a: 1}}"),
             &format!("f:1:1: `{key}` is not supported by this version; remove it"),
