@@ -10,10 +10,9 @@ use crate::app::App;
 use crate::ingest::message::Headers;
 use crate::model::incident::Incident;
 use crate::store::error::StoreError;
-use crate::store::incident::IncidentFilter;
+use crate::store::incident::{IncidentList, ListStep};
+use crate::store::list_cursor::ListCursor;
 
-/// The most rows of a JSON list.
-pub(crate) const API_ROWS: usize = 500;
 /// The most rows of a page.
 pub(crate) const PAGE_ROWS: usize = 200;
 
@@ -28,17 +27,69 @@ where
     Ok(done.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))??)
 }
 
-/// Incidents as of now, newest first.
+/// Members, signals and pieces of evidence of an incident that a list has at most.
+const LISTED: usize = 100;
+
+/// A part of a list of incidents.
+#[derive(Debug)]
+pub(crate) struct IncidentSelection {
+    /// The list.
+    pub(crate) list: IncidentList,
+    /// The place to go on from.
+    pub(crate) after: Option<ListCursor>,
+}
+
+impl IncidentSelection {
+    /// The beginning of a list.
+    pub(crate) fn start(list: IncidentList) -> Self {
+        Self { list, after: None }
+    }
+
+    /// Hands the incidents to `take` as of now, newest first, each as a list shows it, until it has
+    /// enough. Returns the place of the last one taken if there are more. Blocks.
+    pub(crate) fn each(
+        self,
+        app: &App,
+        mut take: impl FnMut(Incident) -> Result<ListStep, StoreError>,
+    ) -> Result<Option<ListCursor>, StoreError> {
+        app.core
+            .store
+            .list_incidents(self.list, self.after, |incident| {
+                take(shortened(app.core.as_of_now(incident)))
+            })
+    }
+}
+
+/// Drops what is too much for a list.
+fn shortened(mut incident: Incident) -> Incident {
+    if incident.members.len() > LISTED {
+        let members = std::mem::take(&mut incident.members).into_vec();
+        incident.members = members.into_iter().take(LISTED).collect::<Vec<_>>().into();
+    }
+    incident.signals.truncate(LISTED);
+    for verdict in &mut incident.verdicts {
+        verdict.evidence.truncate(LISTED);
+    }
+    incident
+}
+
+/// Incidents as of now, newest first, at most [`PAGE_ROWS`], and the place of the last one if there
+/// are more.
 pub(crate) async fn list_incidents(
     app: &Arc<App>,
-    filter: IncidentFilter,
-) -> Result<Vec<Incident>, Error> {
+    selection: IncidentSelection,
+) -> Result<(Vec<Incident>, Option<ListCursor>), Error> {
     read_store(app, move |app| {
-        let found = app.core.store.incidents(filter)?;
-        Ok(found
-            .into_iter()
-            .map(|incident| app.core.as_of_now(incident))
-            .collect())
+        let mut found = Vec::new();
+        let next = selection.each(app, |incident| {
+            found.push(incident);
+            Ok(if found.len() < PAGE_ROWS {
+                ListStep::More
+            } else {
+                ListStep::Enough
+            })
+        })?;
+        Ok((found, next))
     })
     .await
 }

@@ -13,6 +13,7 @@ mod ingest;
 mod management;
 mod metrics;
 mod pages;
+mod paging;
 mod remote_write;
 mod serve;
 mod time_range;

@@ -55,6 +55,21 @@ pub struct DeliveryRow {
     pub done_at: Option<Time>,
 }
 
+/// A delivery in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ListedDelivery {
+    /// Its number, which only rises.
+    pub(crate) sequence: u64,
+    pub(crate) key: String,
+    pub(crate) destination: String,
+    /// `pending`, `delivered` or `refused`.
+    pub(crate) state: String,
+    /// Number of failed attempts.
+    pub(crate) attempts: u32,
+    /// Error of the last attempt.
+    pub(crate) error: Option<String>,
+}
+
 impl Store {
     /// Claims due deliveries for [`CLAIM`], oldest first. Of each destination only the oldest
     /// unfinished one is claimed, so that a later one never overtakes it. No other process gets a
@@ -192,6 +207,32 @@ impl Store {
             sql::execute(at, NOUN, text, values![key, sql::micros(now), error])
         })
         .map(drop)
+    }
+
+    /// Deliveries as a list shows them, without what they do: newest first, those before `before`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn list_deliveries(
+        &self,
+        before: u64,
+        limit: usize,
+    ) -> Result<Vec<ListedDelivery>, StoreError> {
+        let text = "select sequence, key, destination, state, attempts, error from delivery where sequence < $1 \
+                    order by sequence desc limit $2";
+        self.read(NOUN, |at| {
+            let (before, limit) = (sql::integer(before), sql::integer(limit));
+            sql::rows(at, NOUN, text, values![before, limit], |row| {
+                Ok(ListedDelivery {
+                    sequence: sql::read_count(row, 0)?,
+                    key: row.get(1)?,
+                    destination: row.get(2)?,
+                    state: row.get(3)?,
+                    attempts: row.get(4)?,
+                    error: row.get(5)?,
+                })
+            })
+        })
     }
 
     /// The newest deliveries, newest first.

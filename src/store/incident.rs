@@ -4,17 +4,39 @@ use std::collections::BTreeSet;
 
 use super::error::StoreError;
 use super::incident_parts;
+use super::list_cursor::ListCursor;
 use super::sql;
 use super::sql::{SqlConnection, values};
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
-use crate::model::lifecycle::ReviewState;
 use crate::model::signal::SignalKind;
 use crate::model::time::Time;
 use crate::store::database::Store;
 
 const NOUN: &str = "incident";
+/// Keys of a list read at once.
+const KEYS: usize = 200;
+
+/// The lists of incidents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IncidentList {
+    /// All.
+    All,
+    /// Without closed ones.
+    Open,
+    /// Those with a suggestion that is unanswered or snoozed.
+    Asked,
+}
+
+/// Answer of a reader of a list to one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ListStep {
+    /// It goes on.
+    More,
+    /// The page is full.
+    Enough,
+}
 
 /// Filter for listing incidents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,14 +78,6 @@ impl Store {
         })
     }
 
-    /// Incidents with an unanswered suggestion, newest first. Snoozed ones are excluded.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn suggestions(&self) -> Result<Vec<Incident>, StoreError> {
-        self.incidents_in_review_state(ReviewState::Suggested, usize::MAX)
-    }
-
     /// Incidents with a condition among their signals, by id, with the time of their last change: open
     /// ones and those last changed after `since`.
     ///
@@ -81,19 +95,61 @@ impl Store {
         })
     }
 
-    /// Incidents in this review state, newest first.
+    /// Hands the incidents of a list to `take`, newest first, one at a time, until it has enough.
+    /// Returns the place of the last one taken if there are more. Of a closed incident with many
+    /// members, only the first ones are read.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub fn incidents_in_review_state(
+    /// When the database cannot be read, or `take` fails.
+    pub(crate) fn list_incidents(
         &self,
-        standing: ReviewState,
-        limit: usize,
-    ) -> Result<Vec<Incident>, StoreError> {
-        let text = "select state, parts from incident where standing = $1 order by opened_at desc, id limit $2";
-        let standing = sql::word(NOUN, &standing)?;
+        list: IncidentList,
+        after: Option<ListCursor>,
+        mut take: impl FnMut(Incident) -> Result<ListStep, StoreError>,
+    ) -> Result<Option<ListCursor>, StoreError> {
+        let which = match list {
+            IncidentList::All => "",
+            IncidentList::Open => "phase in ('active', 'resolved') and",
+            IncidentList::Asked => "standing in ('suggested', 'snoozed') and",
+        };
+        let text = format!(
+            "select id, opened_at, phase from incident where {which} opened_at <= $1 and (opened_at < $1 or id > $2) \
+             order by opened_at desc, id limit $3"
+        );
+        let mut after = after.unwrap_or_else(ListCursor::start);
         self.read(NOUN, |at| {
-            incident_parts::load_parts(at, text, values![&standing, sql::integer(limit)])
+            loop {
+                let limit = sql::integer(KEYS);
+                let values: &[_] = values![after.micros, after.id, limit];
+                let keys = sql::rows(at, NOUN, &text, values, |row| {
+                    let place = ListCursor {
+                        micros: row.get(1)?,
+                        id: row.get(0)?,
+                    };
+                    Ok((place, row.get::<String>(2)? == "closed"))
+                })?;
+                let more = keys.len() == KEYS;
+                let mut last = None;
+                for (place, closed) in keys {
+                    // More is known to follow only once the next one is there.
+                    if let Some(enough) = last.take() {
+                        return Ok(Some(enough));
+                    }
+                    after = place.clone();
+                    let Some(incident) = incident_parts::load_listed(at, &place.id, closed)? else {
+                        continue;
+                    };
+                    if take(incident)? == ListStep::Enough {
+                        last = Some(place);
+                    }
+                }
+                if !more {
+                    return Ok(None);
+                }
+                if let Some(enough) = last {
+                    return Ok(Some(enough));
+                }
+            }
         })
     }
 }

@@ -17,6 +17,8 @@ const NOUN: &str = "part";
 const WHOLE: usize = 8;
 /// Minimum and maximum number of members or signals per part.
 const SIZES: (usize, usize) = (8, 128);
+/// Parts of members, and of signals, that a list reads of a closed incident: at least 100 of each.
+const LISTED_PARTS: i64 = 12;
 /// Maximum number of evidence items of a verdict stored whole.
 const SHORT: usize = 64;
 /// Evidence items per part.
@@ -42,6 +44,44 @@ pub(crate) fn load_parts(
             }
         })
         .collect()
+}
+
+/// The incident of that id as a list shows it: of a `closed` one with many members, only those of
+/// its first parts.
+pub(crate) fn load_listed(
+    at: &SqlConnection<'_>,
+    id: &str,
+    closed: bool,
+) -> Result<Option<Incident>, StoreError> {
+    let text = "select state, parts from incident where id = $1";
+    let found = sql::row(at, "incident", text, values![id], |row| {
+        Ok((sql::read_json::<Incident>(row, 0)?, row.get::<i64>(1)?))
+    })?;
+    let Some((shell, parts)) = found else {
+        return Ok(None);
+    };
+    Ok(Some(match (parts > 0, closed) {
+        (true, true) => first_parts(at, shell)?,
+        (true, false) => whole(at, shell)?,
+        (false, _) => shell,
+    }))
+}
+
+fn first_parts(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, StoreError> {
+    let text =
+        "select state from part where incident = $1 and kind = $2 and number < $3 order by number";
+    let id = &shell.id.0;
+    let members = sql::rows(at, NOUN, text, values![id, "member", LISTED_PARTS], |row| {
+        sql::read_json::<Vec<Member>>(row, 0)
+    })?;
+    let signals = sql::rows(at, NOUN, text, values![id, "signal", LISTED_PARTS], |row| {
+        sql::read_json::<Vec<Signal>>(row, 0)
+    })?;
+    Ok(Incident {
+        members: members.concat().into(),
+        signals: signals.concat(),
+        ..shell
+    })
 }
 
 fn whole(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, StoreError> {

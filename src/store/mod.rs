@@ -14,6 +14,7 @@ pub(crate) mod head;
 pub(crate) mod incident;
 mod incident_parts;
 pub(crate) mod ledger;
+pub(crate) mod list_cursor;
 pub(crate) mod log;
 pub(crate) mod migration;
 mod mutex;

@@ -1,6 +1,7 @@
 //! Postmortems and their meetings.
 
 use super::error::StoreError;
+use super::list_cursor::ListCursor;
 use super::sql;
 use super::sql::{SqlConnection, values};
 use crate::model::id::{IncidentId, PostmortemId};
@@ -21,6 +22,35 @@ impl Store {
             sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| {
                 sql::read_json(row, 0)
             })
+        })
+    }
+
+    /// Postmortems after a place in the list, last opened first, each with its own place.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn list_postmortems(
+        &self,
+        after: &ListCursor,
+        limit: usize,
+    ) -> Result<Vec<(ListCursor, Postmortem)>, StoreError> {
+        let text = "select state, opened_at, id from postmortem where opened_at <= $1 and (opened_at < $1 or id > $2) \
+                    order by opened_at desc, id limit $3";
+        self.read(NOUN, |at| {
+            let limit = sql::integer(limit);
+            sql::rows(
+                at,
+                NOUN,
+                text,
+                values![after.micros, after.id, limit],
+                |row| {
+                    let place = ListCursor {
+                        micros: row.get(1)?,
+                        id: row.get(2)?,
+                    };
+                    Ok((place, sql::read_json(row, 0)?))
+                },
+            )
         })
     }
 

@@ -55,6 +55,8 @@ pub struct QuarantineFilter<'a> {
     pub open_only: bool,
     /// Oldest first instead of newest first.
     pub oldest_first: bool,
+    /// Newest first: only those before this position.
+    pub before: Option<u64>,
     /// Maximum number.
     pub limit: usize,
 }
@@ -83,19 +85,21 @@ impl Store {
     ) -> Result<Vec<QuarantineEntry>, StoreError> {
         let order = if filter.oldest_first { "asc" } else { "desc" };
         let text = format!(
-            "select {COLUMNS} from quarantine where ($1 = '' or source = $1) and ($2 = 0 or state = 'open') order by position {order} limit $3"
+            "select {COLUMNS} from quarantine where ($1 = '' or source = $1) and ($2 = 0 or state = 'open') and position < $4 \
+             order by position {order} limit $3"
         );
-        let (source, open_only, limit) = (
+        let (source, open_only, limit, before) = (
             filter.source.unwrap_or_default(),
             i64::from(filter.open_only),
             sql::integer(filter.limit),
+            filter.before.map_or(i64::MAX, sql::integer),
         );
         self.read(NOUN, |at| {
             sql::rows(
                 at,
                 NOUN,
                 &text,
-                values![source, open_only, limit],
+                values![source, open_only, limit, before],
                 quarantined,
             )
         })

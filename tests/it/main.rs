@@ -25,6 +25,7 @@ mod interventions;
 mod layers;
 mod ledger;
 mod limits;
+mod lists;
 mod metric_target;
 mod neighbours;
 mod on_call_calendars;

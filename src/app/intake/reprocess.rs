@@ -166,6 +166,7 @@ impl Reprocessor {
                 source: Some(&name),
                 open_only: true,
                 oldest_first: true,
+                before: None,
                 limit: AT_ONCE + 1,
             };
             Ok(this.core.store.quarantined(filter)?)

@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::http::error::Error;
-use crate::http::handler::{API_ROWS, find_incident, list_incidents};
+use crate::http::handler::{IncidentSelection, find_incident, read_store};
+use crate::http::paging::{self, JsonPage};
 use crate::model::incident::Incident;
-use crate::store::incident::IncidentFilter;
+use crate::store::incident::{IncidentList, ListStep};
+use crate::store::list_cursor::ListCursor;
 use crate::wording::milestones::contradictions;
 
 /// Query of the list.
@@ -21,18 +23,69 @@ pub(crate) struct IncidentQuery {
     /// Leave out closed incidents.
     #[serde(default)]
     open: bool,
+    limit: Option<String>,
+    after: Option<String>,
 }
 
 /// `GET /api/v1/incidents`
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Query(query): Query<IncidentQuery>,
-) -> Result<Json<Vec<Incident>>, Error> {
-    let filter = IncidentFilter {
-        open_only: query.open,
-        limit: API_ROWS,
+) -> Result<Response, Error> {
+    let list = if query.open {
+        IncidentList::Open
+    } else {
+        IncidentList::All
     };
-    Ok(Json(list_incidents(&app, filter).await?))
+    let selection = IncidentSelection {
+        list,
+        after: paging::after(query.after.as_deref())?,
+    };
+    let limit = paging::limit(query.limit.as_deref())?;
+    let (page, next) = incidents_page(&app, selection, limit, |_| true).await?;
+    let open = query.open.then_some("true");
+    Ok(respond(page, "/api/v1/incidents", &query.limit, next, open))
+}
+
+/// A page of the incidents that `wanted` accepts, and the place to go on from.
+pub(crate) async fn incidents_page(
+    app: &Arc<App>,
+    selection: IncidentSelection,
+    limit: usize,
+    wanted: impl Fn(&Incident) -> bool + Send + 'static,
+) -> Result<(JsonPage, Option<ListCursor>), Error> {
+    read_store(app, move |app| {
+        let mut page = JsonPage::new(limit);
+        let next = selection.each(app, |incident| {
+            Ok(if !wanted(&incident) || page.push(&incident)? {
+                ListStep::More
+            } else {
+                ListStep::Enough
+            })
+        })?;
+        Ok((page, next))
+    })
+    .await
+}
+
+/// The response of a page of incidents.
+pub(crate) fn respond(
+    page: JsonPage,
+    path: &str,
+    limit: &Option<String>,
+    next: Option<ListCursor>,
+    open: Option<&str>,
+) -> Response {
+    let next = next.map(|next| {
+        let after = next.to_string();
+        let parameters = [
+            ("open", open),
+            ("limit", limit.as_deref()),
+            ("after", Some(after.as_str())),
+        ];
+        paging::address(path, &parameters)
+    });
+    page.respond(next.as_deref())
 }
 
 /// `GET /api/v1/incidents/{id}`

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -14,7 +13,7 @@ use crate::app::ledger::{LedgerRow, LedgerSelection};
 use crate::http::api::ledger_csv;
 use crate::http::api::ledger_query::{LedgerQuery, LedgerQueryResult, read_rows};
 use crate::http::error::Error;
-use crate::http::handler::API_ROWS;
+use crate::http::paging::{JsonPage, LIST_ROWS};
 use crate::model::verdict::Decision;
 use axum::body::Bytes;
 use futures_util::stream;
@@ -31,19 +30,14 @@ pub(crate) async fn list(
     if query.wants_csv(&headers)? {
         return Ok(csv_response(app, asked, limit));
     }
-    let (rows, next) = read_rows(&app, &asked, limit.unwrap_or(API_ROWS).min(API_ROWS)).await?;
-    let mut response =
-        Json(Value::from(rows.iter().map(row_json).collect::<Vec<_>>())).into_response();
-    if let Some(next) = next {
-        let link = format!(
-            "<{}>; rel=\"next\"",
-            query.address("/api/v1/ledger", Some(next.0), query.format.as_deref())
-        );
-        response
-            .headers_mut()
-            .extend(link.parse().ok().map(|link| (header::LINK, link)));
-    }
-    Ok(response)
+    let limit = limit.unwrap_or(LIST_ROWS).min(LIST_ROWS);
+    let (rows, cut) = read_rows(&app, &asked, limit).await?;
+    let mut page = JsonPage::new(limit);
+    let rows = rows.iter().map(|row| (row.place().1, row_json(row)));
+    let next = page.extend(rows, cut.is_some()).map_err(Error::Internal)?;
+    let next =
+        next.map(|next| query.address("/api/v1/ledger", Some(next.0), query.format.as_deref()));
+    Ok(page.respond(next.as_deref()))
 }
 
 /// Entry as JSON: at closing, as amended, and its outcome.
@@ -83,7 +77,7 @@ fn csv_response(app: Arc<App>, asked: LedgerSelection, limit: Option<usize>) -> 
             let (rows, next) = read_rows(
                 &app,
                 &asked,
-                left.map_or(API_ROWS, |left| left.min(API_ROWS)),
+                left.map_or(LIST_ROWS, |left| left.min(LIST_ROWS)),
             )
             .await?;
             let mut bytes = if first {

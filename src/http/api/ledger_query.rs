@@ -31,7 +31,7 @@ pub(crate) struct LedgerQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) criterion: Option<String>,
     /// Cursor: only entries listed after the one of this incident.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(alias = "after", skip_serializing_if = "Option::is_none")]
     pub(crate) before: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<String>,

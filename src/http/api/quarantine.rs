@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ use crate::app::App;
 use crate::app::intake::reprocess::ReprocessFault;
 use crate::http::body_preview::BodyPreview;
 use crate::http::error::Error;
-use crate::http::handler::{API_ROWS, read_store};
+use crate::http::handler::read_store;
+use crate::http::paging::{self, JsonPage};
 use crate::store::log::RawMessage;
 use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
 
@@ -22,6 +24,8 @@ pub(crate) struct QuarantineQuery {
     /// Leave out processed and dismissed messages.
     #[serde(default)]
     open: bool,
+    limit: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 impl From<ReprocessFault> for Error {
@@ -82,19 +86,34 @@ fn message_json(row: &QuarantineEntry) -> Value {
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
     Query(query): Query<QuarantineQuery>,
-) -> Result<Json<Value>, Error> {
+) -> Result<Response, Error> {
+    let before = paging::after(query.after.as_deref())?;
+    let limit = paging::limit(query.limit.as_deref())?;
+    let (source, open_only) = (query.source.clone(), query.open);
     let rows = read_store(&app, move |app| {
-        let QuarantineQuery { source, open } = &query;
-        let filter = QuarantineFilter {
+        app.core.store.quarantined(QuarantineFilter {
             source: source.as_deref(),
-            open_only: *open,
+            open_only,
             oldest_first: false,
-            limit: API_ROWS,
-        };
-        app.core.store.quarantined(filter)
+            before,
+            limit: limit + 1,
+        })
     })
     .await?;
-    Ok(Json(rows.iter().map(message_json).collect()))
+    let mut page = JsonPage::new(limit);
+    let rows = rows.iter().map(|row| (row.position, message_json(row)));
+    let next = page.extend(rows, false).map_err(Error::Internal)?;
+    let next = next.map(|next| {
+        let after = next.to_string();
+        let parameters = [
+            ("source", query.source.as_deref()),
+            ("open", query.open.then_some("true")),
+            ("limit", query.limit.as_deref()),
+            ("after", Some(after.as_str())),
+        ];
+        paging::address("/api/v1/quarantine", &parameters)
+    });
+    Ok(page.respond(next.as_deref()))
 }
 
 /// `GET /api/v1/quarantine/{position}`

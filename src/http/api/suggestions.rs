@@ -2,43 +2,56 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
+use axum::response::Response;
+use serde::Deserialize;
 
 use crate::app::App;
 use crate::app::judge::effects;
+use crate::app::settings::Settings;
+use crate::http::api::incidents::{incidents_page, respond};
 use crate::http::error::Error;
-use crate::http::handler::{API_ROWS, read_store};
+use crate::http::handler::{IncidentSelection, list_incidents};
+use crate::http::paging;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
+use crate::model::time::Time;
+use crate::store::incident::IncidentList;
+use crate::store::list_cursor::ListCursor;
 
-/// Suggestions waiting for an answer, including those whose snooze is over, and snoozed ones.
+/// The newest suggestions that are asked for, [`PAGE_ROWS`] at most: those waiting for an answer,
+/// including those whose snooze is over, and snoozed ones.
+#[derive(Debug)]
+pub(crate) struct Suggestions {
+    pub(crate) waiting: Vec<Incident>,
+    pub(crate) snoozed: Vec<Incident>,
+    /// The place of the last one, if there are more.
+    pub(crate) next: Option<ListCursor>,
+}
+
+/// Reads the suggestions from a place in the list on.
 pub(crate) async fn pending_and_snoozed(
     app: &Arc<App>,
-) -> Result<(Vec<Incident>, Vec<Incident>), Error> {
-    let (mut waiting, snoozed) = read_store(app, |app| {
-        let as_of_now = |found: Vec<Incident>| -> Vec<Incident> {
-            found
-                .into_iter()
-                .map(|incident| app.core.as_of_now(incident))
-                .collect()
-        };
-        Ok((
-            as_of_now(app.core.store.suggestions()?),
-            as_of_now(
-                app.core
-                    .store
-                    .incidents_in_review_state(ReviewState::Snoozed, API_ROWS)?,
-            ),
-        ))
-    })
-    .await?;
+    after: Option<ListCursor>,
+) -> Result<Suggestions, Error> {
+    let selection = IncidentSelection {
+        list: IncidentList::Asked,
+        after,
+    };
+    let (all, next) = list_incidents(app, selection).await?;
     let (settings, now) = (app.core.settings(), app.core.now());
-    let (due, resting): (Vec<Incident>, Vec<Incident>) = snoozed
+    let (snoozed, waiting) = all
         .into_iter()
-        .partition(|incident| effects::snooze_is_over(incident, &settings, now));
-    waiting.extend(due);
-    Ok((waiting, resting))
+        .partition(|incident| is_snoozed(incident, &settings, now));
+    Ok(Suggestions {
+        waiting,
+        snoozed,
+        next,
+    })
+}
+
+fn is_snoozed(incident: &Incident, settings: &Settings, now: Time) -> bool {
+    incident.standing == ReviewState::Snoozed && !effects::snooze_is_over(incident, settings, now)
 }
 
 /// The waiting suggestions that are asked for themselves: those bundled with another one on the list
@@ -52,13 +65,39 @@ pub(crate) fn leads(waiting: &[Incident]) -> impl Iterator<Item = &Incident> {
     })
 }
 
-/// The number of suggestions that wait for an answer; `None` where it cannot be read.
-pub(crate) async fn waiting_count(app: &Arc<App>) -> Option<usize> {
-    let (waiting, _) = pending_and_snoozed(app).await.ok()?;
-    Some(leads(&waiting).count())
+/// The number of suggestions that wait for an answer, as it is shown; `None` where it cannot be read.
+pub(crate) async fn waiting_count(app: &Arc<App>) -> Option<String> {
+    let found = pending_and_snoozed(app, None).await.ok()?;
+    let count = leads(&found.waiting).count();
+    let more = if found.next.is_some() { "+" } else { "" };
+    (count > 0).then(|| format!("{count}{more}"))
+}
+
+/// Query of the list.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct SuggestionQuery {
+    limit: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// `GET /api/v1/suggestions`
-pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<Incident>>, Error> {
-    Ok(Json(pending_and_snoozed(&app).await?.0))
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Query(query): Query<SuggestionQuery>,
+) -> Result<Response, Error> {
+    let selection = IncidentSelection {
+        list: IncidentList::Asked,
+        after: paging::after(query.after.as_deref())?,
+    };
+    let limit = paging::limit(query.limit.as_deref())?;
+    let (settings, now) = (app.core.settings(), app.core.now());
+    let waits = move |incident: &Incident| !is_snoozed(incident, &settings, now);
+    let (page, next) = incidents_page(&app, selection, limit, waits).await?;
+    Ok(respond(
+        page,
+        "/api/v1/suggestions",
+        &query.limit,
+        next,
+        None,
+    ))
 }

@@ -40,7 +40,7 @@ pub(crate) async fn fill(State(app): State<Arc<App>>, request: Request, next: Ne
     };
     let page = String::from_utf8_lossy(&bytes);
     let waiting = waiting_count(&app).await;
-    let page = with_notices(&page, waiting, &shown(&app));
+    let page = with_notices(&page, waiting.as_deref(), &shown(&app));
     parts
         .headers
         .insert(header::CONTENT_LENGTH, HeaderValue::from(page.len()));
@@ -55,11 +55,11 @@ fn shown(app: &App) -> Vec<OpenFault> {
     }
 }
 
-/// The page with its notices. `waiting`: the number of suggestions, where known.
-fn with_notices(page: &str, waiting: Option<usize>, faults: &[OpenFault]) -> String {
+/// The page with its notices. `waiting`: the number of suggestions, if there are any.
+fn with_notices(page: &str, waiting: Option<&str>, faults: &[OpenFault]) -> String {
     let count = match waiting {
-        Some(count) if count > 0 => format!(" <span class=\"badge ask\">{count}</span>"),
-        _ => String::new(),
+        Some(count) => format!(" <span class=\"badge ask\">{count}</span>"),
+        None => String::new(),
     };
     let mut notices = String::new();
     for fault in faults {
@@ -104,13 +104,13 @@ mod tests {
         faults.report("rules", &anyhow::anyhow!("<b>"));
         let page = with_notices(
             "<a>Suggestions<!--count--></a><main><!--faults--></main>",
-            Some(2),
+            Some("2"),
             &faults.open(),
         );
         assert!(page.contains("Suggestions <span class=\"badge ask\">2</span>"));
         assert!(page.contains(": rules: &lt;b&gt;</p>"), "{page}");
         assert_eq!(
-            with_notices("<a>Suggestions<!--count--></a><!--faults-->", Some(0), &[]),
+            with_notices("<a>Suggestions<!--count--></a><!--faults-->", None, &[]),
             "<a>Suggestions</a>"
         );
     }

@@ -12,22 +12,22 @@ use crate::app::App;
 use crate::app::criteria_readiness::{self, Reach};
 use crate::app::people::on_call::OnCallStatus;
 use crate::http::api::recorded::record_event;
-use crate::http::api::suggestions::{leads, pending_and_snoozed};
+use crate::http::api::suggestions::{Suggestions, leads, pending_and_snoozed};
 use crate::http::error::Error;
 use crate::http::format::source::silence_sentence;
 use crate::http::format::{badge, terms, time};
-use crate::http::handler::{PAGE_ROWS, list_incidents, read_store, service_names};
+use crate::http::handler::{IncidentSelection, list_incidents, read_store, service_names};
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Tab, render_template};
+use crate::http::paging;
 use crate::model::correction::Correction;
 use crate::model::event::{AlertStatus, Event, Fact, Severity};
 use crate::model::incident::Incident;
 use crate::model::labels::LabelSet;
-use crate::model::lifecycle::Phase;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
-use crate::store::incident::IncidentFilter;
+use crate::store::incident::IncidentList;
 
 /// Data of the page.
 pub(crate) struct HomeView<'a> {
@@ -43,6 +43,8 @@ pub(crate) struct HomeView<'a> {
     pub(crate) waiting: Vec<&'a Incident>,
     /// Open incidents, newest first.
     pub(crate) open: Vec<&'a Incident>,
+    /// Link to further open incidents, if there are more.
+    pub(crate) more_open: Option<String>,
     /// Incident that came closest to a criterion without meeting it.
     pub(crate) closest: Option<ClosestCall<'a>>,
     /// Correlation keys of alerts without a service.
@@ -197,11 +199,10 @@ pub(crate) fn render(view: &HomeView<'_>) -> String {
 }
 
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let filter = IncidentFilter {
-        open_only: false,
-        limit: PAGE_ROWS,
-    };
-    let incidents = list_incidents(&app, filter).await?;
+    let selection = IncidentSelection::start(IncidentList::All);
+    let (incidents, _) = list_incidents(&app, selection).await?;
+    let selection = IncidentSelection::start(IncidentList::Open);
+    let (open, more_open) = list_incidents(&app, selection).await?;
     let (last, sent) = read_store(&app, |app| {
         Ok((app.core.store.last_alert()?, app.intake.sources()?))
     })
@@ -249,17 +250,21 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         .as_ref()
         .and_then(|event| event.service.as_deref().map(str::to_owned));
     let alert = alert.map(|alert| LastAlert { service, ..alert });
-    let (waiting, _) = pending_and_snoozed(&app).await?;
+    let Suggestions { waiting, .. } = pending_and_snoozed(&app, None).await?;
     let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
     let view = HomeView {
         now: app.core.now(),
         address: settings.config.external_url.trim_end_matches('/'),
         last_alert: alert,
         criteria: reachable,
-        open: incidents
-            .iter()
-            .filter(|incident| incident.phase != Phase::Closed)
-            .collect(),
+        open: open.iter().collect(),
+        more_open: more_open.map(|next| {
+            let after = next.to_string();
+            paging::address(
+                "/incidents",
+                &[("open", Some("true")), ("after", Some(after.as_str()))],
+            )
+        }),
         closest: closest(&incidents),
         unassigned: unassigned
             .into_iter()
@@ -360,6 +365,7 @@ mod tests {
     #[test]
     fn on_the_first_day_the_page_says_how_to_connect() {
         let view = HomeView {
+            more_open: None,
             now: sample::model::at(0),
             address: "http://afterword.example.com:9099",
             last_alert: None,

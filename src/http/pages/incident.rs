@@ -16,7 +16,7 @@ use crate::http::error::Error;
 use crate::http::format::event::DisplayNames;
 use crate::http::format::link;
 use crate::http::format::{badge, event, terms, time};
-use crate::http::handler::{PAGE_ROWS, find_incident, read_store};
+use crate::http::handler::{IncidentSelection, find_incident, list_incidents, read_store};
 use crate::http::pages::chart;
 use crate::http::pages::chart::Chart;
 use crate::http::pages::error::{PageError, PageResult};
@@ -34,7 +34,7 @@ use crate::model::on_call::ServiceOnCall;
 use crate::model::postmortem::Postmortem;
 use crate::model::time::Time;
 use crate::model::verdict::Verdict;
-use crate::store::incident::IncidentFilter;
+use crate::store::incident::IncidentList;
 use crate::wording::milestones::contradictions;
 
 /// Maximum number of parts offered for moving.
@@ -236,20 +236,16 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<Notice>) -> Page
     let incident = find_incident(app, id).await?;
     let wanted = incident.id.clone();
     let lead = incident.bundle.clone();
-    let (postmortem, lead, pictures, mut others) = read_store(app, move |app| {
+    let (mut others, _) = list_incidents(app, IncidentSelection::start(IncidentList::All)).await?;
+    let (postmortem, lead, pictures) = read_store(app, move |app| {
         let lead = lead
             .map(|lead| app.core.store.incident(&lead.0))
             .transpose()?
             .flatten();
-        let others = app.core.store.incidents(IncidentFilter {
-            open_only: false,
-            limit: PAGE_ROWS,
-        })?;
         Ok((
             app.core.store.postmortem_of(&wanted)?,
             lead,
             app.conditions.plots(&wanted)?,
-            others,
         ))
     })
     .await?;

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Html;
+use serde::Deserialize;
 
 use crate::app::App;
 use crate::http::format::{badge, terms, time};
-use crate::http::handler::{PAGE_ROWS, list_incidents};
+use crate::http::handler::{IncidentSelection, list_incidents};
 use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Tab, render_template};
+use crate::http::paging;
 use crate::model::incident::Incident;
 use crate::model::time::Time;
-use crate::store::incident::IncidentFilter;
+use crate::store::incident::IncidentList;
 
 /// Data of the page.
 pub(crate) struct IncidentsView<'a> {
@@ -40,16 +42,39 @@ pub(crate) fn render(view: &IncidentsView<'_>) -> String {
     })
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let filter = IncidentFilter {
-        open_only: false,
-        limit: PAGE_ROWS,
+/// Query of the page.
+#[derive(Debug, Deserialize)]
+pub(crate) struct IncidentsQuery {
+    /// Leave out closed incidents.
+    #[serde(default)]
+    open: bool,
+    after: Option<String>,
+}
+
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    Query(query): Query<IncidentsQuery>,
+) -> PageResult {
+    let selection = IncidentSelection {
+        list: if query.open {
+            IncidentList::Open
+        } else {
+            IncidentList::All
+        },
+        after: paging::after(query.after.as_deref())?,
     };
-    let list = list_incidents(&app, filter).await?;
+    let (list, next) = list_incidents(&app, selection).await?;
     let view = IncidentsView {
         now: app.core.now(),
         incidents: list.iter().collect(),
-        older: (list.len() == PAGE_ROWS).then(|| "/api/v1/incidents".to_owned()),
+        older: next.map(|next| {
+            let after = next.to_string();
+            let open = query.open.then_some("true");
+            paging::address(
+                "/incidents",
+                &[("open", open), ("after", Some(after.as_str()))],
+            )
+        }),
     };
     Ok(Html(render(&view)))
 }

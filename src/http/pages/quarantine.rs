@@ -19,6 +19,7 @@ use crate::http::format::time;
 use crate::http::handler::{PAGE_ROWS, read_store};
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Notice, Tab, render_template};
+use crate::http::paging;
 use crate::model::time::Time;
 use crate::store::log::MessageContext;
 use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
@@ -27,6 +28,8 @@ use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineStat
 pub(crate) struct QuarantineView {
     /// Current time.
     pub(crate) now: Time,
+    /// Link to older ones, if there are more.
+    pub(crate) older: Option<String>,
     /// Filter by source.
     pub(crate) source: Option<String>,
     /// Sources whose messages can be retried, with the number waiting.
@@ -141,15 +144,23 @@ pub(crate) async fn page(
     State(app): State<Arc<App>>,
     Query(query): Query<QuarantineQuery>,
 ) -> PageResult {
-    list(&app, query.source.filter(|source| !source.is_empty()), None).await
+    let before = paging::after(query.after.as_deref())?;
+    let source = query.source.filter(|source| !source.is_empty());
+    list(&app, source, before, None).await
 }
 
-async fn list(app: &Arc<App>, source: Option<String>, notice: Option<Notice>) -> PageResult {
+async fn list(
+    app: &Arc<App>,
+    source: Option<String>,
+    before: Option<u64>,
+    notice: Option<Notice>,
+) -> PageResult {
     let wanted = source.clone();
-    let (rows, waiting) = read_store(app, move |app| {
+    let (mut rows, waiting) = read_store(app, move |app| {
         let filter = QuarantineFilter {
             source: wanted.as_deref(),
-            limit: PAGE_ROWS,
+            before,
+            limit: PAGE_ROWS + 1,
             ..QuarantineFilter::default()
         };
         Ok((
@@ -166,8 +177,22 @@ async fn list(app: &Arc<App>, source: Option<String>, notice: Option<Notice>) ->
         .filter(|(name, _)| fits(name))
         .map(|(name, waiting)| (name, waiting.count))
         .collect();
+    let more = rows.len() > PAGE_ROWS;
+    rows.truncate(PAGE_ROWS);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|row| row.position.to_string());
+    let older = next.map(|next| {
+        let parameters = [
+            ("source", source.as_deref()),
+            ("after", Some(next.as_str())),
+        ];
+        paging::address("/quarantine", &parameters)
+    });
     let view = QuarantineView {
         now: app.core.now(),
+        older,
         source,
         waiting,
         messages: rows.into_iter().map(message_view).collect(),
@@ -307,6 +332,7 @@ pub(crate) async fn retry_all(
     list(
         &app,
         Some(source),
+        None,
         Some(Notice {
             warning: done.mended < done.tried,
             text,

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Html;
 
 use crate::app::App;
-use crate::http::api::suggestions::{leads, pending_and_snoozed};
+use crate::http::api::suggestions::{SuggestionQuery, Suggestions, leads, pending_and_snoozed};
 use crate::http::format::{badge, terms, time};
 use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Notice, Tab, render_template};
 use crate::http::pages::review::{ProposedMeeting, ReviewForm, proposed_meeting, review_form};
+use crate::http::paging::{self, older};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
@@ -24,6 +25,8 @@ pub(crate) struct SuggestionsView<'a> {
     pub(crate) waiting: Vec<SuggestionCard<'a>>,
     /// Snoozed suggestions.
     pub(crate) snoozed: Vec<SuggestionCard<'a>>,
+    /// Link to older ones, if there are more.
+    pub(crate) older: Option<String>,
     /// Notice at the top.
     pub(crate) notice: Option<Notice>,
 }
@@ -58,8 +61,16 @@ pub(crate) fn render(view: &SuggestionsView<'_>) -> String {
     })
 }
 
-pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let (waiting, resting) = pending_and_snoozed(&app).await?;
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    Query(query): Query<SuggestionQuery>,
+) -> PageResult {
+    let after = paging::after(query.after.as_deref())?;
+    let Suggestions {
+        waiting,
+        snoozed,
+        next,
+    } = pending_and_snoozed(&app, after).await?;
     let now = app.core.now();
     let in_bundle = |incident: &Incident| {
         waiting
@@ -75,7 +86,8 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     let view = SuggestionsView {
         now,
         waiting: leads(&waiting).map(show).collect(),
-        snoozed: resting.iter().map(show).collect(),
+        snoozed: snoozed.iter().map(show).collect(),
+        older: next.map(|next| older("/suggestions", &next)),
         notice: None,
     };
     Ok(Html(render(&view)))
@@ -98,6 +110,7 @@ mod tests {
             now: sample::model::at(7200),
             waiting,
             snoozed: Vec::new(),
+            older: None,
             notice: None,
         });
         for wanted in [
@@ -119,6 +132,7 @@ mod tests {
             now: sample::model::at(0),
             waiting: Vec::new(),
             snoozed: Vec::new(),
+            older: None,
             notice: None,
         });
         assert!(html.contains("No suggestions are waiting."), "{html}");

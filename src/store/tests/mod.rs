@@ -4,6 +4,7 @@
 mod delivery;
 mod file;
 mod ledger;
+mod lists;
 mod log;
 mod metrics;
 mod neighbours;
@@ -308,13 +309,6 @@ fn incidents_are_listed_newest_first_and_found_by_any_name() {
         assert_eq!(ids(&list(false, 10)), ["i-3", "i-2", "i-1"]);
         assert_eq!(ids(&list(true, 10)), ["i-3", "i-2"]);
         assert_eq!(ids(&list(false, 1)), ["i-3"]);
-        assert_eq!(ids(&store.suggestions().unwrap()), ["i-2"]);
-        assert_eq!(
-            ids(&store
-                .incidents_in_review_state(ReviewState::Snoozed, 5)
-                .unwrap()),
-            ["i-3"]
-        );
         assert_eq!(
             ids(&store.load(at(9)).unwrap().incidents),
             ["i-1", "i-2", "i-3"]

@@ -18,6 +18,7 @@ use crate::store::quarantine::{QuarantineBacklog, QuarantineState};
 
 fn first_day() -> home::HomeView<'static> {
     home::HomeView {
+        more_open: Some("/incidents?open=true&after=1.i-1".to_owned()),
         now: at(3600),
         address: "http://127.0.0.1:9099",
         last_alert: None,
@@ -55,6 +56,7 @@ fn overview() -> String {
         why: why.to_owned(),
     };
     home::render(&home::HomeView {
+        more_open: None,
         last_alert: home::LastAlert::new(&suggested.members[0].event, &LabelNames::default()),
         criteria: vec![
             reach(
@@ -137,6 +139,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         (
             "suggestions",
             suggestions::render(&suggestions::SuggestionsView {
+                older: Some("/suggestions?after=1.i-1".to_owned()),
                 now: at(7200),
                 waiting: vec![suggestion()],
                 snoozed: vec![suggestion()],
@@ -170,6 +173,7 @@ pub(crate) fn all() -> Vec<(&'static str, String)> {
         (
             "postmortems",
             postmortems::render(&postmortems::PostmortemsView {
+                older: None,
                 postmortems: vec![(&postmortem, Some(&meeting)), (&postmortem, None)],
             }),
         ),
@@ -246,6 +250,7 @@ fn quarantine_list() -> quarantine::QuarantineView {
         QuarantineState::Dismissed,
     ];
     quarantine::QuarantineView {
+        older: Some("/quarantine?after=7".to_owned()),
         now: at(7200),
         source: None,
         waiting: vec![("alertmanager".to_owned(), 2)],
