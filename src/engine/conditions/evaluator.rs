@@ -13,7 +13,8 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
 
-/// The time after which an absent series is dropped.
+/// The time after which an absent series is dropped. One that was not healthy before stays: that it
+/// is absent does not say that it recovered.
 const GONE_AFTER: TimeDelta = TimeDelta::hours(1);
 /// The longest time after which missed evaluations are still made up for.
 const FILLED_WITHIN: TimeDelta = TimeDelta::hours(24);
@@ -434,33 +435,40 @@ impl Timeline {
                 .absent_since
                 .is_some_and(|since| at - since >= GONE_AFTER)
         };
+        let is_healthy = |series: &Series| {
+            let reported = series.watch.reported();
+            reported.is_none_or(|state| state == ConditionState::Healthy)
+        };
         let alone = self.series.len() == 1;
         // The stand-in without labels ends once there is a series.
         let over = |labels: &Labels, series: &Series| {
             if labels.is_empty() {
                 !alone && series.absent_since.is_some()
             } else {
-                absent(series)
+                absent(series) && is_healthy(series)
             }
         };
         gone.extend(
             self.series
                 .extract_if(.., |labels, series| over(labels, series)),
         );
-        let ends = gone.into_iter().filter(|(_, series)| {
-            series
-                .watch
-                .reported()
-                .is_some_and(|state| state != ConditionState::Healthy)
-        });
+        let ends = gone.into_iter().filter(|(_, series)| !is_healthy(series));
         // A microsecond later, since another change may have happened at this instant.
-        let end = StateChange {
-            state: ConditionState::Healthy,
+        let end = |labels: &Labels| StateChange {
+            // The stand-in is over once there is a series. One that makes room for others is unknown.
+            state: if labels.is_empty() {
+                ConditionState::Healthy
+            } else {
+                ConditionState::Unknown
+            },
             at: at + TimeDelta::microseconds(1),
-            since: Some(at),
+            since: labels.is_empty().then_some(at),
             value: None,
         };
-        turns.extend(ends.map(|(labels, _)| (labels, end)));
+        turns.extend(ends.filter_map(|(labels, series)| {
+            let end = end(&labels);
+            (series.watch.reported() != Some(end.state)).then_some((labels, end))
+        }));
         if self.series.is_empty() {
             // The last series is gone: the stand-in without labels returns.
             let mut stand_in = Series::default();
