@@ -204,16 +204,7 @@ fn alert(
                 starts_at,
                 "A resolved alert is matched by the `starts_at` it fired with: send the same one",
             )?;
-            let ends_at = ends_at.unwrap_or(at);
-            if ends_at < starts_at {
-                let key = if fields.has("ends_at") {
-                    "ends_at"
-                } else {
-                    "starts_at"
-                };
-                return Err(fields.fault(key, "the end is before the start"));
-            }
-            (starts_at, Some(ends_at))
+            (starts_at, Some(ends_at.unwrap_or(at)))
         }
     };
     let labels = LabelSet::from(labels);
@@ -235,7 +226,13 @@ fn alert(
         keep_firing_for: fields.seconds("keep_firing_for")?,
         end_reason: fields.keyword("end_reason")?.unwrap_or_default(),
     };
-    Ok((ends_at.unwrap_or(starts_at), Fact::Alert(alert)))
+    // An end before the start is wrong: it is told now, and leaves the state unknown.
+    let occurred_at = match ends_at {
+        Some(ends_at) if ends_at < starts_at => starts_at.max(at),
+        Some(ends_at) => ends_at,
+        None => starts_at,
+    };
+    Ok((occurred_at, Fact::Alert(alert)))
 }
 
 fn condition(fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {

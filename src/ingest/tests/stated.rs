@@ -4,7 +4,7 @@
 use super::{EVERY_KIND, alert, at, given, now, told};
 use crate::ingest::error::IngestFault;
 use crate::ingest::{events, people};
-use crate::model::event::{Event, Severity};
+use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
@@ -82,13 +82,12 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
             {"kind":"acknowledgement","of":"x"},
             3]"#,
     );
-    assert_eq!(reading.reports.len(), 1);
+    assert_eq!(reading.reports.len(), 2);
     insta::assert_snapshot!(reading.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
 [1].status: `fireing` is not a valid value; did you mean `firing`?
 [2].start_at: unknown key; did you mean `starts_at`?
 [3].starts_at: not a time. Write it as RFC 3339 with an offset, as in 2026-11-23T07:01:03Z or 2026-11-23T08:01:03+01:00
 [4].starts_at: missing. A resolved alert is matched by the `starts_at` it fired with: send the same one
-[5].ends_at: the end is before the start
 [6].severity: unknown severity. Write critical, warning, info, none or unknown, or add the word to `labels.severities`
 [7].labels.shard: expected a string, found a number
 [8].kind: `review` is not accepted here: send an answer to POST /api/v1/incidents/{id}/review
@@ -109,6 +108,19 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
         "text",
         "a body that is no list has no positions"
     );
+}
+
+#[test]
+fn end_before_the_start_is_told_now_and_not_refused() {
+    let reading = given(
+        r#"{"kind":"alert","name":"A","status":"resolved","starts_at":"2026-11-23T07:00:00Z","ends_at":"2026-11-23T06:00:00Z"}"#,
+    );
+    let event = &reading.reports[0].event;
+    let Fact::Alert(alert) = &event.fact else {
+        panic!("{event:?}")
+    };
+    assert!(reading.faults.is_empty());
+    assert!(alert.ends_at < Some(alert.starts_at) && event.occurred_at >= alert.starts_at);
 }
 
 #[test]
