@@ -16,7 +16,7 @@
 //! it was not renewed. The list is kept in memory only, so after a restart (`uptime` is the start
 //! time) an absent alert means nothing until senders had time to report.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{SubsecRound, TimeDelta};
@@ -79,8 +79,23 @@ pub(crate) struct PollResult {
     pub renewed: Vec<Subject>,
     /// Of these: until when their sender promised to renew them, and when it last did.
     pub promised: Vec<(Subject, Time, Time)>,
+    /// The same of all other listed alerts, such as a watchdog, which is in no incident.
+    pub listed: Vec<ListedRenewal>,
     /// New events.
     pub events: Vec<Event>,
+}
+
+/// The renewal of a listed alert that is not tracked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ListedRenewal {
+    /// Its labels, without those that only distinguish replicas.
+    pub labels: LabelSet,
+    /// Its start, cut to milliseconds.
+    pub starts_at: Time,
+    /// Time until which its sender promised to renew it.
+    pub until: Time,
+    /// Time of its sender's last report.
+    pub reported_at: Time,
 }
 
 /// The state of one Alertmanager's lists between two polls.
@@ -230,6 +245,7 @@ impl AlertmanagerState {
             }
         }
         self.alerts = alerts;
+        looked.listed = found.untracked(held);
         let incidents: BTreeSet<&IncidentId> = held.iter().map(|held| &held.incident).collect();
         self.told
             .retain(|(incident, _)| incidents.contains(incident));
@@ -427,6 +443,31 @@ impl Snapshot {
                 .map(|silence| (silence.id.clone(), silence))
                 .collect(),
         })
+    }
+
+    /// The renewals of listed alerts of which none with the same labels is tracked.
+    fn untracked(&self, held: &[TrackedAlert]) -> Vec<ListedRenewal> {
+        let tracked: HashSet<&LabelSet> = held
+            .iter()
+            .filter_map(|held| match &held.event.fact {
+                Fact::Alert(alert) => Some(&alert.labels),
+                _ => None,
+            })
+            .collect();
+        let others = self
+            .alerts
+            .iter()
+            .filter(|(labels, _)| !tracked.contains(labels));
+        others
+            .flat_map(|(labels, listed)| {
+                listed.iter().map(|listed| ListedRenewal {
+                    labels: labels.clone(),
+                    starts_at: listed.starts_at,
+                    until: listed.until,
+                    reported_at: listed.spoken_at,
+                })
+            })
+            .collect()
     }
 
     /// Finds a tracked alert among those listed, whose starts are cut to milliseconds. Of replicas,

@@ -277,6 +277,7 @@ impl ConditionMonitor {
         let PollResult {
             renewed,
             promised,
+            listed,
             mut events,
         } = looked;
         {
@@ -287,6 +288,7 @@ impl ConditionMonitor {
                 (subject, promise)
             };
             alerts.note_promises(promised.into_iter().map(promise), now);
+            alerts.note_listed(&listed, now);
             // The webhook may have reported the end in the meantime, with a more precise time.
             let on = |subject: &Subject| {
                 alerts

@@ -21,13 +21,14 @@ use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Tab, render_template};
 use crate::http::paging;
 use crate::model::correction::Correction;
-use crate::model::event::{AlertStatus, Event, Fact, Severity};
+use crate::model::event::{Event, Fact, Severity};
 use crate::model::incident::Incident;
 use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
 use crate::store::incident::IncidentList;
+use crate::wording::event::alert_change;
 
 /// Data of the page.
 pub(crate) struct HomeView<'a> {
@@ -61,7 +62,8 @@ pub(crate) struct HomeView<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct LastAlert {
     pub(crate) name: String,
-    pub(crate) status: AlertStatus,
+    /// Change of the alert as a verb: `fired`, `resolved`.
+    pub(crate) change: &'static str,
     pub(crate) source: String,
     /// Time of the status change, by its source.
     pub(crate) at: Time,
@@ -90,7 +92,7 @@ impl LastAlert {
         });
         Some(Self {
             name: alert.name.to_string(),
-            status: alert.status,
+            change: alert_change(alert),
             source: event.source.to_string(),
             at: event.occurred_at,
             service: event.service.as_deref().map(str::to_owned),
@@ -316,6 +318,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::{HomeView, LastAlert, closest, render};
     use crate::http::pages::sample;
+    use crate::model::event::{AlertStatus, EndReason, Event, Fact};
     use crate::model::settings::LabelNames;
     use crate::model::verdict::{Decision, Outcome};
 
@@ -329,6 +332,17 @@ mod tests {
             read.severity_label,
             Some(("severity".to_owned(), "page".to_owned()))
         );
+    }
+
+    #[test]
+    fn alert_whose_source_was_lost_is_not_shown_as_resolved() {
+        let mut event = Event::clone(&sample::model::incident().members[0].event);
+        if let Fact::Alert(alert) = &mut event.fact {
+            alert.status = AlertStatus::Resolved;
+            alert.end_reason = EndReason::SourceLost;
+        }
+        let last = LastAlert::new(&event, &LabelNames::default()).unwrap();
+        assert_eq!(last.change, "ended because its source disappeared");
     }
 
     #[test]

@@ -15,8 +15,9 @@ mod table;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{SubsecRound, TimeDelta};
 
+use crate::ingest::alertmanager_api::ListedRenewal;
 use crate::ingest::reading::{AlertRef, Reported, Start};
 use crate::model::event::{Alert, AlertStatus, Event, Fact};
 use crate::model::id::{EventId, Subject};
@@ -150,6 +151,28 @@ impl ActiveAlerts {
         promises: impl IntoIterator<Item = (Subject, PromisedRenewal)>,
         now: Time,
     ) {
+        self.promised.note(promises, now);
+    }
+
+    /// Takes in until when senders promised to renew alerts that are in no incident.
+    pub(crate) fn note_listed(&mut self, listed: &[ListedRenewal], now: Time) {
+        let promises: Vec<(Subject, PromisedRenewal)> = listed
+            .iter()
+            .filter_map(|listed| {
+                let labels = self.table.labels_key(&listed.labels);
+                let mut open = self.table.open_episodes(labels);
+                let same = |row: &RowId| {
+                    let started = time(self.table.row(*row).started);
+                    started.trunc_subsecs(3) == listed.starts_at.trunc_subsecs(3)
+                };
+                let row = self.table.row(open.find(same)?);
+                let promise = PromisedRenewal {
+                    until: listed.until,
+                    reported_at: listed.reported_at,
+                };
+                Some((Subject::from(row.subject), promise))
+            })
+            .collect();
         self.promised.note(promises, now);
     }
 

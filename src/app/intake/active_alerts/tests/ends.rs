@@ -14,8 +14,9 @@ use crate::engine::incident::intervals::{Interval, total, union};
 use crate::engine::replay::Replay;
 use crate::engine::tests::policy_of;
 use crate::ingest;
+use crate::ingest::alertmanager_api::ListedRenewal;
 use crate::ingest::message::{Headers, Message};
-use crate::model::event::{Event, Fact};
+use crate::model::event::{AlertStatus, EndReason, Event, Fact};
 use crate::model::id::Subject;
 use crate::model::incident::Incident;
 use crate::model::settings::LabelNames;
@@ -46,6 +47,8 @@ struct Desk {
     grafana: bool,
     source: &'static str,
     now: Time,
+    /// The events committed for the last message.
+    committed: Vec<Event>,
 }
 
 impl Desk {
@@ -57,6 +60,7 @@ impl Desk {
             grafana: false,
             source: "am",
             now: at(620, 0),
+            committed: Vec::new(),
         }
     }
 
@@ -89,9 +93,8 @@ impl Desk {
         for (event, lease) in &new {
             self.alerts.record(event, *lease, now);
         }
-        let _ = self
-            .replay
-            .push(now, new.into_iter().map(|(event, _)| event));
+        self.committed = new.into_iter().map(|(event, _)| event).collect();
+        let _ = self.replay.push(now, self.committed.clone());
     }
 
     /// The subject of the one alert.
@@ -257,6 +260,43 @@ fn end_at_the_instant_of_a_promised_renewal_is_unknown() {
             (SpanState::Unknown, at(610, 0), None)
         };
         assert_eq!((last.state, last.start, last.end), expected);
+    }
+}
+
+#[test]
+fn watchdog_that_was_not_renewed_did_not_recover() {
+    for (end, reason) in [
+        (at(614, 0), EndReason::SourceLost),
+        (at(613, 30), EndReason::Recovered),
+    ] {
+        let watchdog = |end: Option<Time>| {
+            let mut alert = told(None, at(570, 0), end);
+            alert["labels"] = json!({"alertname": "Watchdog", "severity": "none"});
+            alert
+        };
+        let mut desk = Desk::new();
+        desk.post(&watchdog(None));
+        let listed = ListedRenewal {
+            labels: [("alertname", "Watchdog"), ("severity", "none")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into_iter()
+                .collect(),
+            starts_at: at(570, 0),
+            until: at(614, 0),
+            reported_at: at(610, 0),
+        };
+        desk.alerts.note_listed(&[listed], desk.now);
+        desk.post(&watchdog(Some(end)));
+        let [event] = &desk.committed[..] else {
+            panic!("{:?}", desk.committed)
+        };
+        let Fact::Alert(alert) = &event.fact else {
+            panic!("{event:?}")
+        };
+        assert_eq!(
+            (alert.status, alert.end_reason),
+            (AlertStatus::Resolved, reason)
+        );
     }
 }
 
