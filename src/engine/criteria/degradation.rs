@@ -61,7 +61,10 @@ pub(crate) fn evaluate<'a>(
         (true, true) => Tense::LogEnded,
         (false, _) => Tense::Over,
     };
-    let excluded = exclusions::exclusions(context, criterion, &found.upper);
+    let mut excluded = exclusions::exclusions(context, criterion, &found.upper);
+    if let Some(hours) = hours {
+        excluded.extend(exclusions::outside(hours, &found.lower));
+    }
     let not_counted = found.evidence.is_empty().then(|| {
         if excluded.is_empty() {
             format!(": {}", not_counted::reason(context, criterion))

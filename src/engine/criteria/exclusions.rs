@@ -7,6 +7,7 @@ use super::expr_context;
 use super::finding::seconds;
 use crate::engine::environment::PRODUCTION;
 use crate::engine::id_map::IdMap;
+use crate::engine::incident::degraded_time::within;
 use crate::engine::incident::intervals::{Interval, total, union, without};
 use crate::engine::wording::duration;
 use crate::expr::truth::Truth;
@@ -17,6 +18,7 @@ use crate::model::signal::{Signal, SignalClass};
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 use crate::model::verdict::Exclusion;
+use crate::rules::counted_hours::CountedHours;
 use crate::rules::rule_set::Criterion;
 
 /// The time that was degraded and is not among `counted`, the longest first.
@@ -73,6 +75,16 @@ pub(crate) fn exclusions<'a>(
         .collect();
     excluded.sort_by(|one, other| other.seconds.total_cmp(&one.seconds));
     excluded
+}
+
+/// The degraded time that is not within the counted hours; `None` if there is none.
+pub(crate) fn outside(hours: &CountedHours, degraded: &[Interval]) -> Option<Exclusion> {
+    let outside = total(degraded) - total(&within(degraded, hours));
+    let excluded = Exclusion {
+        seconds: seconds(outside),
+        why: "outside the counted hours".to_owned(),
+    };
+    (excluded.seconds >= 1.0).then_some(excluded)
 }
 
 /// The exclusions as a sentence; empty where there are none.

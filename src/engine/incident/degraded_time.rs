@@ -98,13 +98,13 @@ impl DegradationMetric {
         match (self, hours) {
             (Self::Longest { bridge }, None) => longest(united, bridge),
             (Self::Longest { bridge }, Some(hours)) => {
-                let counted = counted(united, hours);
+                let counted = within(united, hours);
                 let runs = runs(united, bridge);
                 let lengths = runs.iter().map(|run| inside(&counted, run.interval()));
                 lengths.max().unwrap_or_default()
             }
             (Self::Within(window), None) => most_within(united, window),
-            (Self::Within(window), Some(hours)) => most_within(&counted(united, hours), window),
+            (Self::Within(window), Some(hours)) => most_within(&within(united, hours), window),
         }
     }
 
@@ -116,7 +116,7 @@ impl DegradationMetric {
         required: TimeDelta,
         now: Time,
     ) -> Option<Time> {
-        let time = hours.map_or_else(|| united.to_vec(), |hours| counted(united, hours));
+        let time = hours.map_or_else(|| united.to_vec(), |hours| within(united, hours));
         let so_far = match self {
             // An interval that begins just now is not in a run yet, but may continue the last one.
             Self::Longest { bridge } => runs(united, bridge)
@@ -141,7 +141,7 @@ impl DegradationMetric {
 }
 
 /// The parts of the intervals within these hours.
-fn counted(united: &[Interval], hours: &CountedHours) -> Vec<Interval> {
+pub(crate) fn within(united: &[Interval], hours: &CountedHours) -> Vec<Interval> {
     let parts = united
         .iter()
         .flat_map(|interval| hours.within(&(interval.start..interval.end)));

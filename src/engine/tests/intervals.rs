@@ -467,6 +467,31 @@ fn exclusions_are_told_with_their_length() {
 }
 
 #[test]
+fn time_outside_the_counted_hours_is_an_exclusion() {
+    let rules = "criteria: [{name: long, on: degradation, longest: 30m, during: {hours: '09:00-09:20', time_zone: UTC}, decision: suggest}]";
+    let (mut state, policy) = (State::default(), policy_of(rules));
+    let events = vec![
+        alert("A", "checkout", 0, None),
+        alert("A", "checkout", 0, Some(60)),
+    ];
+    state.apply(events, &policy, at(60));
+    pass(&mut state, &policy, 120);
+    let verdict = only(&state).verdicts.remove(0);
+    let excluded = &verdict.excluded[0];
+    assert_eq!(
+        (excluded.seconds.round(), &*excluded.why),
+        (2400.0, "outside the counted hours")
+    );
+    assert!(
+        verdict
+            .sentence
+            .ends_with("(threshold 30m). Not counted: 40m outside the counted hours."),
+        "{}",
+        verdict.sentence
+    );
+}
+
+#[test]
 fn met_degradation_with_unknown_time_says_at_least() {
     let rules = "
 criteria:
