@@ -13,7 +13,7 @@ use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
 use crate::model::time::Time;
-use crate::model::verdict::Outcome;
+use crate::model::verdict::{Decision, Verdict};
 use crate::rules::rule_set::{Criterion, CriterionTest};
 
 /// The parameters of a near-miss criterion.
@@ -184,12 +184,15 @@ pub(crate) fn quota_is_used(
     policy: &Policy,
     now: Time,
 ) -> bool {
-    let leading = incident
+    // What is still unknown in an open incident leads to nothing yet.
+    let leads = |verdict: &&Verdict| {
+        let decision = verdict.leads_to(incident.phase);
+        !verdict.shadow && decision > Decision::None && decision >= incident.decision
+    };
+    let mut names = incident
         .verdicts
         .iter()
-        .filter(|verdict| !verdict.shadow && verdict.outcome != Outcome::NotMet);
-    let mut names = leading
-        .filter(|verdict| verdict.decision >= incident.decision)
+        .filter(leads)
         .map(|verdict| verdict.criterion.as_str());
     let quota = |name: &str| {
         policy
