@@ -6,24 +6,25 @@ use chrono::TimeDelta;
 
 use super::attributes::has_unknown_end;
 use super::signals;
+use crate::engine::correlation::activity::activity;
 use crate::model::correction::Correction;
 use crate::model::event::{ActorKind, AlertStatus, Event, Fact};
 use crate::model::id::{EventId, Subject};
-use crate::model::lifecycle::Phase;
-use crate::model::member::{Member, Members};
+use crate::model::member::{JoinReason, Member, Members};
 use crate::model::milestone::{Certainty, Milestone, MilestoneKind, Milestones};
 use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 
 /// Derives the milestones; a statement by a person takes precedence over a measured time, and that
-/// over an inferred one. `acted` gives the kind of actor of an event.
+/// over an inferred one. `acted` gives the kind of actor of an event; `ended` is the end of the last
+/// activity, once the incident is resolved.
 pub(crate) fn milestones(
     members: &Members,
     signals: &[Signal],
     rollbacks: &[EventId],
-    phase: Phase,
-    last_activity: Time,
+    ended: Option<Time>,
+    settle: TimeDelta,
     acted: &dyn Fn(&Event) -> Option<ActorKind>,
 ) -> Milestones {
     let stated = |kind| stated(members, kind);
@@ -33,8 +34,13 @@ pub(crate) fn milestones(
         acknowledged: stated(MilestoneKind::Acknowledged)
             .or_else(|| acknowledged(members, rollbacks, acted)),
         mitigated: stated(MilestoneKind::Mitigated).or_else(|| mitigated(signals)),
-        resolved: stated(MilestoneKind::Resolved)
-            .or_else(|| resolved(members, signals, phase, last_activity)),
+        resolved: stated(MilestoneKind::Resolved).or_else(|| {
+            resolved(
+                members,
+                signals,
+                end_of_trouble(members, signals, settle, ended?),
+            )
+        }),
     }
 }
 
@@ -60,7 +66,7 @@ fn stated(members: &Members, wanted: MilestoneKind) -> Option<Milestone> {
         })
 }
 
-/// The time from which users felt it: as measured by a metric, else by an alert whose `for` is
+/// The time from which users felt it: as first measured by a metric or by an alert whose `for` is
 /// known, unless a declaration names an earlier time. Declarations come late, so a later one says
 /// nothing of the beginning; an alert whose `for` is unknown only tells when it was noticed.
 fn began(members: &Members, signals: &[Signal]) -> Option<Milestone> {
@@ -80,13 +86,14 @@ fn began(members: &Members, signals: &[Signal]) -> Option<Milestone> {
             source: Some(signal.event),
         })
     };
-    let measured = of(SignalKind::Condition, Certainty::Measured)
-        .or_else(|| of(SignalKind::Alert, Certainty::Measured));
-    let declared = of(SignalKind::Declaration, Certainty::Stated);
-    measured
-        .into_iter()
-        .chain(declared)
-        .min_by_key(|milestone| milestone.at)
+    [
+        of(SignalKind::Condition, Certainty::Measured),
+        of(SignalKind::Alert, Certainty::Measured),
+        of(SignalKind::Declaration, Certainty::Stated),
+    ]
+    .into_iter()
+    .flatten()
+    .min_by_key(|milestone| milestone.at)
 }
 
 /// The spans that users felt: a signal on a cause only explains, and an instant has no length.
@@ -155,33 +162,35 @@ fn acknowledged(
         })
 }
 
-/// The end of the last degraded span, once none lasts and nothing after it is unknown. Metrics take
-/// precedence over alerts.
+/// The end of the last degraded span, once none lasts and nothing after it is unknown. What people
+/// declared decides only where nothing was measured: its end is often entered late. That an alert's
+/// end is unknown does not matter where metrics tell it.
 fn mitigated(signals: &[Signal]) -> Option<Milestone> {
-    let felt_signals = |kind: Option<SignalKind>| -> Vec<&Signal> {
-        signals
-            .iter()
-            .filter(|signal| {
-                kind.is_none_or(|kind| signal.kind == kind) && felt(signal).next().is_some()
-            })
-            .collect()
+    let felt_signals = |kinds: &[SignalKind]| -> Vec<&Signal> {
+        let of_kind = |signal: &&Signal| kinds.contains(&signal.kind);
+        let felt = |signal: &&Signal| felt(signal).next().is_some();
+        signals.iter().filter(of_kind).filter(felt).collect()
     };
-    let measured = felt_signals(Some(SignalKind::Condition));
+    let by_metrics = !felt_signals(&[SignalKind::Condition]).is_empty();
+    let measured = felt_signals(&[SignalKind::Condition, SignalKind::Alert]);
     let deciding = if measured.is_empty() {
-        felt_signals(None)
+        felt_signals(&[SignalKind::Declaration])
     } else {
         measured
     };
     let mut last: Option<(Time, &Signal)> = None;
     for signal in deciding {
-        for span in signal
-            .spans
-            .iter()
-            .filter(|span| span.state == SpanState::Degraded || span.state == SpanState::Unknown)
-        {
-            let end = span.end?;
-            if span.state == SpanState::Degraded && last.is_none_or(|(latest, _)| end > latest) {
-                last = Some((end, signal));
+        let may_be_unknown = by_metrics && signal.kind == SignalKind::Alert;
+        for span in &signal.spans {
+            match (span.state, span.end) {
+                (SpanState::Degraded, end) => {
+                    let end = end?;
+                    if last.is_none_or(|(latest, _)| end > latest) {
+                        last = Some((end, signal));
+                    }
+                }
+                (SpanState::Unknown, None) if !may_be_unknown => return None,
+                _ => {}
             }
         }
     }
@@ -198,17 +207,57 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
     })
 }
 
-/// The end of the incident: that of the last declaration, else of the last activity; absent while a
-/// signal is unknown.
-fn resolved(
+/// The end of the last activity, without near misses that came once the degraded time had been over
+/// for `settle`: these are other trouble, and moved no end.
+fn end_of_trouble(
     members: &Members,
     signals: &[Signal],
-    phase: Phase,
+    settle: TimeDelta,
     last_activity: Time,
-) -> Option<Milestone> {
-    if phase < Phase::Resolved {
-        return None;
-    }
+) -> Time {
+    let ends = signals.iter().flat_map(felt).map(|span| span.end);
+    let Some(Some(mut end)) = ends.max_by_key(|end| end.unwrap_or(Time::MAX_UTC)) else {
+        return last_activity;
+    };
+    let measured = signals.iter().flat_map(|signal| &signal.spans);
+    let reported = members
+        .non_alerts()
+        .filter(|member| matches!(member.event.fact, Fact::NearMiss(_)))
+        .map(|member| (member.event.occurred_at, member.event.occurred_at));
+    let mut near_misses: Vec<(Time, Time)> = measured
+        .filter(|span| span.state == SpanState::NearMiss)
+        .map(|span| (span.start, span.end.unwrap_or(Time::MAX_UTC)))
+        .chain(reported)
+        .collect();
+    near_misses.sort_unstable();
+    let apart = near_misses.into_iter().find(|(start, until)| {
+        let apart = *start - end > settle;
+        if !apart {
+            end = end.max(*until);
+        }
+        apart
+    });
+    let Some((apart, _)) = apart else {
+        return last_activity;
+    };
+    let of_near_miss = |event: &Event| {
+        matches!(event.fact, Fact::NearMiss(_) | Fact::Condition(_))
+            && signals::onset(event) >= apart
+    };
+    members
+        .iter()
+        .filter(|member| member.reason != JoinReason::Context)
+        .map(|member| &*member.event)
+        .filter(|event| activity(event).is_some() && !matches!(event.fact, Fact::Request(_)))
+        .filter(|event| !of_near_miss(event))
+        .map(|event| event.occurred_at)
+        .max()
+        .unwrap_or(last_activity)
+}
+
+/// The end of the incident: that of the last declaration, else of the last activity; absent while a
+/// signal is unknown.
+fn resolved(members: &Members, signals: &[Signal], last_activity: Time) -> Option<Milestone> {
     let declared = members
         .non_alerts()
         .rev()

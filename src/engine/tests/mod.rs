@@ -5,6 +5,7 @@
 mod bundles;
 mod declared;
 mod intervals;
+mod milestones;
 mod order;
 mod people;
 pub(crate) mod properties;
