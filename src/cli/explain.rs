@@ -57,7 +57,7 @@ fn incident_text(incident: &Incident) -> String {
     if let Some(form) = incident.form {
         lines.push(format!("Form of the postmortem: {}", form.label()));
     }
-    lines.extend(contradictions(&incident.milestones));
+    lines.extend(contradictions(incident));
     lines.push(String::new());
     for verdict in &incident.verdicts {
         lines.push(verdict_lines(verdict, incident.phase));

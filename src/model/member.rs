@@ -7,10 +7,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::event::{AlertStatus, Event, Fact};
-use super::id::EventId;
+use super::event::{AlertStatus, Condition, ConditionState, Event, Fact};
+use super::id::{EventId, Subject};
 use super::labels::LabelSet;
-use super::time::Time;
 
 /// Time between the reports of one turn of an alert by several sources.
 const RETOLD_WITHIN: TimeDelta = TimeDelta::minutes(2);
@@ -134,28 +133,82 @@ impl Members {
         declared(end, AlertStatus::Resolved) && self.non_alerts().any(begins)
     }
 
-    /// The alert events that only tell once more what an earlier one tells: that the same alert fired
-    /// or ended, from another source or another replica of it.
+    /// The events that only tell once more, or less well, what another one tells: that the same alert
+    /// fired or ended, from another source or another replica of it; that a condition was unknown,
+    /// where its metrics were read later.
     #[must_use]
     pub fn retold(&self) -> BTreeSet<EventId> {
-        let mut told: HashMap<&LabelSet, (AlertStatus, Time)> = HashMap::new();
-        let mut retold = BTreeSet::new();
+        let mut retold = self.overruled_unknowns();
+        let mut told: HashMap<&LabelSet, &Event> = HashMap::new();
         for Member { event, .. } in self {
             let Fact::Alert(alert) = &event.fact else {
                 continue;
             };
-            let repeats = told.get(&alert.labels).is_some_and(|(status, at)| {
-                *status == alert.status
+            let known = told
+                .get(&alert.labels)
+                .copied()
+                .and_then(|known| match &known.fact {
+                    Fact::Alert(known_alert) => Some((known, known_alert)),
+                    _ => None,
+                });
+            let repeated = known.filter(|(known, known_alert)| {
+                known_alert.status == alert.status
                     && alert.seen_again.is_none()
-                    && event.occurred_at - *at <= RETOLD_WITHIN
+                    && event.occurred_at - known.occurred_at <= RETOLD_WITHIN
             });
-            if repeats {
-                retold.insert(event.id);
-            } else {
-                told.insert(&alert.labels, (alert.status, event.occurred_at));
+            match repeated {
+                // Its Prometheus knows the end better than a notification does.
+                Some((known, known_alert))
+                    if alert.status == AlertStatus::Resolved
+                        && alert.recalled
+                        && !known_alert.recalled
+                        && event.occurred_at != known.occurred_at =>
+                {
+                    retold.insert(known.id);
+                    told.insert(&alert.labels, event);
+                }
+                Some(_) => {
+                    retold.insert(event.id);
+                }
+                None => {
+                    told.insert(&alert.labels, event);
+                }
             }
         }
         retold
+    }
+
+    /// The reports that a condition was unknown of an instant that was evaluated later, and the later
+    /// result where it is the state that the condition had before.
+    fn overruled_unknowns(&self) -> BTreeSet<EventId> {
+        let mut overruled = BTreeSet::new();
+        let mut states: HashMap<Subject, Vec<(&Event, &Condition)>> = HashMap::new();
+        for Member { event, .. } in self.non_alerts() {
+            let Fact::Condition(condition) = &event.fact else {
+                continue;
+            };
+            let known = states.entry(event.subject).or_default();
+            let Some(since) = condition.since else {
+                known.push((event, condition));
+                continue;
+            };
+            let mut corrects = false;
+            while let Some((unknown, last)) = known.last()
+                && last.state == ConditionState::Unknown
+                && since <= unknown.occurred_at
+            {
+                overruled.insert(unknown.id);
+                known.pop();
+                corrects = true;
+            }
+            let before = known.last().map(|(_, before)| before.state);
+            if corrects && before == Some(condition.state) {
+                overruled.insert(event.id);
+            } else {
+                known.push((event, condition));
+            }
+        }
+        overruled
     }
 
     /// Fingerprint of the members.

@@ -6,6 +6,7 @@ mod contributors;
 pub(crate) mod draft_input;
 mod event_text;
 pub(crate) mod file_name;
+mod impact;
 pub(crate) mod merge;
 mod references;
 pub(crate) mod sections;

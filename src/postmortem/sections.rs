@@ -1,4 +1,4 @@
-//! Sections of a draft: reason, impact, trigger, resolution, detection, supporting information.
+//! Sections of a draft: reason, trigger, resolution, detection, supporting information.
 //! Each fact names its source.
 
 use std::collections::BTreeSet;
@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use super::contributors::Contributors;
 use super::draft_input::DraftInput;
 use super::event_text::{event_sentence, noun};
+use super::impact::measured_after;
 use super::references::{certainty, event, incident_page, page, source};
 use crate::model::correction::Answer;
 use crate::model::event::{ActorKind, Event, Fact};
@@ -16,10 +17,8 @@ use crate::model::incident::{Announced, Incident};
 use crate::model::member::{JoinReason, Member};
 use crate::model::milestone::Milestone;
 use crate::model::on_call::{OnCall, OnCallPerson, ServiceOnCall};
-use crate::model::signal::{Signal, SignalKind};
-use crate::model::spans::SpanState;
 use crate::model::time::Time;
-use crate::model::verdict::{CriterionKind, Outcome};
+use crate::model::verdict::{CriterionKind, Outcome, Verdict};
 use crate::wording::{duration, markdown, milestones, terms};
 
 /// Maximum sources in one sentence.
@@ -63,11 +62,12 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
         let as_of = draft
             .as_of
             .filter(|_| verdict.on == CriterionKind::Degradation)
-            .map(|at| format!("; as of {}", at.format("%Y-%m-%d %H:%M UTC")))
+            .map(|at| format!("; as of {}", instant(at)))
             .unwrap_or_default();
+        let sentence = asked(draft, verdict, called).unwrap_or_else(|| verdict.sentence.clone());
         reasons.push(format!(
             "{} ({}{as_of}{evidence})",
-            markdown::escape(&verdict.sentence),
+            markdown::escape(&sentence),
             markdown::escape(&verdict.criterion)
         ));
     }
@@ -118,147 +118,15 @@ pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     reasons
 }
 
-/// Measured and declared duration of degradation, in total and by service.
-pub(crate) fn impact(draft: &DraftInput) -> Vec<String> {
-    let felt = |signal: &&Signal| signal.role.as_deref() != Some("cause");
-    let signals: Vec<&Signal> = draft.incident.signals.iter().filter(felt).collect();
-    let mut facts: Vec<String> = degraded("Degraded", &signals, draft).into_iter().collect();
-    let services: BTreeSet<_> = signals
-        .iter()
-        .filter_map(|signal| signal.service.as_deref())
-        .collect();
-    if services.len() > 1 {
-        for service in services {
-            let of: Vec<&Signal> = signals
-                .iter()
-                .copied()
-                .filter(|signal| signal.service.as_deref() == Some(service))
-                .collect();
-            facts.extend(degraded(
-                &format!("{}: degraded", markdown::escape(service)),
-                &of,
-                draft,
-            ));
-        }
-    }
-    let unknown = unknown(&signals);
-    if unknown > TimeDelta::zero() {
-        facts.push(format!(
-            "For {} there is no data on whether it was degraded.",
-            duration::exact(unknown)
-        ));
-    }
-    facts
-}
-
-fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<String> {
-    let is = |state| state == SpanState::Degraded;
-    let stretches = union(signals, is);
-    let since = signals
-        .iter()
-        .flat_map(|signal| &signal.spans)
-        .filter(|span| is(span.state) && span.end.is_none())
-        .map(|span| span.start)
-        .min()
-        // It may have begun in an ended span that this one continues.
-        .map(|since| {
-            stretches
-                .iter()
-                .find(|(start, end)| *start < since && since <= *end)
-                .map_or(since, |(start, _)| *start)
-        });
-    let mut names: Vec<(SignalKind, String)> = Vec::new();
-    let mut known = BTreeSet::new();
-    for signal in signals
-        .iter()
-        .filter(|signal| signal.spans.iter().any(|span| is(span.state)))
-    {
-        let name = markdown::escape(&terms::signal(signal.kind, &signal.name));
-        if known.insert(name.clone()) {
-            let from = event(draft, &signal.event)
-                .map(|event| format!(" ({})", source(draft, event)))
-                .unwrap_or_default();
-            names.push((signal.kind, format!("{name}{from}")));
-        }
-    }
-    let by: Vec<String> = [("measured by", false), ("stated by", true)]
-        .into_iter()
-        .filter_map(|(verb, declared)| {
-            let names: Vec<&str> = names
-                .iter()
-                .filter(|(kind, _)| (*kind == SignalKind::Declaration) == declared)
-                .map(|(_, name)| name.as_str())
-                .collect();
-            (!names.is_empty()).then(|| format!("{verb} {}", names.join(", ")))
-        })
-        .collect();
-    let by = by.join("; ");
-    let total: TimeDelta = stretches.iter().map(|(start, end)| *end - *start).sum();
-    match (stretches.first(), stretches.last(), since) {
-        (.., Some(since)) => {
-            let before: TimeDelta = stretches
-                .iter()
-                .filter(|(start, _)| *start < since)
-                .map(|(start, end)| (*end).min(since) - *start)
-                .sum();
-            let before = if before > TimeDelta::zero() {
-                format!(", and for {} before that", duration::exact(before))
-            } else {
-                String::new()
-            };
-            Some(format!(
-                "{begins} since {}, not yet over{before}; {by}.",
-                instant(since)
-            ))
-        }
-        (Some((start, end)), _, None) if stretches.len() == 1 => Some(format!(
-            "{begins} for {}, from {} to {}; {by}.",
-            duration::exact(total),
-            instant(*start),
-            instant(*end)
-        )),
-        (Some((start, _)), Some((_, end)), None) => Some(format!(
-            "{begins} for {} in {} intervals between {} and {}; {by}.",
-            duration::exact(total),
-            stretches.len(),
-            instant(*start),
-            instant(*end)
-        )),
-        _ => None,
-    }
-}
-
-/// Total ended time that was unknown for some signal and degraded for none.
-fn unknown(signals: &[&Signal]) -> TimeDelta {
-    let length = |test: fn(SpanState) -> bool| {
-        union(signals, test)
-            .iter()
-            .map(|(start, end)| *end - *start)
-            .sum::<TimeDelta>()
+/// Sentence of a verdict on a request, with the draft's name for the person who asked.
+fn asked(draft: &DraftInput, verdict: &Verdict, called: &Contributors) -> Option<String> {
+    let event = event(draft, verdict.evidence.first()?)?;
+    let Fact::Request(request) = &event.fact else {
+        return None;
     };
-    length(|state| matches!(state, SpanState::Degraded | SpanState::Unknown))
-        - length(|state| state == SpanState::Degraded)
-}
-
-/// Union of the ended spans, in order.
-fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Time)> {
-    let spans = signals
-        .iter()
-        .flat_map(|signal| &signal.spans)
-        .filter(|span| test(span.state));
-    let mut stretches: Vec<_> = spans
-        .filter_map(|span| Some((span.start, span.end?)))
-        .filter(|(start, end)| start < end)
-        .collect();
-    stretches.sort_unstable();
-    let mut united: Vec<(Time, Time)> = Vec::new();
-    for (start, end) in stretches {
-        match united.last_mut() {
-            Some(last) if start <= last.1 => last.1 = last.1.max(end),
-            _ => united.push((start, end)),
-        }
-    }
-    united
+    let id = request.requester.as_deref()?;
+    let name = called.name(&event.source, id, ActorKind::Human);
+    Some(format!("{name} asked for a postmortem: {}", request.reason))
 }
 
 /// First events, and the changes before them. The text says that order in time is not causation.
@@ -328,9 +196,10 @@ pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<Strin
     let mut facts: Vec<_> = steps
         .map(|event| {
             format!(
-                "{}: {}",
+                "{}: {}{}",
                 instant(event.occurred_at),
-                told(draft, called, event)
+                told(draft, called, event),
+                went_on(draft, event.occurred_at)
             )
         })
         .collect();
@@ -362,6 +231,17 @@ pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<Strin
     facts
 }
 
+/// Degraded time after a step: to be listed here does not say that it helped.
+fn went_on(draft: &DraftInput, step: Time) -> String {
+    match measured_after(draft, step) {
+        Some((_, true)) => "; degraded after it, not yet over".to_owned(),
+        Some((length, false)) if length >= TimeDelta::seconds(1) => {
+            format!("; degraded for {} after it", duration::exact(length))
+        }
+        _ => String::new(),
+    }
+}
+
 /// Time and means of detection, time to detect, and the people on call.
 pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let milestones = &draft.incident.milestones;
@@ -388,6 +268,7 @@ pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String
             reached(draft, "Detected", detected)
         ));
     }
+    facts.extend(detected_by(draft));
     if let Some(taken) = &milestones.acknowledged {
         let after = milestones
             .detected
@@ -403,9 +284,26 @@ pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String
             .unwrap_or_default();
         facts.push(format!("{}{after}.", reached(draft, "Acknowledged", taken)));
     }
-    facts.extend(milestones::contradictions(&draft.incident.milestones));
+    facts.extend(milestones::contradictions(draft.incident));
     facts.extend(draft.on_call.iter().map(|duty| on_call(duty, called)));
     facts
+}
+
+/// First detector, as those stated who declared the outage.
+fn detected_by(draft: &DraftInput) -> Option<String> {
+    let events = draft.incident.members.iter().map(|member| &*member.event);
+    let mut stated = events.filter_map(|event| match &event.fact {
+        Fact::Declaration(declared) if !declared.planned => {
+            Some((event, terms::detector(declared.detected_by?)?))
+        }
+        _ => None,
+    });
+    stated.next_back().map(|(event, who)| {
+        format!(
+            "First detected by {who}, as stated with the declaration ({}).",
+            source(draft, event)
+        )
+    })
 }
 
 /// On-call people of a service at detection.

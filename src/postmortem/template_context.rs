@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::contributors::Contributors;
 use super::draft_input::DraftInput;
 use super::file_name::plot_file_name;
+use super::impact::impact;
 use super::references::incident_page;
 use super::sections;
 use super::timeline::{TimelineRow, timeline};
@@ -107,7 +108,7 @@ impl TemplateContext {
             },
             blameless: BLAMELESS,
             why: sections::why(draft, &called),
-            impact: sections::impact(draft),
+            impact: impact(draft),
             trigger: sections::trigger(draft, &called),
             changes_known: sections::changes(draft).next().is_some(),
             resolution: sections::resolution(draft, &called),

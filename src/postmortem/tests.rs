@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod stated_facts;
+
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use pulldown_cmark::{Event as Md, Options, Parser, Tag};
 use serde_json::{Value, json};
@@ -322,8 +324,8 @@ fn a_whole_draft() {
 
     ## Impact
 
-    - Degraded since 2026-11-23 10:00:00 UTC, not yet over; measured by alert HighErrorRate ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)); stated by declaration Checkout &lt;down&gt; ([pagerduty](https://afterword.example/incidents/i-0123456789#2546a8b98b208402fb7e765302a27129)).
-    - For 2m there is no data on whether it was degraded.
+    - Degraded for 42m, from 2026-11-23 10:00:00 UTC to 2026-11-23 10:42:00 UTC; measured by alert HighErrorRate ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)).
+    - Declared as an outage since 2026-11-23 10:05:00 UTC, not yet over; stated by declaration Checkout &lt;down&gt; ([pagerduty](https://afterword.example/incidents/i-0123456789#2546a8b98b208402fb7e765302a27129)).
 
     *What did users see, and how many of them?*
 
@@ -338,7 +340,7 @@ fn a_whole_draft() {
 
     ## Resolution
 
-    - 2026-11-23 10:20:00 UTC: Manual step by Ada L.: rollback (entered by a person): errors began with the deploy ([cli](https://afterword.example/incidents/i-0123456789#c10a580e7247bbc68c0f37dba49c9d33))
+    - 2026-11-23 10:20:00 UTC: Manual step by Ada L.: rollback (entered by a person): errors began with the deploy ([cli](https://afterword.example/incidents/i-0123456789#c10a580e7247bbc68c0f37dba49c9d33)); degraded for 22m after it
     - Mitigated at 2026-11-23 10:42:00 UTC ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)), 42m after it began.
     - Resolved at 2026-11-23 10:47:00 UTC (inferred), 47m after it began.
     - Responders: Ada L.

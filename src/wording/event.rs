@@ -2,7 +2,7 @@
 
 use super::{number, terms};
 use crate::model::correction::Correction;
-use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact};
+use crate::model::event::{Alert, AlertStatus, Condition, ConditionState, EndReason, Event, Fact};
 use crate::model::incident::Incident;
 
 /// Format of the instants in a sentence.
@@ -44,23 +44,7 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
                 after_colon(alert_summary(alert))
             )
         }
-        Fact::Condition(condition) => {
-            let state = match condition.state {
-                ConditionState::Healthy => "healthy",
-                ConditionState::Degraded => "degraded",
-                ConditionState::NearMiss => "a near miss",
-                ConditionState::Unknown => "unknown for lack of data",
-            };
-            let value = condition
-                .value
-                .map(|value| format!(" at {}", number::short(value)))
-                .unwrap_or_default();
-            format!(
-                "Condition {}{} became {state}{value}",
-                condition.name,
-                labels(condition.labels.iter())
-            )
-        }
+        Fact::Condition(condition) => condition_sentence(event, condition),
         Fact::Declaration(declaration) => {
             let change = match (declaration.status, declaration.planned) {
                 (AlertStatus::Firing, false) => "Outage declared",
@@ -68,7 +52,12 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
                 (AlertStatus::Firing, true) => "Planned work began",
                 (AlertStatus::Resolved, true) => "Planned work ended",
             };
-            format!("{change}{by}{}", after_colon(&declaration.title))
+            let detected = declaration
+                .detected_by
+                .and_then(terms::detector)
+                .map(|who| format!(" (first detected by {who})"))
+                .unwrap_or_default();
+            format!("{change}{by}{}{detected}", after_colon(&declaration.title))
         }
         Fact::Intervention(step) => {
             let note = match (step.dry_run, step.refused) {
@@ -139,7 +128,14 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
             terms::answer(review.answer),
             after_colon(&review.comment)
         ),
-        Fact::Edit(edit) => edit_sentence(edit, &by, context),
+        Fact::Edit(edit) => {
+            let replaced = if is_replaced(event, context) {
+                " (replaced by a later entry)"
+            } else {
+                ""
+            };
+            edit_sentence(edit, &by, context) + replaced
+        }
         Fact::Lapsed(lapsed) => {
             let signal = context.incident.and_then(|incident| {
                 let mut signals = incident.signals.iter();
@@ -156,6 +152,53 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
         }
         Fact::Settings(_) => "New rules and services took effect".to_owned(),
     }
+}
+
+/// A condition's state. `for` delays its report: the state began before, and the value is of the report.
+fn condition_sentence(event: &Event, condition: &Condition) -> String {
+    let state = match condition.state {
+        ConditionState::Healthy => "healthy",
+        ConditionState::Degraded => "degraded",
+        ConditionState::NearMiss => "a near miss",
+        ConditionState::Unknown => "unknown for lack of data",
+    };
+    let (name, labels) = (&condition.name, labels(condition.labels.iter()));
+    let value = condition.value.map(number::short);
+    let earlier = condition
+        .since
+        .filter(|since| since.timestamp() < event.occurred_at.timestamp());
+    let Some(since) = earlier else {
+        let value = value.map(|value| format!(" at {value}"));
+        return format!(
+            "Condition {name}{labels} became {state}{}",
+            value.unwrap_or_default()
+        );
+    };
+    let format = if since.date_naive() == event.occurred_at.date_naive() {
+        "%H:%M:%S UTC"
+    } else {
+        INSTANT
+    };
+    let value = value.map(|value| format!("; {value} when reported"));
+    format!(
+        "Condition {name}{labels} has been {state} since {}{}",
+        since.format(format),
+        value.unwrap_or_default()
+    )
+}
+
+/// True for a stated milestone in whose place another was stated later.
+fn is_replaced(event: &Event, context: &SentenceContext) -> bool {
+    let kind = |event: &Event| match &event.fact {
+        Fact::Edit(Correction::Milestone { milestone, .. }) => Some(*milestone),
+        _ => None,
+    };
+    let Some((stated, incident)) = kind(event).zip(context.incident) else {
+        return false;
+    };
+    let mut entries = incident.members.non_alerts().rev();
+    let last = entries.find(|member| kind(&member.event) == Some(stated));
+    last.is_some_and(|last| last.event.id != event.id)
 }
 
 fn edit_sentence(edit: &Correction, by: &str, context: &SentenceContext) -> String {

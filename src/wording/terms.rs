@@ -1,6 +1,7 @@
 //! Words for the enumerations of the model.
 
 use crate::model::correction::{Answer, SnoozeUntil};
+use crate::model::event::DetectedBy;
 use crate::model::milestone::MilestoneKind;
 use crate::model::signal::SignalKind;
 
@@ -36,5 +37,15 @@ pub(crate) fn answer(answer: Answer) -> String {
         Answer::Snooze {
             until: SnoozeUntil::WhenResolved,
         } => "Suggestion snoozed until the incident is resolved".to_owned(),
+    }
+}
+
+/// The first detector of an incident; `None` where it is not known.
+pub(crate) fn detector(by: DetectedBy) -> Option<&'static str> {
+    match by {
+        DetectedBy::Monitor => Some("a monitor"),
+        DetectedBy::Human => Some("a member of the team"),
+        DetectedBy::Customer => Some("a customer"),
+        DetectedBy::Unknown => None,
     }
 }

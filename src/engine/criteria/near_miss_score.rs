@@ -199,5 +199,5 @@ fn measured_closeness(
     shares
         .filter(|share| share.is_finite())
         .max_by(f64::total_cmp)
-        .map(|share| (share, "the worst value against the threshold"))
+        .map(|share| (share, "the worst reported value against the threshold"))
 }

@@ -18,7 +18,13 @@ pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -
         }
         Fact::Request(request) => {
             let facts = expr_context::request(event, request);
-            let requester = request.requester.as_deref().unwrap_or("A stakeholder");
+            let known = |id: &str| {
+                let identities = &context.incident.identities;
+                let person = context.policy.who.person(&event.source, id, identities);
+                person.map_or_else(|| id.to_owned(), |person| person.name.clone())
+            };
+            let requester = request.requester.as_deref().map(known);
+            let requester = requester.as_deref().unwrap_or("A stakeholder");
             Some(Candidate {
                 event: event.id,
                 words: format!(

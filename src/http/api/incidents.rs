@@ -94,7 +94,7 @@ pub(crate) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let incident = find_incident(&app, &id).await?;
-    let contradictions = contradictions(&incident.milestones);
+    let contradictions = contradictions(&incident);
     if contradictions.is_empty() && incident.verdicts.iter().all(|verdict| !verdict.shadow) {
         return Ok(Json(incident).into_response());
     }

@@ -119,7 +119,7 @@ impl IncidentTemplate<'_> {
     }
 
     fn contradictions(&self) -> Vec<String> {
-        contradictions(&self.incident.milestones)
+        contradictions(self.incident)
     }
 
     fn evidence(&self, verdict: &Verdict) -> Vec<EvidenceLink> {
@@ -342,6 +342,7 @@ mod tests {
     use crate::model::event::{Fact, Link, Note};
     use crate::model::incident::Incident;
     use crate::model::lifecycle::ReviewState;
+    use crate::model::verdict::PostmortemForm;
 
     fn page(incident: &Incident) -> String {
         with_pictures(incident, &[])
@@ -398,6 +399,13 @@ mod tests {
         ] {
             assert!(html.contains(wanted), "lacks {wanted}");
         }
+    }
+
+    #[test]
+    fn form_of_the_postmortem_is_shown() {
+        let mut incident = sample::model::incident();
+        incident.form = Some(PostmortemForm::Standing);
+        assert!(page(&incident).contains("Form of the postmortem: standing."));
     }
 
     #[test]
