@@ -287,8 +287,8 @@ impl ConditionMonitor {
                 let promise = PromisedRenewal { until, reported_at };
                 (subject, promise)
             };
-            alerts.note_promises(promised.into_iter().map(promise), now);
-            alerts.note_listed(&listed, now);
+            let promised = promised.into_iter().map(promise).collect();
+            alerts.note_promises(promised, &listed, now);
             // The webhook may have reported the end in the meantime, with a more precise time.
             let on = |subject: &Subject| {
                 alerts

@@ -15,7 +15,7 @@ mod table;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use chrono::{SubsecRound, TimeDelta};
+use chrono::TimeDelta;
 
 use crate::ingest::alertmanager_api::ListedRenewal;
 use crate::ingest::reading::{AlertRef, Reported, Start};
@@ -27,16 +27,14 @@ use ends_before_starts::{EndBeforeStart, EndsBeforeStarts};
 use ends_without_start::EndsWithoutStart;
 use promised_renewals::{PromisedRenewal, PromisedRenewals};
 use row::{
-    AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, REPLICA_SKEW, RETENTION, end_key, is_late,
-    lease_end, lease_until, micros, time,
+    AlertRow, EpisodeState, NEVER, REPLICA_SKEW, RESTART_GRACE, RETENTION, assumed_lease, end_key,
+    is_late, lease_end, lease_until, micros, time,
 };
 use stated_ends::{
     beginning, begins, ended_declarations, is_end, is_replica, restarted, stated_end,
 };
 use table::{AlertTable, RowId};
 
-/// Time that senders get after a start of the service to renew the alerts of its downtime.
-const RESTART_GRACE: TimeDelta = TimeDelta::minutes(5);
 /// A firing message received so soon after the end was sent before it.
 const STRAGGLER_WINDOW: TimeDelta = TimeDelta::minutes(1);
 /// Lapses recorded in one step. More than this fall silent together only when their sender is gone.
@@ -145,35 +143,15 @@ impl ActiveAlerts {
         }
     }
 
-    /// Takes in until when senders promised to renew their alerts.
+    /// Takes in until when senders promised to renew their alerts, `listed` those in no incident.
     pub(crate) fn note_promises(
         &mut self,
-        promises: impl IntoIterator<Item = (Subject, PromisedRenewal)>,
+        promises: Vec<(Subject, PromisedRenewal)>,
+        listed: &[ListedRenewal],
         now: Time,
     ) {
         self.promised.note(promises, now);
-    }
-
-    /// Takes in until when senders promised to renew alerts that are in no incident.
-    pub(crate) fn note_listed(&mut self, listed: &[ListedRenewal], now: Time) {
-        let promises: Vec<(Subject, PromisedRenewal)> = listed
-            .iter()
-            .filter_map(|listed| {
-                let labels = self.table.labels_key(&listed.labels);
-                let mut open = self.table.open_episodes(labels);
-                let same = |row: &RowId| {
-                    let started = time(self.table.row(*row).started);
-                    started.trunc_subsecs(3) == listed.starts_at.trunc_subsecs(3)
-                };
-                let row = self.table.row(open.find(same)?);
-                let promise = PromisedRenewal {
-                    until: listed.until,
-                    reported_at: listed.reported_at,
-                };
-                Some((Subject::from(row.subject), promise))
-            })
-            .collect();
-        self.promised.note(promises, now);
+        self.promised.note_listed(listed, &self.table, now);
     }
 
     /// Renews a firing alert whose episode is open; `false` if it may be new and has to be parsed.
@@ -810,15 +788,6 @@ fn split_last<T>(list: &mut Vec<T>) -> Vec<T> {
 
 fn is_straggler(row: &AlertRow, now: Time) -> bool {
     now - time(row.last_seen) < STRAGGLER_WINDOW
-}
-
-/// The lease of an alert that this replica has not received itself.
-fn assumed_lease(event: &Event, now: Time) -> Time {
-    if *event.source == *"prometheus" {
-        now + RESTART_GRACE
-    } else {
-        now + DEFAULT_LEASE
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use chrono::{SubsecRound, TimeDelta};
 
+use super::row::time;
+use super::table::{AlertTable, RowId};
+use crate::ingest::alertmanager_api::ListedRenewal;
 use crate::model::event::{EndReason, Event, Fact};
 use crate::model::id::Subject;
 use crate::model::time::Time;
@@ -36,6 +39,25 @@ impl PromisedRenewals {
         let promises = promises.into_iter();
         self.0
             .extend(promises.map(|(subject, promise)| (subject, (promise, now))));
+    }
+
+    /// Takes in the promises of the open episodes with these labels and starts.
+    pub(super) fn note_listed(&mut self, listed: &[ListedRenewal], table: &AlertTable, now: Time) {
+        let promise = |listed: &ListedRenewal| {
+            let mut open = table.open_episodes(table.labels_key(&listed.labels));
+            // Alertmanager lists times to the millisecond.
+            let same = |row: &RowId| {
+                let started = time(table.row(*row).started);
+                started.trunc_subsecs(3) == listed.starts_at.trunc_subsecs(3)
+            };
+            let row = table.row(open.find(same)?);
+            let promise = PromisedRenewal {
+                until: listed.until,
+                reported_at: listed.reported_at,
+            };
+            Some((Subject::from(row.subject), promise))
+        };
+        self.note(listed.iter().filter_map(promise), now);
     }
 
     /// The end, unless a promise ran out then: that alert is unknown since its last report.

@@ -17,6 +17,9 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(2);
 pub(crate) const RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Starts of one alert no further apart are of replicas that evaluate it at their own instants.
 pub(crate) const REPLICA_SKEW: TimeDelta = TimeDelta::minutes(2);
+/// Time senders get after a start of the service to renew the alerts they could not while it was
+/// down.
+pub(crate) const RESTART_GRACE: TimeDelta = TimeDelta::minutes(5);
 /// Lease of an alert that never lapses.
 pub(crate) const NEVER: Time = Time::MAX_UTC;
 
@@ -197,4 +200,13 @@ pub(crate) fn lease_end(lease: Time) -> u64 {
 pub(crate) fn end_key(event: &Event) -> u64 {
     let bytes = event.id.bytes();
     u64::from_be_bytes(std::array::from_fn(|index| bytes[index]))
+}
+
+/// The lease of an alert that this replica has not received itself.
+pub(crate) fn assumed_lease(event: &Event, now: Time) -> Time {
+    if *event.source == *"prometheus" {
+        now + RESTART_GRACE
+    } else {
+        now + DEFAULT_LEASE
+    }
 }

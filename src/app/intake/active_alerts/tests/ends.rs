@@ -249,7 +249,8 @@ fn end_at_the_instant_of_a_promised_renewal_is_unknown() {
             until: at(614, 0),
             reported_at: at(610, 0),
         };
-        desk.alerts.note_promises([(subject, promise)], desk.now);
+        desk.alerts
+            .note_promises(vec![(subject, promise)], &[], desk.now);
         desk.post(&told(None, at(570, 0), Some(end)));
         desk.post(&told(None, at(570, 0), Some(end)));
         let incident = desk.judged().remove(0);
@@ -285,7 +286,7 @@ fn watchdog_that_was_not_renewed_did_not_recover() {
             until: at(614, 0),
             reported_at: at(610, 0),
         };
-        desk.alerts.note_listed(&[listed], desk.now);
+        desk.alerts.note_promises(Vec::new(), &[listed], desk.now);
         desk.post(&watchdog(Some(end)));
         let [event] = &desk.committed[..] else {
             panic!("{:?}", desk.committed)
