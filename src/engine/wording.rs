@@ -52,12 +52,11 @@ pub(crate) fn instant(at: Time) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// The subject of a sentence about an incident, capitalised: the service, else the title.
-pub(crate) fn subject(incident: &Incident, service: Option<&str>) -> String {
-    let name = service
-        .or_else(|| incident.services.first().map(String::as_str))
-        .unwrap_or(&incident.title);
-    capitalised(name)
+/// The subject of a sentence about an incident: its service, capitalised. A title is no subject:
+/// "NoService has been degraded" says the opposite of what happened.
+pub(crate) fn subject(incident: &Incident, service: Option<&str>) -> Option<String> {
+    let name = service.or_else(|| incident.services.first().map(String::as_str));
+    name.map(capitalised)
 }
 
 /// Text with its first letter in upper case.

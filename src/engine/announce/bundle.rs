@@ -13,7 +13,7 @@ use crate::engine::incident::index::AnnouncementKey;
 use crate::engine::incident::summary::IncidentSummary;
 use crate::engine::incident::tracked::TrackedIncidents;
 use crate::engine::policy::Policy;
-use crate::engine::wording::{count, duration};
+use crate::engine::wording::{count, period};
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::time::Time;
@@ -231,10 +231,10 @@ fn not_opened(one: &BundleLead, leads: &Leads, policy: &Policy) -> Option<String
     if one.counts_as != Some(Decision::Hold) || counted(one, leads, policy.limits.holds).is_none() {
         return None;
     }
-    let opened = count(f64::from(most), "postmortem was", "postmortems were");
+    let most = count(f64::from(most), "postmortem", "postmortems");
     Some(format!(
-        "It is suggested instead of opened: {opened} already opened for {} within {}, which is the limit.",
+        "Suggested, not opened: the limit of {most} per {} for {} is reached.",
+        period(TimeDelta::seconds(seconds)),
         one.scopes.join(", "),
-        duration(TimeDelta::seconds(seconds)),
     ))
 }

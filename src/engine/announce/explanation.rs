@@ -124,7 +124,7 @@ pub(crate) fn announcement(reasons: &[&Verdict], review: Option<&Reviewed>) -> S
     let why = sentences.join(" ");
     match review.map(|review| review.answer) {
         Some(Answer::Dismiss { reason }) => format!(
-            "{why} This is new since an earlier suggestion was dismissed ({}).",
+            "{why} An earlier suggestion was dismissed ({}); this reason is new.",
             reason.label()
         ),
         _ => why,

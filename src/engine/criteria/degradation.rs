@@ -10,7 +10,7 @@ use super::finding::{Finding, NextChange, outcome, seconds};
 use super::not_counted;
 use crate::engine::incident::degraded_time::{DegradationMetric, DegradedTime};
 use crate::engine::incident::intervals::{Interval, clipped_to};
-use crate::engine::wording::{duration, subject};
+use crate::engine::wording::{duration, period, subject};
 use crate::model::verdict::{Measure, Outcome, Unit};
 use crate::rules::counted_hours::CountedHours;
 use crate::rules::rule_set::Criterion;
@@ -55,7 +55,8 @@ pub(crate) fn evaluate<'a>(
         measure.lower >= measure.required,
         measure.upper >= measure.required,
     );
-    let subject = subject(context.incident, found.service.as_deref());
+    let subject = subject(context.incident, found.service.as_deref())
+        .unwrap_or_else(|| "An unassigned service".to_owned());
     let tense = match (found.lasting, context.log_ended) {
         (true, false) => Tense::Lasting,
         (true, true) => Tense::LogEnded,
@@ -150,14 +151,24 @@ fn sentences(
     let within_hours = hours.map_or_else(String::new, |hours| format!(" {}", hours.words()));
     let manner = match metric {
         DegradationMetric::Longest { .. } => "without a break".to_owned(),
-        DegradationMetric::Within(window) => format!("within {}", duration(window)),
+        DegradationMetric::Within(window) => format!("in total within {}", period(window)),
     } + &within_hours
         + by_then;
     let threshold = length(measure.required);
     let (lower, upper) = (length(measure.lower), length(measure.upper));
     // Rounded up, so that it would have sufficed.
     let lacking = |have: f64| length((measure.required - have).ceil().max(1.0));
-    let range = format!("{subject} {tense} degraded for between {lower} and {upper} {manner}");
+    let range = if measure.lower > 0.0 {
+        format!(
+            "{subject} {tense} degraded for between {lower} and {upper} {manner} \
+             (threshold {threshold}); the state of the rest is unknown."
+        )
+    } else {
+        format!(
+            "{subject} {tense} degraded for at most {upper} {manner} (threshold {threshold}); \
+             its state in that time is unknown."
+        )
+    };
     match outcome {
         Outcome::Met => {
             let bounded = measure.upper > measure.lower;
@@ -165,18 +176,18 @@ fn sentences(
             let margin = length(measure.lower - measure.required);
             let margin = match metric {
                 _ if bounded && measure.lower <= measure.required => {
-                    "With any less of the known degraded time".to_owned()
+                    "If the known degraded time had been any shorter".to_owned()
                 }
-                _ if bounded => format!("With over {margin} less of the known degraded time"),
+                _ if bounded => {
+                    format!("If the known degraded time had been over {margin} shorter")
+                }
                 // It may have gone on after the hours that count.
-                _ if hours.is_some() => format!("With over {margin} less degraded time"),
+                _ if hours.is_some() => shorter(&margin),
                 _ if measure.lower <= measure.required => "If it had ended any earlier".to_owned(),
                 DegradationMetric::Longest { .. } => {
                     format!("If it had ended more than {margin} earlier")
                 }
-                DegradationMetric::Within(_) => {
-                    format!("With over {margin} less degraded time")
-                }
+                DegradationMetric::Within(_) => shorter(&margin),
             };
             // The unknown time might still suffice then.
             let otherwise = if bounded {
@@ -192,7 +203,7 @@ fn sentences(
             )
         }
         Outcome::Unknown => (
-            format!("{range} (threshold {threshold}); the state of the rest is unknown."),
+            range,
             format!(
                 "If another {} of the unknown time was degraded, it is met.",
                 lacking(measure.lower)
@@ -204,21 +215,29 @@ fn sentences(
                     "{subject} had no degraded time that counts (threshold {threshold} {manner}){reason}."
                 )
             } else if measure.upper > measure.lower {
-                format!("{range} (threshold {threshold}); the state of the rest is unknown.")
+                range
             } else {
                 format!("{subject} {tense} degraded for {lower} {manner} (threshold {threshold}).")
             };
             let would = if ongoing { "will" } else { "would have" };
             let meet = if ongoing { "meet" } else { "met" };
+            let lacking = lacking(measure.upper);
+            // More of what does not count would not help.
+            let more = if not_counted.is_some() {
+                format!("{lacking} of degraded time that counts")
+            } else {
+                format!("Another {lacking} of degraded time")
+            };
             (
                 sentence,
-                format!(
-                    "Another {} of degraded time{within_hours} {would} {meet} the threshold.",
-                    lacking(measure.upper)
-                ),
+                format!("{more}{within_hours} {would} {meet} the threshold."),
             )
         }
     }
+}
+
+fn shorter(margin: &str) -> String {
+    format!("If the degraded time had been over {margin} shorter")
 }
 
 fn length(seconds: f64) -> String {

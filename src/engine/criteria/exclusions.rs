@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::context::EvaluationContext;
 use super::expr_context;
 use super::finding::seconds;
+use super::not_counted;
 use crate::engine::environment::PRODUCTION;
 use crate::engine::id_map::IdMap;
 use crate::engine::incident::degraded_time::within;
@@ -171,14 +172,17 @@ fn reason(
         (!place || environment.is_some()) && (!role || cause) && passes(place, severity, role)
     })?;
     let mut words: Vec<String> = Vec::new();
+    if severity || role {
+        words.push(format!("from {}", not_counted::kind(signal.kind, true)));
+    }
     if severity {
         words.push(format!("with severity {}", signal.severity.word()));
     }
     if role {
-        words.push("of alerts on causes".to_owned());
+        words.push("labelled `afterword: cause`".to_owned());
     }
     if let Some(environment) = environment.filter(|_| place) {
-        words.push(format!("in {environment}"));
+        words.push(format!("in the environment {environment}"));
     }
     Some(words.join(" "))
 }

@@ -41,13 +41,15 @@ pub(crate) fn evaluate(
         .map(|act| act.action.as_str())
         .collect();
     actions.dedup();
-    let place = window.map_or_else(String::new, |window| {
-        place(context.incident, together.last().copied(), window)
-    });
+    let last = together.last().copied();
+    let place = window.map_or_else(String::new, |window| place(context.incident, last, window));
+    let same_action = window
+        .filter(|window| window.per.contains(&StepGrouping::Action))
+        .map_or_else(String::new, |_| same_action(last));
     let sentences = sentences(
         (outcome, &measure),
         &actions,
-        &place,
+        (&same_action, &place),
         own.reported,
         &own.excluded,
     );
@@ -137,23 +139,31 @@ fn best_window<'s>(
 fn place(incident: &Incident, last: Option<&ManualAct>, window: &StepWindow) -> String {
     let grouping = window.per.iter().map(|grouping| match grouping {
         StepGrouping::Service => {
+            // Steps of an unassigned incident carry its key in place of a service.
             let service = last.map(|act| act.service.as_str());
-            format!(" on {}", wording::subject(incident, service))
+            let service = service.filter(|_| !incident.services.is_empty());
+            wording::subject(incident, service)
+                .map_or_else(String::new, |service| format!(" on {service}"))
         }
-        StepGrouping::Action => last.map_or_else(
-            || " of one action".to_owned(),
-            |act| format!(" of the action {}", act.action),
-        ),
+        StepGrouping::Action => String::new(),
         StepGrouping::Scope => format!(" on services of {}", scopes(incident).join(", ")),
     });
     let within = wording::period(TimeDelta::seconds(window.within));
     format!("{} within {within}", grouping.collect::<String>())
 }
 
+/// The action that steps counted together share: ` (restart)`.
+fn same_action(last: Option<&ManualAct>) -> String {
+    last.map_or_else(
+        || " of the same action".to_owned(),
+        |act| format!(" ({})", act.action),
+    )
+}
+
 fn sentences(
     (outcome, measure): (Outcome, &Measure),
     actions: &[&str],
-    place: &str,
+    (same_action, place): (&str, &str),
     reported: usize,
     excluded: &BTreeMap<&'static str, usize>,
 ) -> (String, String) {
@@ -186,14 +196,18 @@ fn sentences(
         ),
         Outcome::Met => (
             format!("{taken}{place} (threshold {required})."),
-            format!(
-                "With {} it would not have been met.",
-                wording::count(
-                    measure.lower - measure.required + 1.0,
-                    "fewer manual step",
-                    "fewer manual steps"
+            if measure.lower < 1.5 {
+                "Without this step it would not have been met.".to_owned()
+            } else {
+                format!(
+                    "With {} it would not have been met.",
+                    wording::count(
+                        measure.lower - measure.required + 1.0,
+                        "fewer manual step",
+                        "fewer manual steps"
+                    )
                 )
-            ),
+            },
         ),
         Outcome::Unknown => (
             if measure.lower < 0.5 {
@@ -227,7 +241,7 @@ fn sentences(
                 let excluded = if excluded.is_empty() {
                     String::new()
                 } else {
-                    format!(" ({})", excluded.join(", "))
+                    format!(" (not counted: {})", excluded.join(", "))
                 };
                 let verb = if measure.required < 1.5 { "is" } else { "are" };
                 let counted = if measure.upper < 0.5 {
@@ -237,18 +251,27 @@ fn sentences(
                 } else {
                     steps(measure.upper)
                 };
-                format!("{counted} counted{place}{excluded}; {required} {verb} needed.")
+                let same_action = if measure.upper < 0.5 { "" } else { same_action };
+                format!(
+                    "{counted}{same_action} counted{place}{excluded}; {required} {verb} needed."
+                )
+            };
+            let lacking = measure.required - measure.upper;
+            // More of what does not count would not help.
+            let more = if reported == 0 {
+                wording::count(lacking, "manual step", "manual steps")
+            } else if measure.upper < 0.5 {
+                wording::count(
+                    lacking,
+                    "manual step that counts",
+                    "manual steps that count",
+                )
+            } else {
+                wording::count(lacking, "more manual step", "more manual steps")
             };
             (
                 sentence,
-                format!(
-                    "{}{place} would meet it.",
-                    wording::count(
-                        measure.required - measure.upper,
-                        "more manual step",
-                        "more manual steps"
-                    )
-                ),
+                format!("{more}{same_action}{place} would meet it."),
             )
         }
     }

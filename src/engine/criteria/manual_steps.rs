@@ -79,10 +79,18 @@ pub(crate) fn counted(context: &EvaluationContext<'_>, criterion: &Criterion) ->
         } else {
             exclusion(context, event, &step)
         };
+        let automatic = should_be_automatic(context, event, &step);
         let sure = match reason {
             Some(reason) => Err(reason),
-            None => match passes(context, criterion, event, &step) {
-                Truth::False => Err("excluded by `where`"),
+            None => match passes(context, criterion, event, &step, automatic) {
+                Truth::False => {
+                    let would = passes(context, criterion, event, &step, true);
+                    Err(if !automatic && would == Truth::True {
+                        "not listed or marked as one that should be automatic"
+                    } else {
+                        "excluded by `where`"
+                    })
+                }
                 Truth::Unknown(_) => Ok(false),
                 // A person who reports a step took it; an observed one needs a known human actor.
                 Truth::True => {
@@ -182,6 +190,7 @@ fn passes(
     criterion: &Criterion,
     event: &Event,
     step: &Intervention,
+    automatic: bool,
 ) -> Truth {
     let actor = event.actor.as_ref().map_or("", |actor| {
         let identities = &context.incident.identities;
@@ -192,7 +201,6 @@ fn passes(
         person.map_or(actor.id.as_str(), |person| person.id.as_str())
     });
     let kind = acting_kind(context, event).unwrap_or_default();
-    let automatic = should_be_automatic(context, event, step);
     let facts = expr_context::intervention(event, step, actor, kind, automatic);
     context.passes(criterion, Some(&facts))
 }

@@ -6,7 +6,7 @@ use super::hours::counts_span;
 use super::near_miss_quota::{Competition, NearMissQuota, competition};
 use super::near_miss_score::{ScoredNearMiss, best_near_miss};
 use crate::engine::incident::attributes::was_degraded;
-use crate::engine::wording::{duration, instant};
+use crate::engine::wording::{instant, period};
 use crate::expr::truth::Truth;
 use crate::model::spans::SpanState;
 use crate::model::verdict::{Measure, Outcome, Unit};
@@ -37,10 +37,10 @@ pub(crate) fn evaluate(
     let degraded = context.incident.signals.iter().any(was_degraded);
     let measure = (!degraded)
         .then(|| Measure::new(best.score, best.score, quota.score_at_least, Unit::Score));
-    let what = &best.what;
+    let what = quoted(&best.what);
     let (outcome, sentences) = if degraded {
         let sentence = format!("{what} was more than a near miss: the service was degraded.");
-        let would_change = "Nothing; other criteria cover degraded time.".to_owned();
+        let would_change = "Nothing would: other criteria cover degraded time.".to_owned();
         (Outcome::NotMet, (sentence, would_change))
     } else if best.score < quota.score_at_least {
         let threshold = rounded(quota.score_at_least);
@@ -66,14 +66,14 @@ fn compete(
     quota: &NearMissQuota,
     next: &mut NextChange,
 ) -> (Outcome, (String, String)) {
-    let what = &best.what;
+    let what = quoted(&best.what);
     match competition(context, criterion, best, quota) {
         Competition::NotQuiet { held, quiet_from } => (
             Outcome::NotMet,
             (
                 format!(
                     "{what} was a near miss, but a postmortem on {held} was opened within {}.",
-                    duration(quota.quiet_for)
+                    period(quota.quiet_for)
                 ),
                 format!(
                     "From {} on it could be met, if no other postmortem is opened.",
@@ -85,14 +85,14 @@ fn compete(
             next.add(Some(ends_at));
             let when = instant(ends_at);
             let best = if quota.most == 1 {
-                "the best is".to_owned()
+                "the best one is".to_owned()
             } else {
                 format!("the best {} are", quota.most)
             };
             let which = if rivals == 1 {
-                "the only near miss so far".to_owned()
+                "the first candidate of its period".to_owned()
             } else {
-                format!("one of {rivals} near misses so far")
+                format!("one of {rivals} candidates of its period so far")
             };
             (
                 Outcome::NotMet,
@@ -120,10 +120,10 @@ fn compete(
                         "{what} {which} of its period (score {}); no postmortem is on record for the {} \
                          before.",
                         rounded(best.score),
-                        duration(quota.quiet_for)
+                        period(quota.quiet_for)
                     ),
-                    "With degraded time, or another postmortem in that time, it would not have \
-                     been met."
+                    "It would not have been met if the service had been degraded, or if another \
+                     postmortem had been opened in that time."
                         .to_owned(),
                 ),
             )
@@ -134,14 +134,20 @@ fn compete(
                 Outcome::NotMet,
                 (
                     format!(
-                        "{what} scored {}, but {to} scored {score} in the same period.",
-                        rounded(best.score)
+                        "{what} scored {}, but {} scored {score} in the same period.",
+                        rounded(best.score),
+                        quoted(&to)
                     ),
                     format!("A score above {score} would have met it."),
                 ),
             )
         }
     }
+}
+
+/// People's words as part of a sentence.
+fn quoted(what: &str) -> String {
+    format!("\"{what}\"")
 }
 
 /// A score, with one decimal where it has one.

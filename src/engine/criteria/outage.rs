@@ -63,22 +63,25 @@ fn declares_outage(signal: &Signal) -> bool {
 }
 
 fn sentences(incident: &Incident, outcome: Outcome, found: &AnyOf) -> (String, String) {
-    let subject = wording::subject(incident, None);
+    let outage = wording::subject(incident, None).map_or_else(
+        || "An outage".to_owned(),
+        |service| format!("An outage of {service}"),
+    );
     let (sentence, would_change) = match (outcome, &found.words) {
         (Outcome::Met, title) => {
             let title = title.as_ref().filter(|title| !title.is_empty());
             let title = title.map_or_else(String::new, |title| format!(": {title}"));
             (
-                wording::with_full_stop(&format!("An outage of {subject} was declared{title}")),
+                wording::with_full_stop(&format!("{outage} was declared{title}")),
                 "Without the declaration it would not have been met.",
             )
         }
         (Outcome::Unknown, _) => (
             format!(
-                "An outage of {subject} was declared, but `where` cannot be decided: {}.",
+                "{outage} was declared, but it is unknown if `where` applies: {}.",
                 found.unknown.as_deref().unwrap_or("a field is unknown")
             ),
-            "Knowing the missing field would decide it.",
+            "Stating the missing field would decide it.",
         ),
         (Outcome::NotMet, Some(_)) => (
             "An outage was declared, but `where` excludes it.".to_owned(),

@@ -35,12 +35,7 @@ pub(crate) fn evaluate(
     }
     let traits = match Traits::of(incident, same) {
         Ok(traits) => traits,
-        Err(lacking) => {
-            return Finding::absent(
-                &format!("{lacking}, so it cannot be a recurrence."),
-                "An incident that has it could meet it.",
-            );
-        }
+        Err(lacking) => return lacking.finding(),
     };
     let asks_criterion = same.contains(&Likeness::Criterion);
     let index = context.others.index();
@@ -96,6 +91,38 @@ pub(crate) fn evaluate(
     Finding::new(outcome, Some(measure), evidence, sentences)
 }
 
+/// A trait that an incident lacks, so that it cannot be a recurrence.
+#[derive(Debug, PartialEq, Eq)]
+enum LackingTrait<'a> {
+    /// An opener of these kinds.
+    Opener(&'static str),
+    Service,
+    Label(&'a str),
+}
+
+impl LackingTrait<'_> {
+    fn finding(&self) -> Finding {
+        let (lacks, has) = match self {
+            Self::Opener(kinds) => (
+                format!("No {kinds} opened the incident"),
+                format!("that an {kinds} opened").replace("an condition", "a condition"),
+            ),
+            Self::Service => (
+                "The incident has no service".to_owned(),
+                "with a service".to_owned(),
+            ),
+            Self::Label(name) => (
+                format!("What opened the incident has no label {name}"),
+                format!("whose opening alert or condition has the label {name}"),
+            ),
+        };
+        Finding::absent(
+            &format!("{lacks}, so it cannot be a recurrence."),
+            &format!("An incident {has} could meet it."),
+        )
+    }
+}
+
 /// The traits of an incident that must be the same; `None` for those that need not be.
 #[derive(Debug, PartialEq, Eq)]
 struct Traits<'a> {
@@ -106,8 +133,7 @@ struct Traits<'a> {
 }
 
 impl<'a> Traits<'a> {
-    /// The traits, or what the incident lacks.
-    fn of(incident: &'a Incident, same: &'a [Likeness]) -> Result<Self, String> {
+    fn of(incident: &'a Incident, same: &'a [Likeness]) -> Result<Self, LackingTrait<'a>> {
         let asks = |likeness: Likeness| same.contains(&likeness);
         let usual = same.is_empty();
         let (alert, condition) = (
@@ -130,13 +156,13 @@ impl<'a> Traits<'a> {
                         (true, false) => "alert",
                         _ => "condition",
                     };
-                    return Err(format!("No {kinds} opened the incident"));
+                    return Err(LackingTrait::Opener(kinds));
                 }
             });
         }
         if usual || asks(Likeness::Service) {
             let service = opening_service(incident);
-            traits.service = Some(service.ok_or("The incident has no service")?);
+            traits.service = Some(service.ok_or(LackingTrait::Service)?);
         }
         for likeness in same {
             if let Likeness::Label(name) = likeness {
@@ -146,8 +172,7 @@ impl<'a> Traits<'a> {
                     _ => None,
                 };
                 let value = labels.and_then(|labels| labels.get(name));
-                let value =
-                    value.ok_or_else(|| format!("What opened the incident has no label {name}"))?;
+                let value = value.ok_or(LackingTrait::Label(name))?;
                 traits.labels.push((name, value));
             }
         }
@@ -159,7 +184,8 @@ impl<'a> Traits<'a> {
         let service = self
             .service
             .as_ref()
-            .map_or_else(String::new, |_| format!(" on {}", subject(incident, None)));
+            .and_then(|_| subject(incident, None))
+            .map_or_else(String::new, |service| format!(" on {service}"));
         let labels = self
             .labels
             .iter()
@@ -176,7 +202,11 @@ fn sentences(
     excluded: bool,
 ) -> (String, String) {
     let within = period(within);
-    let times = count(measure.lower, "time", "times");
+    let times = if measure.lower < 1.5 {
+        "once".to_owned()
+    } else {
+        count(measure.lower, "time", "times")
+    };
     match outcome {
         Outcome::Met => (
             format!(
@@ -193,11 +223,13 @@ fn sentences(
             ),
         ),
         Outcome::Unknown => (
-            format!("{what} occurred {times} within {within}, but `where` cannot be decided."),
-            "Knowing the fields that `where` uses would decide it.".to_owned(),
+            format!(
+                "{what} occurred {times} within {within}, but it is unknown if `where` applies."
+            ),
+            "Stating the fields that `where` uses would decide it.".to_owned(),
         ),
         Outcome::NotMet if excluded => (
-            format!("{what} occurred {times} within {within}, but `where` excludes it."),
+            format!("{what} occurred {times} within {within}, but `where` excludes this incident."),
             "An incident that passes `where` could meet it.".to_owned(),
         ),
         Outcome::NotMet => {

@@ -55,11 +55,11 @@ fn sentences(outcome: Outcome, found: &AnyOf) -> (String, String) {
         ),
         (Outcome::Unknown, Some(words)) => (
             format!(
-                "{} `where` cannot be decided: {}.",
+                "{} It is unknown if `where` applies: {}.",
                 wording::with_full_stop(words),
                 found.unknown.as_deref().unwrap_or("a field is unknown")
             ),
-            "Knowing the missing field would decide it.",
+            "Stating the missing field would decide it.",
         ),
         (Outcome::NotMet, Some(_)) => (
             "A postmortem was requested, but `where` excludes the request.".to_owned(),

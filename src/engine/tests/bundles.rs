@@ -145,8 +145,8 @@ fn hold_beyond_the_limit_is_suggested_and_says_so() {
         [held, held, held, suggested, held],
         "the first is a day ago by then"
     );
-    let says = "An outage of A was declared: a is down. It is suggested instead of opened: \
-                3 postmortems were already opened for ada within 1d, which is the limit.";
+    let says = "An outage of A was declared: a is down. Suggested, not opened: \
+                the limit of 3 postmortems per 1 day for ada is reached.";
     let incident = state.incident(&ids[3]).unwrap();
     assert_eq!(incident.reason, says);
     let announced = incident.announced.clone().unwrap();

@@ -331,8 +331,8 @@ fn end_before_the_start_leaves_the_end_unknown() {
         }
         assert_eq!(
             only(&state).verdicts[1].sentence,
-            "Checkout was degraded for between 0s and 10m without a break (threshold 30m); \
-             the state of the rest is unknown."
+            "Checkout was degraded for at most 10m without a break (threshold 30m); \
+             its state in that time is unknown."
         );
         pass(&mut state, &policy, 45);
         let incident = only(&state);
@@ -347,8 +347,8 @@ fn end_before_the_start_leaves_the_end_unknown() {
         assert_eq!(verdict.outcome, Outcome::Unknown);
         assert_eq!(
             verdict.sentence,
-            "Checkout was degraded for between 0s and 40m without a break (threshold 30m); \
-             the state of the rest is unknown."
+            "Checkout was degraded for at most 40m without a break (threshold 30m); \
+             its state in that time is unknown."
         );
     }
 }
@@ -429,9 +429,9 @@ fn exclusions_are_told_with_their_length() {
             vec![declared_work(-1, AlertStatus::Firing), declared_work(40, AlertStatus::Resolved)],
             "Checkout was degraded for 20m without a break (threshold 30m). Not counted: 40m of planned work.".to_owned(),
         ),
-        (&warning, vec![], format!("{none} Not counted: 1h with severity warning.")),
-        (&staging, vec![], format!("{none} Not counted: 1h in staging.")),
-        (&both, vec![], format!("{none} Not counted: 1h with severity warning in staging.")),
+        (&warning, vec![], format!("{none} Not counted: 1h from alerts with severity warning.")),
+        (&staging, vec![], format!("{none} Not counted: 1h in the environment staging.")),
+        (&both, vec![], format!("{none} Not counted: 1h from alerts with severity warning in the environment staging.")),
     ];
     for (change, more, sentence) in cases {
         assert_eq!(told_of_an_hour(change, more).sentence, sentence);
@@ -452,7 +452,7 @@ fn exclusions_are_told_with_their_length() {
     state.apply(vec![event], &policy, at(60));
     assert_eq!(
         only(&state).verdicts[0].sentence,
-        format!("{none} Not counted: 1h with severity SEV3.")
+        format!("{none} Not counted: 1h from alerts with severity SEV3.")
     );
     // What counts besides is not left out.
     let critical = [
@@ -461,7 +461,7 @@ fn exclusions_are_told_with_their_length() {
     ];
     let verdict = told_of_an_hour(&warning, critical.into());
     assert_eq!(verdict.excluded.len(), 1);
-    assert_eq!(verdict.excluded[0].why, "with severity warning");
+    assert_eq!(verdict.excluded[0].why, "from alerts with severity warning");
     assert!((verdict.excluded[0].seconds - 900.0).abs() < 0.1);
     assert_eq!(verdict.outcome, Outcome::Met);
 }
@@ -517,15 +517,15 @@ criteria:
         [
             (
                 "Checkout was degraded for at least 35m without a break (threshold 30m).",
-                "With over 5m less of the known degraded time, it would be unknown."
+                "If the known degraded time had been over 5m shorter, it would be unknown."
             ),
             (
                 "Checkout was degraded for at least 35m without a break (threshold 35m).",
-                "With any less of the known degraded time, it would be unknown."
+                "If the known degraded time had been any shorter, it would be unknown."
             ),
             (
-                "Checkout was degraded for at least 35m within 2h (threshold 30m).",
-                "With over 5m less of the known degraded time, it would be unknown."
+                "Checkout was degraded for at least 35m in total within 2h (threshold 30m).",
+                "If the known degraded time had been over 5m shorter, it would be unknown."
             ),
         ]
     );

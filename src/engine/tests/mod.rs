@@ -12,6 +12,7 @@ pub(crate) mod properties;
 mod rollbacks;
 mod shadows;
 mod shown;
+mod unassigned;
 
 use chrono::TimeDelta;
 
@@ -591,7 +592,7 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
         at(40),
     );
     let verdict = &only(&state).verdicts[0];
-    let words = "3 manual steps counted (1 outside the incident); 9 are needed.";
+    let words = "3 manual steps counted (not counted: 1 outside the incident); 9 are needed.";
     assert_eq!(verdict.sentence, words);
     assert_eq!(verdict.evidence.len(), 3);
 }

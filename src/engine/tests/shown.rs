@@ -102,8 +102,8 @@ criteria:
     let shown = as_of(only(&state), &policy, at(25));
     let begin = "Checkout had no degraded time that counts (threshold 30m without a break)";
     for (verdict, reason) in shown.verdicts.iter().zip([
-        ". Not counted: 25m with severity warning.",
-        ". Not counted: 25m in staging.",
+        ". Not counted: 25m from alerts with severity warning.",
+        ". Not counted: 25m in the environment staging.",
         ": alert HighErr is not a condition.",
         ": `where` excludes alert HighErr.",
     ]) {
@@ -175,7 +175,7 @@ criteria:
     state.apply(vec![event], &policy, at(0));
     assert_eq!(
         as_of(only(&state), &policy, at(40)).reason,
-        "No postmortem: Search had no degraded time that counts (threshold 30m without a break). Not counted: 40m with severity warning."
+        "No postmortem: Search had no degraded time that counts (threshold 30m without a break). Not counted: 40m from alerts with severity warning."
     );
 }
 
