@@ -101,13 +101,16 @@ pub fn run() -> ExitCode {
         Command::Schema { of } => schema::print(of),
         Command::Explain(explain) => explain::explain(&explain),
         Command::OnCall(asked) => on_call::on_call(&asked),
-        Command::Declare(said) => report::send_report(&said.to, said.path(), &said.body()),
+        Command::Declare(said) if said.planned => {
+            report::send_report(&said.to, said.path(), &said.body())
+        }
+        Command::Declare(said) => report::send_about_service(&said.to, said.path(), &said.body()),
         Command::Request(said) => report::send_report(&said.to, "/api/v1/requests", &said.body()),
         Command::NearMiss(said) => {
-            report::send_report(&said.to, "/api/v1/near-misses", &said.body())
+            report::send_about_service(&said.to, "/api/v1/near-misses", &said.body())
         }
         Command::Intervene(said) => {
-            report::send_report(&said.to, "/api/v1/interventions", &said.body())
+            report::send_about_service(&said.to, "/api/v1/interventions", &said.body())
         }
         Command::Run(asked) => run::run(&asked),
         Command::Export(asked) => export::export(&asked),

@@ -1,21 +1,25 @@
 //! `afterword declare`, `request`, `near-miss` and `intervene`: reports from a person to a running
 //! service.
 
+use chrono::TimeDelta;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::client;
 use super::client::ServiceError;
 use super::options::ServiceConnection;
-use super::output::{FAULTS, UNREACHABLE, block_on, complain, say};
+use super::output::{FAULTS, UNREACHABLE, USAGE, block_on, complain, say};
+use crate::app::clock::Clock;
+use crate::model::time_parse;
 
 /// Options common to all reports.
 #[derive(Debug, Args)]
 pub(crate) struct About {
-    /// Affected service.
+    /// Affected service; only a request and planned maintenance may leave it out.
     #[arg(long)]
     service: Option<String>,
-    /// Time of the event (RFC 3339); by default now.
+    /// Time of the event: 2026-11-23T10:00Z, 2026-11-23, or a duration before now (2h). Default:
+    /// now.
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Mark it as a drill.
@@ -26,8 +30,8 @@ pub(crate) struct About {
 /// Arguments of `afterword declare`.
 #[derive(Debug, Args)]
 pub(crate) struct Declare {
-    /// Description of the outage, or of the planned work.
-    #[arg(required_if_eq("planned", "true"))]
+    /// Description of the outage, or of the planned work; may be left out with --resolved.
+    #[arg(required_unless_present("resolved"))]
     title: Option<String>,
     /// Declare that the outage has ended.
     #[arg(long)]
@@ -35,14 +39,15 @@ pub(crate) struct Declare {
     /// Declare planned maintenance, which never counts as degradation; without --service it covers
     /// all services.
     #[arg(long, requires_all = ["from", "until"], conflicts_with_all = ["resolved", "severity", "data_loss", "detected_by", "at", "drill"])]
-    planned: bool,
-    /// Start of the planned maintenance (RFC 3339).
+    pub(crate) planned: bool,
+    /// Start of the planned maintenance, as 2026-12-01T22:00Z.
     #[arg(long, value_name = "TIME", requires = "planned")]
     from: Option<String>,
-    /// End of the planned maintenance (RFC 3339); an end equal to the start cancels it.
+    /// End of the planned maintenance, as 2026-12-02T02:00Z; an end equal to the start cancels it.
     #[arg(long = "to", value_name = "TIME", requires = "planned")]
     until: Option<String>,
-    /// Severity: critical, warning or info.
+    /// Severity: critical, warning, info, or a word of `severities:` or `labels.severities` in the
+    /// settings.
     #[arg(long)]
     severity: Option<String>,
     /// Data loss: true or false.
@@ -76,13 +81,14 @@ pub(crate) struct Request {
 pub(crate) struct NearMiss {
     /// Description of the near miss.
     what: String,
-    /// Potential severity: critical, warning or info.
+    /// Potential severity: critical, warning, info, or a word of `severities:` or
+    /// `labels.severities` in the settings.
     #[arg(long)]
     severity: Option<String>,
     /// Closeness to an incident, from 0 (remote) to 1 (almost happened).
     #[arg(long)]
     closeness: Option<f64>,
-    /// Mark it as avoided only by luck.
+    /// Mark it as noticed only by luck.
     #[arg(long)]
     by_luck: bool,
     /// Number of remaining barriers that would still have stopped it.
@@ -120,9 +126,14 @@ pub(crate) struct Intervene {
 /// JSON body of the options that were given.
 fn fields(about: &About, own: &[(&str, Value)]) -> Value {
     let mut body = Map::new();
+    let at = about.at.as_deref().map(|at| {
+        let read = time_parse::read(at, Clock::System.now(), TimeDelta::zero());
+        // The service says what is wrong with any other.
+        read.map_or_else(|| at.to_owned(), |at| at.to_rfc3339())
+    });
     let common = [
         ("service", json!(about.service)),
-        ("at", json!(about.at)),
+        ("at", json!(at)),
         ("drill", json!(about.drill.then_some(true))),
     ];
     for (name, value) in common
@@ -208,6 +219,31 @@ impl Intervene {
     }
 }
 
+/// Posts a report that must name a service, and prints the outcome.
+pub(crate) fn send_about_service(to: &ServiceConnection, path: &str, body: &Value) -> u8 {
+    if body.get("service").is_none() {
+        complain("error: --service is missing: name the affected service");
+        return USAGE;
+    }
+    send_report(to, path, body)
+}
+
+/// The text for a report that was recorded; `status` is the address at which to follow it.
+fn recorded(body: &Value, answer: &Value) -> String {
+    let text = |of: &Value, key: &str| of.get(key).and_then(Value::as_str).map(str::to_owned);
+    if let Some(status) = text(answer, "status") {
+        return format!("Recorded. Status: {status}");
+    }
+    let ends = text(body, "status").as_deref() == Some("resolved");
+    let applied = answer.get("applied") == Some(&Value::Bool(true));
+    match text(body, "service") {
+        Some(service) if ends && applied => {
+            format!("Recorded, but no declared outage of {service} is open.")
+        }
+        _ => "Recorded.".to_owned(),
+    }
+}
+
 /// Posts a report to the service and prints the outcome.
 pub(crate) fn send_report(to: &ServiceConnection, path: &str, body: &Value) -> u8 {
     match block_on(client::post(&to.url, to.token.as_deref(), path, body)) {
@@ -215,10 +251,7 @@ pub(crate) fn send_report(to: &ServiceConnection, path: &str, body: &Value) -> u
             if to.format.is_some() {
                 say(&answer.to_string());
             } else {
-                match answer.get("status").and_then(Value::as_str) {
-                    Some(status) => say(&format!("Recorded. Status: {status}")),
-                    None => say("Recorded."),
-                }
+                say(&recorded(body, &answer));
             }
             0
         }

@@ -354,7 +354,7 @@ pub(crate) fn window(fields: &StrictFields<'_>) -> Result<MaintenanceWindow, Mem
     if to < from {
         return Err(fields.fault(
             "to",
-            "before `from`; the two may be equal, which calls the work off",
+            "must not be before `from`; equal times cancel the work",
         ));
     }
     let why = fields.required(

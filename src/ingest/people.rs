@@ -174,7 +174,7 @@ fn concerning(fields: &StrictFields<'_>) -> Result<(), MemberFault> {
         .required(
             "service",
             about,
-            "Name the service it concerns, or the `incident`",
+            "Name the affected service, or the `incident`",
         )
         .map(drop)
 }
@@ -203,6 +203,16 @@ fn state(
         }
         (at, occurred_at) => at.or(occurred_at).unwrap_or(now),
     };
+    if time::is_ahead(at, now) {
+        let key = if fields.has("at") {
+            "at"
+        } else {
+            "occurred_at"
+        };
+        return Err(fields
+            .fault(key, "this is in the future; state when it happened")
+            .into());
+    }
     let environment = fields
         .single_line("environment")?
         .map(|word| labels::environment_word(&word));
@@ -234,6 +244,5 @@ fn state(
         })
     });
     event.identify();
-    time::clamp(&mut event, now);
     Ok(event)
 }

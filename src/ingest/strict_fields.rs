@@ -142,7 +142,7 @@ impl<'a> StrictFields<'a> {
 
     pub(crate) fn time(&self, key: &str) -> Result<Option<Time>, MemberFault> {
         self.string(key, LINE)?
-            .map(|text| time::parse(text).map_err(|message| self.fault(key, message)))
+            .map(|text| time::parse_stated(text).map_err(|message| self.fault(key, message)))
             .transpose()
     }
 

@@ -20,6 +20,22 @@ pub(crate) fn parse(text: &str) -> Result<Time, String> {
         .map_err(|_| "not a time. Write it as RFC 3339 with an offset, as in 2026-11-23T07:01:03Z or 2026-11-23T08:01:03+01:00".to_owned())
 }
 
+/// As [`parse`], for times that people write: the seconds may be left out, as in the settings.
+pub(crate) fn parse_stated(text: &str) -> Result<Time, String> {
+    let text = text.trim();
+    parse(text).or_else(|fault| match text.split_at_checked(16) {
+        Some((minute, zone)) if zone.starts_with(['Z', 'z', '+', '-']) => {
+            parse(&format!("{minute}:00{zone}")).map_err(|_| fault)
+        }
+        _ => Err(fault),
+    })
+}
+
+/// True if a time lies so far ahead that no clock's error explains it.
+pub(crate) fn is_ahead(time: Time, now: Time) -> bool {
+    time.signed_duration_since(now) > AHEAD
+}
+
 /// Parses the form that Go and most others write, `2026-11-23T07:01:03.61733Z`; an alert has two of
 /// them. On `None`, [`parse`] decides.
 fn parse_utc(text: &[u8]) -> Option<Time> {
@@ -103,7 +119,7 @@ pub(crate) fn format_rfc3339(time: Time) -> String {
 /// Sets a time too far in the future to `now`, and marks the event. To be called after
 /// [`Event::identify`]: the id depends on what was sent, so that a repeated statement is one event.
 pub(crate) fn clamp(event: &mut Event, now: Time) {
-    if event.occurred_at.signed_duration_since(now) > AHEAD {
+    if is_ahead(event.occurred_at, now) {
         event.occurred_at = now;
         event.clamped = true;
     }
@@ -121,7 +137,7 @@ mod tests {
 
     use chrono::SubsecRound;
 
-    use super::{parse, parse_go};
+    use super::{parse, parse_go, parse_stated};
 
     #[test]
     fn any_number_of_fractional_digits_and_any_offset() {
@@ -192,6 +208,33 @@ mod tests {
         assert_eq!(parse_go("0001-01-01T00:00:00Z").unwrap(), None);
         assert_eq!(parse_go("0001-01-01T00:00:00+03:00").unwrap(), None);
         assert!(parse_go("1970-01-01T00:00:00Z").unwrap().is_some());
+    }
+
+    #[test]
+    fn people_may_leave_the_seconds_out() {
+        for (text, wanted) in [
+            ("2026-12-01T22:00Z", "2026-12-01T22:00:00Z"),
+            (" 2026-12-01T22:00+01:00 ", "2026-12-01T21:00:00Z"),
+            ("2026-12-01T22:00:05Z", "2026-12-01T22:00:05Z"),
+        ] {
+            assert_eq!(
+                parse_stated(text).unwrap(),
+                parse(wanted).unwrap(),
+                "{text}"
+            );
+        }
+        for text in [
+            "2026-12-01T22:00",
+            "2026-12-01T25:00Z",
+            "2026-12-01",
+            "Z",
+            "",
+        ] {
+            assert!(
+                parse_stated(text).unwrap_err().contains("RFC 3339"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

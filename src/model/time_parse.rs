@@ -6,7 +6,7 @@ use crate::model::time::Time;
 
 /// The accepted forms, for messages.
 pub(crate) const FORMS: &str =
-    "an instant (2026-11-23T07:01:03Z), a date (2026-11-23), or how long ago (90d, 12h)";
+    "an instant (2026-11-23T07:01Z), a date (2026-11-23), or how long ago (90d, 12h)";
 
 /// Parses `text` relative to `now`; a date means `date_is` after its start. `None` when it is not a
 /// time, or out of the range of incidents.
@@ -14,7 +14,15 @@ pub(crate) const FORMS: &str =
 pub(crate) fn read(text: &str, now: Time, date_is: TimeDelta) -> Option<Time> {
     let text = text.trim();
     // Form encoding may have turned the offset's plus sign into a blank.
-    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
+    let zoned = text.replace(' ', "+");
+    // The seconds may be left out.
+    let whole = match zoned.split_at_checked(16) {
+        Some((minute, zone)) if zone.starts_with(['Z', 'z', '+', '-']) => {
+            format!("{minute}:00{zone}")
+        }
+        _ => zoned,
+    };
+    let instant = DateTime::parse_from_rfc3339(&whole)
         .ok()
         .map(|at| at.with_timezone(&Utc));
     let date = || {

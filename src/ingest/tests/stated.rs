@@ -212,7 +212,7 @@ fn declarations() {
 {"id":"bb2fbd5c076c351f70e2b38cca9d47fc","subject":"543661b3ee147cf5","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","fact":{"kind":"declaration","key":"","title":"","severity":"critical","status":"resolved","planned":false}}
 {"id":"c4b99df5cb2b9ab71c916d3ede6c454d","subject":"fdd112e7f64215ea","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","environment":"drill","fact":{"kind":"declaration","key":"k","title":"x","severity":"warning","status":"firing","planned":false}}
 fault title: missing. Say in a few words what users cannot do
-fault service: missing. Name the service it concerns, or the `incident`
+fault service: missing. Name the affected service, or the `incident`
 fault drill: a drill has the environment `drill`; leave `environment` out
 "#
     );
@@ -258,7 +258,7 @@ fn planned_work_has_two_ends_and_a_reason() {
         ),
         (
             r#"{"from":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#,
-            "to: before `from`",
+            "to: must not be before `from`",
         ),
         (
             r#"{"form":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#,
