@@ -1,5 +1,6 @@
 //! `afterword check`: reports all faults of settings, rules and scenarios in one run.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -10,12 +11,16 @@ use super::nearby_settings::severities_for;
 use super::output::{FAULTS, block_on, complain, json, say};
 use crate::app::conditions::target_check;
 use crate::app::settings::Settings;
+use crate::app::settings::files;
 use crate::app::settings::files::with_calendars;
 use crate::model::fault::Fault;
 use crate::model::severity_scale::SeverityScale;
 use crate::rules;
 use crate::rules::rule_set::RuleSet;
 use crate::rules::scenario::ScenarioFile;
+
+/// Maximum number of checked files that are named.
+const LISTED: usize = 8;
 
 /// Arguments of `afterword check`.
 #[derive(Debug, Args)]
@@ -71,7 +76,13 @@ pub(crate) fn check(asked: &Check) -> u8 {
             matches!(asked.format, Format::Json),
         );
     }
-    let report = run(if asked.paths.is_empty() {
+    if asked.paths.is_empty() && !default[0].exists() && matches!(asked.format, Format::Text) {
+        complain(
+            "there is no afterword.yaml here: create one with `afterword init`, or name the files to check",
+        );
+        return FAULTS;
+    }
+    let (report, read) = run(if asked.paths.is_empty() {
         &default
     } else {
         &asked.paths
@@ -84,25 +95,37 @@ pub(crate) fn check(asked: &Check) -> u8 {
     if let Format::Text = asked.format {
         warnings.iter().for_each(|warning| {
             complain(&format!(
-                "{}:{}:{}: warning: {}",
-                warning.file, warning.line, warning.column, warning.message
+                "{}: warning: {}",
+                warning.place(),
+                warning.message
             ));
         });
     }
     match asked.format {
         Format::Json => say(&json(&report)),
         Format::Text if faults.is_empty() => say(&format!(
-            "{files} file{} checked, no faults",
-            if *files == 1 { "" } else { "s" }
+            "{files} file{} checked, no faults: {}",
+            if *files == 1 { "" } else { "s" },
+            listed(&read)
         )),
         Format::Text => faults.iter().for_each(|fault| complain(&fault.to_string())),
     }
     if faults.is_empty() { 0 } else { FAULTS }
 }
 
-fn run(paths: &[PathBuf]) -> Report {
+/// The names of files, unless they are many.
+fn listed(files: &BTreeSet<String>) -> String {
+    let mut names: Vec<&str> = files.iter().take(LISTED).map(String::as_str).collect();
+    if files.len() > LISTED {
+        names.push("…");
+    }
+    names.join(", ")
+}
+
+/// The report, and the names of the files that were read.
+fn run(paths: &[PathBuf]) -> (Report, BTreeSet<String>) {
     let (mut faults, mut warnings): (Vec<Fault>, Vec<Fault>) = (Vec::new(), Vec::new());
-    let mut files = 0;
+    let mut read = BTreeSet::new();
     for path in paths {
         let found = if path.is_dir() {
             inside(path)
@@ -111,21 +134,20 @@ fn run(paths: &[PathBuf]) -> Report {
         };
         if found.is_empty() {
             let message = "this directory has no .yaml files".to_owned();
-            faults.push(Fault {
-                file: path.display().to_string(),
-                line: 1,
-                column: 1,
-                message,
-            });
+            faults.push(files::fault(path, message));
         }
         let (settings, others): (Vec<PathBuf>, Vec<PathBuf>) =
             found.into_iter().partition(|file| is_settings(file));
         let (scenarios, rule_files): (Vec<PathBuf>, Vec<PathBuf>) =
             others.into_iter().partition(|file| is_scenario(file));
-        files += settings.len() + scenarios.len() + rule_files.len();
+        let named = settings.iter().chain(&scenarios).chain(&rule_files);
+        read.extend(named.map(|file| file.display().to_string()));
         for file in &settings {
             match Settings::load(Some(file)) {
                 Ok(settings) => {
+                    // The shipped rules are no file.
+                    let rules = settings.logged.rules.iter().map(|rules| rules.name.clone());
+                    read.extend(rules.filter(|name| Path::new(name).is_file()));
                     let (unfit, doubtful) =
                         block_on(target_check::compare(&settings)).unwrap_or_default();
                     faults.extend(unfit);
@@ -158,11 +180,12 @@ fn run(paths: &[PathBuf]) -> Report {
         found.sort();
         found.dedup();
     }
-    Report {
-        files,
+    let report = Report {
+        files: read.len(),
         faults,
         warnings,
-    }
+    };
+    (report, read)
 }
 
 /// Rules that a scenario file names, or all faults found while reading them.
@@ -243,14 +266,9 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> (Vec<(String, String)>, Vec<Fault>)
     let mut faults = Vec::new();
     for path in paths {
         let name = path.display().to_string();
-        match std::fs::read_to_string(path) {
+        match files::read(path) {
             Ok(text) => texts.push((name, text)),
-            Err(error) => faults.push(Fault {
-                file: name,
-                line: 1,
-                column: 1,
-                message: format!("cannot be read: {error}"),
-            }),
+            Err(fault) => faults.push(fault),
         }
     }
     (texts, faults)

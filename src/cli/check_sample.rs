@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::output::{FAULTS, USAGE, complain, json, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
+use crate::app::settings::files;
 use crate::ingest::error::MemberFault;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::reading::{Reading, Reported, Start};
@@ -73,16 +74,8 @@ pub(crate) fn sample(
     let bytes = match std::fs::read(body) {
         Ok(bytes) => bytes,
         Err(error) => {
-            let message = format!("cannot be read: {error}");
-            return refused(
-                &[Fault {
-                    file: body.display().to_string(),
-                    line: 1,
-                    column: 1,
-                    message,
-                }],
-                as_json,
-            );
+            let fault = files::fault(body, files::unreadable("this file", &error));
+            return refused(&[fault], as_json);
         }
     };
     let all = &settings.config.sources;
@@ -172,7 +165,7 @@ pub(crate) fn usage(why: &str) -> u8 {
 fn refused(faults: &[Fault], as_json: bool) -> u8 {
     if as_json {
         let unread = |fault: &Fault| Unread {
-            path: format!("{}:{}:{}", fault.file, fault.line, fault.column),
+            path: fault.place(),
             message: fault.message.clone(),
         };
         say(&json(&SampleReport {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::app::settings::files;
 use crate::config;
 use crate::model::fault::Fault;
 use crate::model::severity_scale::SeverityScale;
@@ -14,14 +15,7 @@ const NAME: &str = "afterword.yaml";
 /// The faults of a file that has `severities:`. One without has no say here.
 pub(crate) fn severities_in(settings: &Path) -> Result<SeverityScale, Vec<Fault>> {
     let name = settings.display().to_string();
-    let text = std::fs::read_to_string(settings).map_err(|error| {
-        vec![Fault {
-            file: name.clone(),
-            line: 1,
-            column: 1,
-            message: format!("cannot be read: {error}"),
-        }]
-    })?;
+    let text = files::read(settings).map_err(|fault| vec![fault])?;
     if !text.lines().any(|line| line.starts_with("severities:")) {
         return Ok(SeverityScale::default());
     }

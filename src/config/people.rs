@@ -271,12 +271,12 @@ pub(crate) fn services(
         if let Some(objective) = raw
             .objective
             .as_ref()
-            .filter(|objective| !(objective.value > 0.0 && objective.value < 100.0))
+            .filter(|objective| !(1.0..100.0).contains(&objective.value))
         {
             reader.fault(
                 objective.position,
                 format!(
-                    "an objective must be a percentage below 100, such as 99.9, found {}",
+                    "an objective must be a percentage from 1 to below 100, such as 99.9, found {}",
                     objective.value
                 ),
             );

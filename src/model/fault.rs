@@ -4,29 +4,37 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// One fault in a file, shown as `FILE:LINE:COL: message`. Lines and columns count from 1; 0 is
-/// unknown.
+/// One fault in a file, shown as `FILE:LINE:COL: message`, or as `FILE: message` if it concerns the
+/// whole file. Lines and columns count from 1; 0 is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Fault {
     /// The file as the person named it.
     pub file: String,
-    /// Line, from 1.
+    /// Line, from 1; 0: the whole file.
     pub line: u64,
-    /// Column in characters, from 1.
+    /// Column in characters, from 1; 0: the whole file.
     pub column: u64,
     /// The problem and its remedy.
     pub message: String,
 }
 
+impl Fault {
+    /// Its place, as `FILE:LINE:COL` or `FILE`.
+    pub(crate) fn place(&self) -> String {
+        let Self {
+            file, line, column, ..
+        } = self;
+        if *line == 0 {
+            file.clone()
+        } else {
+            format!("{file}:{line}:{column}")
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            line,
-            column,
-            message,
-        } = self;
-        write!(f, "{file}:{line}:{column}: {message}")
+        write!(f, "{}: {}", self.place(), self.message)
     }
 }
 

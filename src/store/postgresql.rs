@@ -48,6 +48,30 @@ struct Connection {
     statements: HashMap<String, postgres::Statement>,
 }
 
+impl PostgresAddress {
+    /// Checks the address without connecting.
+    ///
+    /// # Errors
+    /// When it cannot be read, or asks for what is not supported.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.parsed().map(drop)
+    }
+
+    fn parsed(&self) -> Result<Config, StoreError> {
+        let config: Config = self
+            .url
+            .parse()
+            .context("the address under `storage:` cannot be read")?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(anyhow!(
+                "`sslmode=require` is not supported: reach the database over a local socket, a private network or a tunnel"
+            )
+            .into());
+        }
+        Ok(config)
+    }
+}
+
 #[derive(Default)]
 struct Pool {
     idle: Vec<Connection>,
@@ -73,16 +97,7 @@ impl std::fmt::Debug for Postgres {
 impl Postgres {
     /// Prepares the pool without connecting.
     pub(crate) fn new(address: &PostgresAddress) -> Result<Self, StoreError> {
-        let mut config: Config = address
-            .url
-            .parse()
-            .context("the address under `storage:` cannot be read")?;
-        if config.get_ssl_mode() == SslMode::Require {
-            return Err(anyhow!(
-                "`sslmode=require` is not supported: reach the database over a local socket, a private network or a tunnel"
-            )
-            .into());
-        }
+        let mut config = address.parsed()?;
         if let Some(password) = &address.password {
             config.password(password);
         }

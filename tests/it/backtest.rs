@@ -225,7 +225,7 @@ fn unreadable_event_line_is_skipped_and_rule_fault_has_its_position() {
         (
             &["--events", "events.jsonl", "--rules", "nowhere"],
             1,
-            "nowhere:1:1: cannot be read",
+            "nowhere: this file does not exist",
         ),
         (
             &["--events", "events.jsonl", "--since", "soon"],

@@ -596,13 +596,13 @@ fn credentials_are_used_and_never_shown() {
     for (rest, expected) in [
         (
             "auth: {bearer_token_file: gone}",
-            "the secret file gone cannot be read",
+            "the secret file gone does not exist",
         ),
         (
             "auth: {bearer_token: '${AFTERWORD_NOBODY_SETS_THIS}'}",
             "the environment variable AFTERWORD_NOBODY_SETS_THIS is not set",
         ),
-        ("tls: {ca_file: gone}", "the file gone cannot be read"),
+        ("tls: {ca_file: gone}", "the file gone does not exist"),
         (
             "tls: {ca_file: token}",
             "metrics `prom`: `ca_file` holds no certificate in PEM",

@@ -1,7 +1,9 @@
 //! Files of the settings: where they are, reading them, and the rule files that globs match.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::named_values::NamedValues;
 use crate::model::fault::Fault;
 use crate::model::severity_scale::SeverityScale;
 use crate::rules::parse::{SHIPPED, named_calendars};
@@ -14,20 +16,29 @@ pub(crate) fn directory_of(file: Option<&Path>) -> PathBuf {
     parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-/// A fault of a whole file.
+/// A fault of a whole file, which has no position.
 pub(crate) fn fault(file: &Path, message: String) -> Fault {
     Fault {
         file: file.display().to_string(),
-        line: 1,
-        column: 1,
+        line: 0,
+        column: 0,
         message,
     }
 }
 
 /// The text of a file.
-pub(super) fn read(path: &Path) -> Result<String, Vec<Fault>> {
-    std::fs::read_to_string(path)
-        .map_err(|error| vec![fault(path, format!("cannot be read: {error}"))])
+pub(crate) fn read(path: &Path) -> Result<String, Fault> {
+    std::fs::read_to_string(path).map_err(|error| fault(path, unreadable("this file", &error)))
+}
+
+/// The words for a file that cannot be read.
+pub(crate) fn unreadable(file: &str, error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => format!("{file} does not exist"),
+        ErrorKind::PermissionDenied => format!("{file} cannot be read: permission denied"),
+        ErrorKind::InvalidData => format!("{file} cannot be read: it is not UTF-8 text"),
+        _ => format!("{file} cannot be read: {error}"),
+    }
 }
 
 /// Name and text of the rule files that the globs match, without scenarios; the shipped rules when
@@ -36,7 +47,7 @@ pub(super) fn rule_files(
     base: &Path,
     globs: &[String],
     scale: &SeverityScale,
-    named_in: Option<&Path>,
+    named: &NamedValues,
 ) -> Result<Vec<(String, String)>, Vec<Fault>> {
     if globs.is_empty() {
         let text = match scale.names().next() {
@@ -53,10 +64,10 @@ pub(super) fn rule_files(
     for pattern in globs {
         let found = matching(&base.join(pattern));
         if found.is_empty() {
-            let file = named_in.unwrap_or(base);
-            return Err(vec![fault(
-                file,
-                format!("rules: no file matches `{pattern}`; `afterword init` writes some"),
+            return Err(vec![named.fault(
+                "rules",
+                pattern,
+                format!("no rule file matches `{pattern}`; `afterword init` writes some"),
             )]);
         }
         paths.extend(found);
@@ -65,7 +76,10 @@ pub(super) fn rule_files(
     paths.dedup();
     let files: Result<Vec<(String, String)>, Vec<Fault>> = paths
         .iter()
-        .map(|path| Ok((path.display().to_string(), read(path)?)))
+        .map(|path| {
+            let text = read(path).map_err(|fault| vec![fault])?;
+            Ok((path.display().to_string(), text))
+        })
         .collect();
     files.map(with_calendars)
 }

@@ -1,12 +1,15 @@
 //! Settings in force: reads the files they name, resolves secrets, and refuses what has faults.
 
+mod doubts;
 pub(crate) mod files;
+pub(crate) mod named_values;
 pub(crate) mod secrets;
 pub(crate) mod source_parsers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use self::named_values::NamedValues;
 use super::conditions::sample_filter;
 use super::conditions::sample_filter::SampleFilter;
 use crate::clients::credentials::ServerAccess;
@@ -71,7 +74,7 @@ impl Settings {
         let (config, text) = match file {
             None => (Config::default(), String::new()),
             Some(path) => {
-                let text = files::read(path)?;
+                let text = files::read(path).map_err(|fault| vec![fault])?;
                 (
                     config::parse::parse(&path.display().to_string(), &text)?,
                     text,
@@ -79,7 +82,8 @@ impl Settings {
             }
         };
         let base = files::directory_of(file);
-        let files = files::rule_files(&base, &config.rules, &config.labels.scale, file)?;
+        let named = NamedValues::new(file.unwrap_or(&base), &text);
+        let files = files::rule_files(&base, &config.rules, &config.labels.scale, &named)?;
         let rules = rules::parse::load_for(&files, &config.labels.scale)?;
         Self::put_together(config, rules, &files, file, &text)
     }
@@ -91,7 +95,9 @@ impl Settings {
         file: Option<&Path>,
         text: &str,
     ) -> Result<Self, Vec<Fault>> {
-        let named = secrets::Place::beside(file);
+        let base = files::directory_of(file);
+        let values = NamedValues::new(file.unwrap_or(&base), text);
+        let named = secrets::Place::new(base.clone(), values.clone());
         let mut faults = Vec::new();
         let mut proofs = BTreeMap::new();
         for source in &config.sources {
@@ -152,8 +158,15 @@ impl Settings {
                 })
             }
         };
-        let (unfit, warnings) = sample_filter::faults(&rules.conditions, &config.metrics);
+        if let (Storage::Postgres { url, .. }, DatabaseLocation::Postgres(address)) =
+            (&config.storage, &place)
+            && let Err(fault) = address.check()
+        {
+            faults.push(values.fault("storage", url, fault.to_string()));
+        }
+        let (unfit, mut warnings) = sample_filter::faults(&rules.conditions, &config.metrics);
         faults.extend(unfit);
+        warnings.extend(doubts::doubts(&config, &rules, &values, &base));
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -287,7 +300,7 @@ pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
     let told = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<String>();
     let text = match files::read(file) {
         Ok(text) => text,
-        Err(faults) => return Some(told(faults)),
+        Err(fault) => return Some(fault.to_string()),
     };
     // New settings may name other rules. While they are faulty, their text alone is what a person is working on.
     let (globs, scale) = config::parse::parse("", &text).map_or_else(
@@ -297,8 +310,9 @@ pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
         },
         |config| (config.rules, config.labels.scale),
     );
+    let named = NamedValues::new(file, &text);
     Some(
-        match files::rule_files(&files::directory_of(Some(file)), &globs, &scale, Some(file)) {
+        match files::rule_files(&files::directory_of(Some(file)), &globs, &scale, &named) {
             Ok(files) => hex(&hash_input(&files, &text), 16),
             Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
         },
@@ -341,7 +355,8 @@ impl Settings {
     /// # Errors
     /// When it cannot be read.
     pub fn address(&self, secret: &SecretRef) -> Result<String, Fault> {
-        let address = secrets::Place::beside(self.file.as_deref()).first(secret)?;
+        let address =
+            secrets::Place::beside(self.file.as_deref(), &self.logged.text).first(secret)?;
         Ok(address
             .strip_prefix("webcal://")
             .map_or(address.clone(), |rest| format!("https://{rest}")))
@@ -359,7 +374,7 @@ impl Settings {
             .iter()
             .find(|metrics| metrics.name == name);
         named.map_or(Ok(None), |metrics| {
-            secrets::Place::beside(self.file.as_deref()).reach(metrics)
+            secrets::Place::beside(self.file.as_deref(), &self.logged.text).reach(metrics)
         })
     }
 
@@ -374,7 +389,7 @@ impl Settings {
             .iter()
             .find(|source| source.name == name);
         named.map_or(Ok(None), |source| {
-            secrets::Place::beside(self.file.as_deref()).api_reach(source)
+            secrets::Place::beside(self.file.as_deref(), &self.logged.text).api_reach(source)
         })
     }
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::files::{directory_of, fault};
+use super::files::{directory_of, unreadable};
+use super::named_values::NamedValues;
 use crate::clients::credentials::{Credentials, ServerAccess, TlsMaterial};
 use crate::clients::http::check_access;
 use crate::config::credentials::{Auth, SecretRef};
@@ -22,17 +23,24 @@ pub(crate) struct Place {
     /// The directory that paths begin at.
     base: PathBuf,
     /// The file that names them.
-    file: PathBuf,
+    named: NamedValues,
 }
 
 impl Place {
-    /// Resolves names relative to the settings file.
-    pub(crate) fn beside(file: Option<&Path>) -> Self {
+    pub(super) fn new(base: PathBuf, named: NamedValues) -> Self {
+        Self { base, named }
+    }
+
+    /// Resolves names relative to the settings file with this text.
+    pub(super) fn beside(file: Option<&Path>, text: &str) -> Self {
         let base = directory_of(file);
-        Self {
-            file: file.map_or_else(|| base.clone(), Path::to_owned),
-            base,
-        }
+        let named = NamedValues::new(file.unwrap_or(&base), text);
+        Self { base, named }
+    }
+
+    /// A fault where the settings name a file or a variable.
+    fn fault(&self, value: &str, message: String) -> Fault {
+        self.named.fault("", value, message)
     }
 
     /// All live values of a secret, one per line, so that it can be rotated without a gap.
@@ -54,15 +62,12 @@ impl Place {
         let text = match secret {
             SecretRef::File(path) => {
                 std::fs::read_to_string(self.base.join(path)).map_err(|error| {
-                    fault(
-                        &self.file,
-                        format!("the secret file {path} cannot be read: {error}"),
-                    )
+                    self.fault(path, unreadable(&format!("the secret file {path}"), &error))
                 })?
             }
             SecretRef::Env(name) => environment(name).ok_or_else(|| {
-                fault(
-                    &self.file,
+                self.fault(
+                    &format!("${{{name}}}"),
                     format!("the environment variable {name} is not set"),
                 )
             })?,
@@ -74,7 +79,11 @@ impl Place {
             .map(str::to_owned)
             .collect();
         if live.is_empty() {
-            return Err(fault(&self.file, format!("the secret {secret:?} is empty")));
+            let value = match secret {
+                SecretRef::File(path) => path.clone(),
+                SecretRef::Env(name) => format!("${{{name}}}"),
+            };
+            return Err(self.fault(&value, format!("the secret {secret:?} is empty")));
         }
         Ok(live)
     }
@@ -116,8 +125,8 @@ impl Place {
             )
             .map(Authentication::Signature)
             .map_err(|why| {
-                fault(
-                    &self.file,
+                self.fault(
+                    &source.name,
                     format!("source `{}`: {secret:?}, {why}", source.name),
                 )
             }),
@@ -178,17 +187,13 @@ impl Place {
             headers: headers.clone().into_iter().collect(),
             tls,
         };
-        check_access(&reach).map_err(|why| fault(&self.file, format!("{whose}: {why}")))?;
+        check_access(&reach).map_err(|why| self.fault("", format!("{whose}: {why}")))?;
         Ok(reach)
     }
 
     fn pem(&self, path: &str) -> Result<Vec<u8>, Fault> {
-        std::fs::read(self.base.join(path)).map_err(|error| {
-            fault(
-                &self.file,
-                format!("the file {path} cannot be read: {error}"),
-            )
-        })
+        std::fs::read(self.base.join(path))
+            .map_err(|error| self.fault(path, unreadable(&format!("the file {path}"), &error)))
     }
 }
 
