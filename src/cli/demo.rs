@@ -1,6 +1,8 @@
 //! `afterword demo`: replays a recorded incident into a fresh service through the same path as live
 //! messages.
 
+use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -38,7 +40,7 @@ pub(crate) struct Demo {
     /// Data directory; emptied first if an earlier demo created it.
     #[arg(long, default_value = "data/demo")]
     directory: PathBuf,
-    /// Address to listen on; a free port is used if this one is taken.
+    /// Address to listen on, on this machine only; a free port is used if this one is taken.
     #[arg(long, default_value = "127.0.0.1:9099")]
     listen: String,
     /// Stop after the replay instead of serving.
@@ -67,10 +69,7 @@ pub(crate) fn demo(asked: &Demo) -> u8 {
 
 fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
     serve::runtime()?.block_on(async {
-        let listener = match TcpListener::bind(&asked.listen).await {
-            Ok(listener) => listener,
-            Err(_) => serve::bind("127.0.0.1:0").await?,
-        };
+        let listener = bind(&asked.listen).await?;
         let address = format!("http://{}", listener.local_addr()?);
         let file = fresh(&asked.directory, &address)?;
         let settings = Settings::load(Some(&file)).map_err(|faults| {
@@ -86,17 +85,44 @@ fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
         let time = Arc::new(Mutex::new(Some(began)));
         let app = serve::open(settings, Clock::Set(Arc::clone(&time)))?;
         say("Replaying a recorded incident: checkout is degraded after a deploy.\n");
+        say("Received  Event (times are UTC)");
         let replaying = Arc::clone(&app);
         let hand = Arc::clone(&time);
         tokio::task::spawn_blocking(move || replay(&replaying, &hand, &steps, began)).await??;
-        report(&app, &address)?;
+        report(&app, (!asked.once).then_some(address.as_str()))?;
         if asked.once {
+            say("\nThe service has stopped; without --once it goes on serving its pages.");
             return Ok(());
         }
         say("\nStill serving; stop with Ctrl-C.");
         serve::log_to_stderr();
         serve::until_stopped(app, listener).await
     })
+}
+
+/// Binds the address, or a free port of it if it is taken. The demo has no access control, so other
+/// machines must not reach it.
+async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host(listen)
+        .await
+        .with_context(|| {
+            format!("--listen {listen} is not an address; write for example 127.0.0.1:9099")
+        })?
+        .collect();
+    anyhow::ensure!(
+        addresses.iter().all(|address| address.ip().is_loopback()),
+        "--listen {listen} can be reached from other machines, and the demo has no access control: \
+         choose an address of this machine only, such as 127.0.0.1:9099"
+    );
+    match TcpListener::bind(addresses.as_slice()).await {
+        Err(fault) if fault.kind() == ErrorKind::AddrInUse => {
+            let free = serve::bind("127.0.0.1:0").await?;
+            say(&format!("{listen} is taken; using {}.", free.local_addr()?));
+            Ok(free)
+        }
+        Ok(listener) => Ok(listener),
+        Err(fault) => Err(fault).with_context(|| format!("cannot listen on {listen}")),
+    }
 }
 
 /// Sets the clock of the replay; `None` is the machine's again.
@@ -261,14 +287,17 @@ fn headline(event: &Event) -> String {
     format!("{service}: {}", wording::event::sentence(event, &context))
 }
 
-fn report(app: &App, address: &str) -> anyhow::Result<()> {
+/// Prints where to look; `address`: of the pages, if they are served.
+fn report(app: &App, address: Option<&str>) -> anyhow::Result<()> {
     let settings = app.core.settings();
     for postmortem in app.core.store.postmortems(10)? {
         let Some(incident) = app.core.store.incident(&postmortem.incident.0)? else {
             continue;
         };
         say(&format!("\n{}", incident.reason));
-        say(&format!("  Why:    {address}/incidents/{}", incident.id));
+        if let Some(address) = address {
+            say(&format!("  Why:    {address}/incidents/{}", incident.id));
+        }
         say(&format!(
             "  Draft:  {}",
             settings
@@ -293,6 +322,37 @@ fn report(app: &App, address: &str) -> anyhow::Result<()> {
             ));
         }
     }
-    say(&format!("  Pages:  {address}/"));
+    if let Some(address) = address {
+        say(&format!("  Pages:  {address}/"));
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::bind;
+
+    #[tokio::test]
+    async fn demo_listens_on_this_machine_only() {
+        for open in ["0.0.0.0:0", "[::]:0", "192.0.2.1:9099"] {
+            let fault = bind(open).await.unwrap_err().to_string();
+            assert!(fault.contains("from other machines"), "{fault}");
+        }
+    }
+
+    #[tokio::test]
+    async fn listen_address_that_is_none_is_refused() {
+        let fault = bind("x").await.unwrap_err().to_string();
+        assert!(fault.contains("--listen x is not an address"), "{fault}");
+    }
+
+    #[tokio::test]
+    async fn taken_port_gives_a_free_one() {
+        let first = bind("127.0.0.1:0").await.unwrap();
+        let taken = first.local_addr().unwrap();
+        let second = bind(&taken.to_string()).await.unwrap();
+        assert_ne!(second.local_addr().unwrap(), taken);
+    }
 }
