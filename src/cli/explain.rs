@@ -1,5 +1,6 @@
 //! `afterword explain`: the verdicts on an incident, with evidence and margin.
 
+use chrono::TimeDelta;
 use clap::Args;
 use serde_json::Value;
 
@@ -10,6 +11,7 @@ use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::verdict::{Decision, Measure, Outcome, Unit, Verdict};
 use crate::wording::milestones::contradictions;
+use crate::wording::{duration, number};
 
 /// Arguments of `afterword explain`.
 #[derive(Debug, Args)]
@@ -74,12 +76,15 @@ fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
     let shadow = match (verdict.shadow, verdict.leads_to(phase)) {
         (false, _) if verdict.decision == Decision::None => ", only explains",
         (false, _) => "",
-        (true, Decision::None) => ", a shadow that would not have asked for a postmortem",
+        (true, Decision::None) if verdict.decision == Decision::Hold => {
+            ", a shadow that would not have opened a postmortem"
+        }
+        (true, Decision::None) => ", a shadow that would not have suggested a postmortem",
         (true, Decision::Suggest) => ", a shadow that would have suggested a postmortem",
-        (true, Decision::Hold) => ", a shadow that would have held a postmortem",
+        (true, Decision::Hold) => ", a shadow that would have opened a postmortem",
     };
     let mut text = format!(
-        "{}: {outcome}{shadow}\n  {}\n  What would have changed it: {}",
+        "{}: {outcome}{shadow}\n  {}\n  What would change it: {}",
         verdict.criterion, verdict.sentence, verdict.would_change
     );
     if !verdict.shadow && verdict.leads_to(phase) > Decision::None {
@@ -108,21 +113,83 @@ fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
 }
 
 fn measure_text(measure: &Measure) -> String {
-    let unit = match measure.unit {
-        Unit::Seconds => "s",
-        Unit::Times => " times",
-        Unit::Score => " points",
+    let say = |value: f64| match measure.unit {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "seconds of an incident are far below 2^52"
+        )]
+        Unit::Seconds => duration::exact(TimeDelta::seconds(value.round() as i64)),
+        Unit::Times if (value - 1.0).abs() < 0.5 => "1 time".to_owned(),
+        Unit::Times => format!("{} times", number::short(value)),
+        Unit::Score => format!("{} points", number::short(value)),
     };
     let observed = if measure.lower < measure.upper {
-        format!(
-            "between {}{unit} and {}{unit}",
-            measure.lower, measure.upper
-        )
+        format!("between {} and {}", say(measure.lower), say(measure.upper))
     } else {
-        format!("{}{unit}", measure.lower)
+        say(measure.lower)
     };
-    format!(
-        "Observed {observed}, required {}{unit}, margin {}{unit}",
-        measure.required, measure.margin
-    )
+    let margin = say(measure.margin.abs());
+    let side = if measure.margin < 0.0 {
+        "below"
+    } else {
+        "above"
+    };
+    let required = say(measure.required);
+    if measure.margin == 0.0 {
+        format!("Observed {observed}, required {required}")
+    } else {
+        format!("Observed {observed}, required {required}: {margin} {side}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::measure_text;
+    use crate::model::verdict::{Measure, Unit};
+
+    #[test]
+    fn margin_is_told_in_the_units_of_the_sentence() {
+        for (lower, upper, required, unit, text) in [
+            (
+                2402.088,
+                2402.088,
+                1800.0,
+                Unit::Seconds,
+                "Observed 40m 2s, required 30m: 10m 2s above",
+            ),
+            (
+                1320.0,
+                1500.0,
+                1800.0,
+                Unit::Seconds,
+                "Observed between 22m and 25m, required 30m: 5m below",
+            ),
+            (
+                1.0,
+                1.0,
+                1.0,
+                Unit::Times,
+                "Observed 1 time, required 1 time",
+            ),
+            (
+                1.0,
+                1.0,
+                3.0,
+                Unit::Times,
+                "Observed 1 time, required 3 times: 2 times below",
+            ),
+            (
+                22.5,
+                22.5,
+                3.0,
+                Unit::Score,
+                "Observed 22.5 points, required 3 points: 19.5 points above",
+            ),
+        ] {
+            assert_eq!(
+                measure_text(&Measure::new(lower, upper, required, unit)),
+                text
+            );
+        }
+    }
 }

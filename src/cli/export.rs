@@ -1,7 +1,7 @@
 //! `afterword export` and `afterword import`.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufReader, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -46,9 +46,12 @@ pub(crate) fn export(asked: &Export) -> u8 {
                 file.write(true).create_new(true);
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-                let file = file
-                    .open(path)
-                    .with_context(|| format!("cannot create {}", path.display()))?;
+                let file = file.open(path).map_err(|fault| match fault.kind() {
+                    ErrorKind::AlreadyExists => {
+                        anyhow::anyhow!("{} already exists; name another file", path.display())
+                    }
+                    _ => anyhow::anyhow!("cannot create {}: {fault}", path.display()),
+                })?;
                 let mut out = BufWriter::new(file);
                 let rows = write(&mut out)?;
                 out.get_ref()

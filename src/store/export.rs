@@ -309,7 +309,7 @@ impl Store {
             let held = sql::row(at, NOUN, "select next + epoch from head where id = 1", &[], |row| row.get::<i64>(0))?;
             // A database that has never logged or judged anything.
             if held != Some(1) {
-                return Err(anyhow!("the database is in use already; import into a new one, which the service has not run on").into());
+                return Err(anyhow!("the database already holds data; import into an empty one").into());
             }
             for table in HEADS {
                 sql::execute(at, NOUN, &format!("delete from {table}"), &[])?;

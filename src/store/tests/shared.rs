@@ -298,7 +298,7 @@ fn a_site_moves_between_databases_without_loss() {
                 to.import(&mut exported.as_bytes())
                     .unwrap_err()
                     .to_string()
-                    .contains("in use already")
+                    .contains("already holds data")
             );
             apply(
                 &to,
