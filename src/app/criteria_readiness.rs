@@ -40,14 +40,14 @@ fn row(
 ) -> Reach {
     let (possible, why) = match &criterion.test {
         CriterionTest::Outage => (true, "A person can declare an outage on the page, by API or by command.".to_owned()),
-        CriterionTest::Request => (true, "Anybody can ask, on the page, by API or by command.".to_owned()),
+        CriterionTest::Request => (true, "Anybody can request one, on the page, by API or by command.".to_owned()),
         CriterionTest::Intervention { .. } => {
-            (true, "A manual step can be told by API or by command; the service's list automatic says what counts.".to_owned())
+            (true, "Manual steps can be reported by API or by command; those listed under the service's `automatic` should need none.".to_owned())
         }
         CriterionTest::NearMiss { .. } => (true, "A near miss can be reported by API or by command.".to_owned()),
         CriterionTest::Degradation { .. } => degradation(criterion, rules, seen, last_alert),
         CriterionTest::Recurrence { .. } => match last_alert {
-            Some(_) => (true, "Alerts arrive.".to_owned()),
+            Some(_) => (true, "Alerts are arriving.".to_owned()),
             None => (false, "No alert has arrived yet.".to_owned()),
         },
     };
@@ -79,18 +79,21 @@ fn degradation(
             (_, true) => (true, "Conditions have been seen.".to_owned()),
             (false, false) => (
                 true,
-                format!("{} conditions are declared.", rules.conditions.len()),
+                match rules.conditions.len() {
+                    1 => "1 condition is defined.".to_owned(),
+                    many => format!("{many} conditions are defined."),
+                },
             ),
             (true, false) => (
                 false,
-                "No metric condition is declared in the rules, and none was posted.".to_owned(),
+                "The rules define no conditions, and none was reported by API.".to_owned(),
             ),
         };
     }
     match last_alert.map(|event| &event.fact) {
         Some(Fact::Alert(alert)) => (
             true,
-            format!("Alerts arrive; the last one was {}.", alert.name),
+            format!("Alerts are arriving; the last one was {}.", alert.name),
         ),
         _ => (false, "No alert has arrived yet.".to_owned()),
     }

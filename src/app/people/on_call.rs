@@ -62,9 +62,13 @@ impl OnCallCalendars {
     #[must_use]
     pub fn reasons_at(&self, service: &str, at: Time, settings: &Settings) -> Vec<String> {
         let Some(feed) = settings.config.on_call.get(service) else {
-            return vec![format!(
-                "the settings name no calendar for `{service}` (services[].on_call)"
-            )];
+            let services = &settings.config.services;
+            let is_known = services.iter().any(|known| known.name == service);
+            return vec![if is_known {
+                format!("the settings name no calendar for `{service}` (services[].on_call)")
+            } else {
+                format!("the settings have no service `{service}`")
+            }];
         };
         match self.feed_for(feed, at) {
             Ok(rota) => rota.reasons_at(at, &settings.policy.who),

@@ -13,7 +13,7 @@ use crate::store::database::Store;
 pub(crate) enum ReviewFault {
     /// The incident has changed since.
     #[error(
-        "this has changed since you looked (you saw revision {saw}, it is at {now}): {news} Look again, then answer"
+        "This incident has changed since you opened the page (revision {saw}, now {now}). Now: {news} Please answer again."
     )]
     Stale {
         /// The revision they saw.

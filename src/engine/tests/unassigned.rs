@@ -33,7 +33,7 @@ criteria:
     for name in ["NoService", "DiskFull"] {
         let found = sentences(unassigned_alert(name, 0, None), rules, 40);
         let sentence =
-            "An unassigned service has been degraded for 40m without a break (threshold 30m).";
+            "An unassigned service has been degraded for 30m without a break (threshold 30m).";
         assert_eq!(found[0].0, sentence);
         let first = format!("First occurrence of {name} within 7 days; 3 are needed.");
         assert_eq!(found[1].0, first);
@@ -49,11 +49,9 @@ fn headline_without_a_postmortem_names_no_service_that_there_is_not() {
     let policy =
         policy_of("criteria: [{name: long, on: degradation, longest: 30m, decision: hold}]");
     let mut state = State::default();
-    state.apply(
-        vec![unassigned_alert("NoService", 0, Some(10))],
-        &policy,
-        at(0),
-    );
+    state.apply(vec![unassigned_alert("NoService", 0, None)], &policy, at(0));
+    let end = unassigned_alert("NoService", 0, Some(10));
+    state.apply(vec![end], &policy, at(10));
     pass(&mut state, &policy, 120);
     assert_eq!(
         only(&state).reason,
@@ -125,6 +123,6 @@ criteria:
     );
     assert_eq!(
         other.would_change,
-        "30m of degraded time that counts will meet the threshold."
+        "30m of degraded time that counts would have met the threshold."
     );
 }

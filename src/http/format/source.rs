@@ -50,9 +50,9 @@ pub(crate) fn expected_interval(source: &SourceOverview) -> String {
         .map(|longest| format!("longest recent silence {}", length(longest)));
     match (source.silent_after, longest, source.rhythm.silent_after) {
         (SilentAfter::Never, ..) => "none (silent_after: never)".to_owned(),
-        (SilentAfter::After(stated), ..) => format!("up to {} (silent_after)", length(stated)),
+        (SilentAfter::After(stated), ..) => format!("at most {} (silent_after)", length(stated)),
         (SilentAfter::Learned, Some(longest), Some(after)) => {
-            format!("up to {} ({longest})", length(after))
+            format!("at most {} ({longest})", length(after))
         }
         (SilentAfter::Learned, ..) => {
             "not known yet; silent_after in the settings can set it".to_owned()

@@ -3,6 +3,7 @@
 use crate::http::format::time::duration;
 use crate::http::format::{badge, time};
 use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
+use crate::model::event::{Event, Fact};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
 use crate::model::member::JoinReason;
@@ -42,8 +43,10 @@ pub(crate) fn review_state_at_closing(state: &ReviewState) -> &'static str {
 }
 
 /// Effect that a shadow criterion would have had.
-pub(crate) fn shadow_effect(decision: Decision) -> &'static str {
-    match decision {
+/// `possible`: the decision of the criterion when it is met.
+pub(crate) fn shadow_effect(effect: Decision, possible: Decision) -> &'static str {
+    match effect {
+        Decision::None if possible == Decision::Hold => "would not have opened a postmortem",
         Decision::None => "would not have suggested a postmortem",
         Decision::Suggest => "would have suggested a postmortem",
         Decision::Hold => "would have opened a postmortem",
@@ -126,12 +129,18 @@ pub(crate) fn answer(answer: &Answer) -> String {
 }
 
 /// Reason for which an event belongs to its incident.
-pub(crate) fn join_reason(reason: &JoinReason) -> String {
+pub(crate) fn join_reason(reason: &JoinReason, event: &Event) -> String {
     match reason {
         JoinReason::Context => "shortly before the incident".to_owned(),
         JoinReason::Opened => "opened this incident".to_owned(),
         JoinReason::Key => "added to this incident".to_owned(),
-        JoinReason::Subject => "same alert".to_owned(),
+        JoinReason::Subject => match &event.fact {
+            Fact::Declaration(declared) if declared.planned => "same planned work",
+            Fact::Declaration(_) => "same outage",
+            Fact::Condition(_) => "same condition",
+            _ => "same alert",
+        }
+        .to_owned(),
         JoinReason::Labels { key } => format!("same {key}"),
         JoinReason::Dependency { service } => format!("direct dependency: {service}"),
         JoinReason::Person => "entered by a person".to_owned(),

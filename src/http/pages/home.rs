@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::app::criteria_readiness::{self, Reach};
+use crate::app::intake::source_status::SourceProtocol;
 use crate::app::people::on_call::OnCallStatus;
 use crate::http::api::recorded::record_event;
 use crate::http::api::suggestions::{Suggestions, leads, pending_and_snoozed};
@@ -19,12 +20,14 @@ use crate::http::format::{badge, terms, time};
 use crate::http::handler::{IncidentSelection, list_incidents, read_store, service_names};
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Tab, render_template};
+use crate::http::pages::sources::{SourceCard, source_card};
 use crate::http::paging;
 use crate::model::correction::Correction;
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::incident::Incident;
 use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
+use crate::model::source::SourceKind;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
 use crate::store::incident::IncidentList;
@@ -36,6 +39,8 @@ pub(crate) struct HomeView<'a> {
     pub(crate) now: Time,
     /// External URL without a trailing slash.
     pub(crate) address: &'a str,
+    /// The first source of Alertmanager's webhook, with a command to test it.
+    pub(crate) webhook: Option<SourceCard<'a>>,
     /// Last alert received.
     pub(crate) last_alert: Option<LastAlert>,
     /// Readiness of each criterion.
@@ -67,6 +72,8 @@ pub(crate) struct LastAlert {
     pub(crate) source: String,
     /// Time of the status change, by its source.
     pub(crate) at: Time,
+    /// Time at which it arrived here.
+    pub(crate) received: Time,
     /// Service after label mapping.
     pub(crate) service: Option<String>,
     /// Label that gave the service.
@@ -79,7 +86,7 @@ pub(crate) struct LastAlert {
 
 impl LastAlert {
     /// Finds the labels among `names` that gave the service and severity; `None` for other events.
-    pub(crate) fn new(event: &Event, names: &LabelNames) -> Option<Self> {
+    pub(crate) fn new(event: &Event, received: Time, names: &LabelNames) -> Option<Self> {
         let Fact::Alert(alert) = &event.fact else {
             return None;
         };
@@ -95,6 +102,7 @@ impl LastAlert {
             change: alert_change(alert),
             source: event.source.to_string(),
             at: event.occurred_at,
+            received,
             service: event.service.as_deref().map(str::to_owned),
             service_label,
             severity: alert.severity,
@@ -240,9 +248,9 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
                     .any(|source| source.name == seen.name)
         })
         .collect();
-    let alert = last
-        .as_ref()
-        .and_then(|(_, event)| LastAlert::new(event, &settings.config.labels));
+    let alert = last.as_ref().and_then(|(record, event)| {
+        LastAlert::new(event, record.logged_at, &settings.config.labels)
+    });
     let last = last.map(|(_, mut event)| {
         settings.policy.name_service(&mut event);
         event
@@ -254,9 +262,21 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     let alert = alert.map(|alert| LastAlert { service, ..alert });
     let Suggestions { waiting, .. } = pending_and_snoozed(&app, None).await?;
     let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
+    let now = app.core.now();
+    let address = settings.config.external_url.trim_end_matches('/');
+    let webhook = sent
+        .iter()
+        .find(|source| {
+            matches!(
+                source.speaks,
+                SourceProtocol::Kind(SourceKind::Alertmanager)
+            )
+        })
+        .map(|source| source_card(source, address, settings.access.is_some(), now));
     let view = HomeView {
-        now: app.core.now(),
-        address: settings.config.external_url.trim_end_matches('/'),
+        now,
+        address,
+        webhook,
         last_alert: alert,
         criteria: reachable,
         open: open.iter().collect(),
@@ -316,7 +336,13 @@ pub(crate) async fn assign(
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-    use super::{HomeView, LastAlert, closest, render};
+    use super::{HomeView, LastAlert, SourceCard, closest, render, source_card};
+    use super::{SourceKind, SourceProtocol};
+    use crate::app::intake::source_stats::{Rhythm, SourceCounts};
+    use crate::app::intake::source_status::SourceOverview;
+    use crate::config::credentials::Auth;
+    use crate::config::silence::SilentAfter;
+    use crate::config::source_auth::SourceAuth;
     use crate::http::pages::sample;
     use crate::model::event::{AlertStatus, EndReason, Event, Fact};
     use crate::model::settings::LabelNames;
@@ -326,7 +352,7 @@ mod tests {
     fn the_last_alert_says_which_labels_were_read() {
         let incident = sample::model::incident();
         let event = &incident.members[0].event;
-        let read = LastAlert::new(event, &LabelNames::default()).unwrap();
+        let read = LastAlert::new(event, event.occurred_at, &LabelNames::default()).unwrap();
         assert_eq!(read.service_label.as_deref(), Some("service"));
         assert_eq!(
             read.severity_label,
@@ -341,7 +367,7 @@ mod tests {
             alert.status = AlertStatus::Resolved;
             alert.end_reason = EndReason::SourceLost;
         }
-        let last = LastAlert::new(&event, &LabelNames::default()).unwrap();
+        let last = LastAlert::new(&event, event.occurred_at, &LabelNames::default()).unwrap();
         assert_eq!(last.change, "ended because its source disappeared");
     }
 
@@ -351,7 +377,7 @@ mod tests {
             crate::model::event::Event::clone(&sample::model::incident().members[0].event);
         event.service = Some("other".to_owned().into());
         assert_eq!(
-            LastAlert::new(&event, &LabelNames::default())
+            LastAlert::new(&event, event.occurred_at, &LabelNames::default())
                 .unwrap()
                 .service_label,
             None
@@ -376,12 +402,12 @@ mod tests {
         );
     }
 
-    #[test]
-    fn on_the_first_day_the_page_says_how_to_connect() {
-        let view = HomeView {
-            more_open: None,
+    fn first_day(webhook: Option<SourceCard<'_>>) -> String {
+        render(&HomeView {
             now: sample::model::at(0),
             address: "http://afterword.example.com:9099",
+            webhook,
+            more_open: None,
             last_alert: None,
             criteria: Vec::new(),
             waiting: Vec::new(),
@@ -391,15 +417,54 @@ mod tests {
             services: Vec::new(),
             sources: Vec::new(),
             on_call: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn on_the_first_day_the_page_says_how_to_connect() {
+        let source = SourceOverview {
+            name: "am".to_owned(),
+            speaks: SourceProtocol::Kind(SourceKind::Alertmanager),
+            path: "/ingest/am".to_owned(),
+            auth: SourceAuth::Shown(Auth::None),
+            tally: SourceCounts::default(),
+            rhythm: Rhythm {
+                longest: None,
+                silent_after: None,
+                quiet_for: None,
+            },
+            silent_after: SilentAfter::Learned,
+            waiting: None,
         };
-        let html = render(&view);
+        let base = "http://afterword.example.com:9099";
+        let html = first_day(Some(source_card(
+            &source,
+            base,
+            false,
+            sample::model::at(0),
+        )));
         assert!(
-            html.contains("url: http://afterword.example.com:9099/ingest/alertmanager"),
+            html.contains("url: http://afterword.example.com:9099/ingest/am\n"),
+            "the address is that of a source of the settings: {html}"
+        );
+        assert!(
+            html.contains("/ingest/am&#39; -H") || html.contains("/ingest/am' -H"),
             "{html}"
         );
+        assert!(!html.contains("/ingest/alertmanager"), "{html}");
         assert!(
             html.contains("targets: [&#34;afterword.example.com:9099&#34;]")
                 || html.contains("targets: [\"afterword.example.com:9099\"]")
         );
+    }
+
+    #[test]
+    fn without_a_source_of_alertmanager_the_page_says_to_add_one() {
+        let html = first_day(None);
+        assert!(
+            html.contains("add a source of kind <code>alertmanager</code>"),
+            "{html}"
+        );
+        assert!(!html.contains("/ingest/"), "{html}");
     }
 }

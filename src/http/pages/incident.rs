@@ -149,7 +149,7 @@ impl IncidentTemplate<'_> {
     }
 
     fn would_have(&self, shadow: &Verdict) -> &'static str {
-        terms::shadow_effect(shadow.leads_to(self.view.incident.phase))
+        terms::shadow_effect(shadow.leads_to(self.view.incident.phase), shadow.decision)
     }
 
     fn display_name<'n>(&'n self, id: &'n str) -> &'n str {
@@ -388,7 +388,6 @@ mod tests {
         for wanted in [
             "Postmortem suggested",
             "Checkout was degraded for 47m without a break (threshold 30m).",
-            "47m (threshold 30m)",
             "direct dependency: payments",
             "Ada L.",
             "entered by a person",

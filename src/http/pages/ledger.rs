@@ -90,7 +90,9 @@ impl LedgerTemplate<'_> {
             .shadows()
             .filter(|(_, would_have)| *would_have != Decision::None);
         asked
-            .map(|(verdict, would_have)| (verdict, terms::shadow_effect(would_have)))
+            .map(|(verdict, would_have)| {
+                (verdict, terms::shadow_effect(would_have, verdict.decision))
+            })
             .collect()
     }
 }

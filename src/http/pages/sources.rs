@@ -61,8 +61,11 @@ pub(crate) struct SourceCard<'a> {
     pub(crate) rhythm: String,
     /// Warning if it has fallen silent.
     pub(crate) silent: Option<String>,
-    /// Shell command that sends a test message.
+    /// Shell command that sends a test message; `None` if one came already, or if only the sender
+    /// can sign one.
     pub(crate) trial: Option<String>,
+    /// True if the test message is a file to be provided.
+    pub(crate) has_own_body: bool,
 }
 
 #[derive(Template)]
@@ -90,6 +93,8 @@ pub(crate) fn source_card<'a>(
 ) -> SourceCard<'a> {
     let day = source.tally.last_day(now);
     let address = format!("{base}{}", source.path);
+    let trial = (source.tally.seen.last_message.is_none() && !is_signed(source))
+        .then(|| test_command(source, &address, guarded, now));
     SourceCard {
         name: source.name.clone(),
         kind: source.speaks.label(),
@@ -104,18 +109,29 @@ pub(crate) fn source_card<'a>(
         waiting: source.waiting.clone(),
         rhythm: expected_interval(source),
         silent: silence_sentence(source),
-        trial: source
-            .tally
-            .seen
-            .last_message
-            .is_none()
-            .then(|| test_command(source, &address, guarded, now)),
+        has_own_body: trial
+            .as_ref()
+            .is_some_and(|command| command.contains("--data-binary")),
+        trial,
         address,
     }
 }
 
+/// True if each message carries a signature, which nobody but the sender can make.
+fn is_signed(source: &SourceOverview) -> bool {
+    matches!(
+        source.auth,
+        SourceAuth::Signature { .. } | SourceAuth::Certificate
+    )
+}
+
 /// Shell command that sends a test message. Secrets are left as shell variables.
-fn test_command(source: &SourceOverview, address: &str, guarded: bool, now: Time) -> String {
+pub(crate) fn test_command(
+    source: &SourceOverview,
+    address: &str,
+    guarded: bool,
+    now: Time,
+) -> String {
     let (header, body) = match source.speaks {
         SourceProtocol::Kind(kind) => test_message(kind),
         SourceProtocol::Alertmanager => ("content-type: application/json", ALERT),
@@ -281,6 +297,22 @@ mod tests {
             );
             assert_eq!(row.trial, Some(trial));
         }
+    }
+
+    #[test]
+    fn signed_source_is_tested_from_its_sender() {
+        let mut signed = source(Auth::None);
+        signed.auth = SourceAuth::Certificate;
+        let card = source_card(&signed, "http://a:9099", false, sample::model::at(0));
+        assert_eq!(card.trial, None);
+        let html = super::render(&super::SourcesView {
+            now: sample::model::at(0),
+            rows: vec![card],
+            metrics: Vec::new(),
+            replicas: false,
+        });
+        assert!(html.contains("Each message must be signed"), "{html}");
+        assert!(!html.contains("curl"), "{html}");
     }
 
     #[test]

@@ -16,9 +16,10 @@ impl CriterionRecord {
         let aside = all.of - share.of;
         let main = match (share.of, aside) {
             (0, 0) if self.shadow => {
-                return "No matching incident suggested by other criteria was answered.".to_owned();
+                return "Nobody has answered a suggestion on its incidents yet.".to_owned();
             }
-            (0, 0) => return "None of its suggestions was answered.".to_owned(),
+            (0, 0) if self.suggestions() == 0 => return "No suggestions.".to_owned(),
+            (0, 0) => return "No answers yet.".to_owned(),
             (0, _) => "No answer counts for or against it".to_owned(),
             _ => format!(
                 "{} of {} {what} {}",
@@ -50,6 +51,13 @@ impl CriterionRecord {
             "{main}. {dismissed} dismissed as {}, which says nothing about the criterion{with_them}.",
             self.set_aside()
         )
+    }
+
+    /// The suggestions that its incidents were asked about.
+    fn suggestions(&self) -> usize {
+        let counts = &self.suggested;
+        let dismissed: usize = counts.dismissed.values().sum();
+        counts.accepted + dismissed + counts.lapsed + counts.waiting + counts.bundled
     }
 
     /// The dismissal reasons that are not counted.
@@ -87,7 +95,7 @@ impl PrecisionReport {
     #[must_use]
     pub(crate) fn sentence(&self) -> String {
         match (self.requested, self.missed) {
-            (0, _) => "Nobody asked for a postmortem.".to_owned(),
+            (0, _) => "No incident that closed in this period had a request for a postmortem.".to_owned(),
             (1, 0) => "People asked for a postmortem on 1 incident, which a criterion had also suggested or held.".to_owned(),
             (1, _) => "People asked for a postmortem on 1 incident, which no other criterion had suggested or held.".to_owned(),
             (asked, 0) => {

@@ -245,7 +245,7 @@ fn few_answers_tell_nothing() {
     );
     assert_eq!(
         of(&[suggested(&["long"])], "long").sentence(),
-        "None of its suggestions was answered."
+        "No answers yet."
     );
 }
 

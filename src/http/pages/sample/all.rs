@@ -21,6 +21,7 @@ fn first_day() -> home::HomeView<'static> {
         more_open: Some("/incidents?open=true&after=1.i-1".to_owned()),
         now: at(3600),
         address: "http://127.0.0.1:9099",
+        webhook: None,
         last_alert: None,
         criteria: Vec::new(),
         open: Vec::new(),
@@ -57,7 +58,11 @@ fn overview() -> String {
     };
     home::render(&home::HomeView {
         more_open: None,
-        last_alert: home::LastAlert::new(&suggested.members[0].event, &LabelNames::default()),
+        last_alert: home::LastAlert::new(
+            &suggested.members[0].event,
+            at(3540),
+            &LabelNames::default(),
+        ),
         criteria: vec![
             reach(
                 "declared-outage",
@@ -306,6 +311,7 @@ fn sources_view() -> sources::SourcesView<'static> {
         trial: last
             .is_none()
             .then(|| "curl http://127.0.0.1:9099/ingest/quiet -d '{}'".to_owned()),
+        has_own_body: false,
     };
     sources::SourcesView {
         now: at(7200),
