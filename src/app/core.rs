@@ -10,6 +10,7 @@ use super::fault_log::FaultLog;
 use super::judge_signs::JudgeSigns;
 use super::log_progress::LogProgress;
 use super::settings::Settings;
+use super::start_progress::StartProgress;
 use crate::engine::as_of::as_of;
 use crate::model::incident::Incident;
 use crate::model::time::Time;
@@ -27,6 +28,7 @@ pub struct Core {
     settings: RwLock<Arc<Settings>>,
     pub(crate) progress: LogProgress,
     pub(crate) judge_signs: JudgeSigns,
+    pub(crate) start: Arc<StartProgress>,
     /// Counters for `/metrics`.
     pub counters: Counters,
     /// Recent faults of background tasks.
@@ -40,9 +42,11 @@ impl Core {
         settings: Settings,
         clock: Clock,
         applied: u64,
+        start: Arc<StartProgress>,
     ) -> anyhow::Result<Self> {
         let core = Self {
             progress: LogProgress::new(store.head()?.next.saturating_sub(1), applied),
+            start,
             judge_signs: JudgeSigns::new(tokio::time::Instant::now()),
             store,
             faults: FaultLog::new(clock.clone()),

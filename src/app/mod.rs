@@ -2,6 +2,7 @@
 
 mod background_tasks;
 pub(crate) mod backtest;
+mod catch_up;
 pub mod clock;
 pub(crate) mod conditions;
 pub(crate) mod config_watcher;
@@ -21,6 +22,7 @@ pub(crate) mod people;
 pub mod prometheus_history;
 pub(crate) mod retention;
 pub mod settings;
+pub(crate) mod start_progress;
 pub(crate) mod sync;
 mod worker_thread;
 
@@ -46,6 +48,7 @@ use people::calendar_reader::CalendarReader;
 use people::on_call::OnCallCalendars;
 use retention::RetentionTask;
 use settings::Settings;
+use start_progress::StartProgress;
 
 /// A running Afterword, shared by loops and requests.
 #[derive(Debug)]
@@ -73,14 +76,27 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub fn start(store: Store, settings: Settings, clock: Clock) -> anyhow::Result<Arc<Self>> {
+        Self::start_with(store, settings, clock, Arc::default())
+    }
+
+    /// The same, and says how far it is.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub(crate) fn start_with(
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        progress: Arc<StartProgress>,
+    ) -> anyhow::Result<Arc<Self>> {
         let epoch = store.acquire_leader_lease(None)?;
         if !store.is_shared() {
             // Claims of a process that ended: no other process uses this database.
             store.release_deliveries()?;
         }
-        let loaded = judge::term::load(&store, &settings)?;
+        let loaded = judge::term::load(&store, &settings, &progress)?;
         let applied = loaded.applied;
-        let core = Arc::new(Core::new(store, settings, clock, applied)?);
+        let core = Arc::new(Core::new(store, settings, clock, applied, progress)?);
         let intake = Intake::load(&core, judge::alert_events(&loaded.incidents))?;
         let intake = Arc::new(intake);
         let term = epoch.map(|epoch| JudgeTerm::restore(loaded, epoch, &core.settings()));
@@ -116,11 +132,14 @@ impl App {
         }))
     }
 
-    /// Starts the background loops. They end when `stop` is cancelled; the commit loop ends with the
-    /// process, so that every acknowledged arrival is committed.
+    /// Starts the background loops. They end when `stop` is cancelled, which is after the last request:
+    /// each waits for its commit.
     #[must_use]
     pub fn start_background_tasks(self: &Arc<Self>, stop: &CancellationToken) -> JoinSet<()> {
         let mut loops = JoinSet::new();
+        let core = Arc::clone(&self.core);
+        // Not one of the loops: the end of the service does not wait for it.
+        drop(tokio::task::spawn_blocking(move || core.count_waiting()));
         let ours = &mut loops;
         spawn(ours, stop, Arc::clone(&self.intake.commits).run());
         spawn(ours, stop, judge::judge_loop(Arc::clone(&self.judge)));

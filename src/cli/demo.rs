@@ -83,7 +83,7 @@ fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
         // It ended an hour ago, so that the meeting lies ahead.
         let began = Clock::System.now() - length - TimeDelta::hours(1);
         let time = Arc::new(Mutex::new(Some(began)));
-        let app = serve::open(settings, Clock::Set(Arc::clone(&time)))?;
+        let app = serve::open(settings, Clock::Set(Arc::clone(&time)), Arc::default())?;
         say("Replaying a recorded incident: checkout is degraded after a deploy.\n");
         say("Received  Event (times are UTC)");
         let replaying = Arc::clone(&app);

@@ -18,6 +18,7 @@ mod run;
 mod scenario_report;
 mod schema;
 mod serve;
+mod systemd;
 mod test;
 
 use std::path::PathBuf;

@@ -3,17 +3,29 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::output::{FAULTS, complain, say};
+use super::systemd;
 use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
-use crate::http;
+use crate::app::start_progress::StartProgress;
+use crate::http::EarlyServer;
 use crate::store::database::Store;
+
+/// Time for the answers to requests that were sent whole before the stop.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// Time for work that still blocks at the end.
+const AT_THE_END: Duration = Duration::from_secs(1);
+/// Exit code of a process that SIGTERM ends.
+const KILLED: i32 = 128 + 15;
 
 /// Loads the settings and prints their faults and warnings, one per line.
 pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
@@ -68,17 +80,28 @@ pub(crate) fn log_to_stderr() {
 }
 
 fn serve_with(settings: Settings) -> anyhow::Result<()> {
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let served = runtime.block_on(async {
+        let mut signals = Signals::new()?;
         // The address first: a second service on the same one must not touch the database of the first.
         let listener = bind(&settings.config.listen).await?;
-        // A connection to PostgreSQL cannot be made on an async thread.
-        let app = tokio::task::spawn_blocking(|| open(settings, Clock::System)).await??;
         let address = listener.local_addr()?;
+        let progress = Arc::new(StartProgress::default());
+        let service = Service::listening(listener, &progress);
+        // A connection to PostgreSQL cannot be made on an async thread.
+        let opening = tokio::task::spawn_blocking(|| open(settings, Clock::System, progress));
+        let app = tokio::select! {
+            opened = systemd::patient(opening) => opened??,
+            () = signals.stopped() => return Ok(()),
+        };
         say(&format!(
             "Afterword serves http://{address}/ (stop with Ctrl-C)"
         ));
-        until_stopped(app, listener).await
-    })
+        service.run(app, signals).await
+    });
+    // A database that does not answer must not keep the process.
+    runtime.shutdown_timeout(AT_THE_END);
+    served
 }
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
@@ -102,58 +125,124 @@ pub(crate) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Opens the store of the settings and starts the app on it.
-pub(crate) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>> {
+pub(crate) fn open(
+    settings: Settings,
+    clock: Clock,
+    progress: Arc<StartProgress>,
+) -> anyhow::Result<Arc<App>> {
     let store = Store::open_at(&settings.place, clock.now())
         .with_context(|| format!("the database {}", settings.place))?;
-    App::start(store, settings, clock)
+    App::start_with(store, settings, clock, progress)
 }
 
-/// Serves until SIGINT or SIGTERM; SIGHUP reloads the settings.
+/// Serves an app until SIGINT or SIGTERM; SIGHUP reloads the settings.
 pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
-    let stop = CancellationToken::new();
-    let mut loops = app.start_background_tasks(&stop);
-    let serving = tokio::spawn(http::serve(Arc::clone(&app), listener, stop.clone()));
-    signals(&app).await?;
-    stop.cancel();
-    // Open requests have their commits acknowledged before the loops end with the process.
-    let served = tokio::time::timeout(std::time::Duration::from_secs(10), serving).await;
-    loops.shutdown().await;
-    let left = tokio::task::spawn_blocking(move || {
-        app.intake
-            .save_active_alerts()
-            .and(app.intake.save_source_stats(true))
-            .and(app.judge.leave_office())
-    })
-    .await?;
-    if let Err(fault) = left {
-        tracing::error!("the last active alerts could not be saved: {fault:#}");
+    let service = Service::listening(listener, &Arc::default());
+    service.run(app, Signals::new()?).await
+}
+
+/// A server that listens, and its end.
+struct Service {
+    server: EarlyServer,
+    serving: JoinHandle<()>,
+    stop: CancellationToken,
+}
+
+impl Service {
+    fn listening(listener: TcpListener, progress: &Arc<StartProgress>) -> Self {
+        let stop = CancellationToken::new();
+        let server = EarlyServer::new(Arc::clone(progress));
+        Self {
+            serving: tokio::spawn(server.serve(listener, stop.clone())),
+            server,
+            stop,
+        }
     }
-    match served {
-        Ok(done) => Ok(done?),
-        Err(_) => Ok(()),
+
+    /// Serves until a signal, then ends: first the requests, then the loops that they wait for.
+    async fn run(self, app: Arc<App>, mut signals: Signals) -> anyhow::Result<()> {
+        let stop_loops = CancellationToken::new();
+        let mut loops = app.start_background_tasks(&stop_loops);
+        self.server.open(Arc::clone(&app));
+        tokio::select! {
+            never = systemd::report_ready(&app) => match never {},
+            () = signals.stopped_or_reloading(&app) => {}
+        }
+        systemd::report_stopping();
+        tracing::info!(
+            "stopping once the open requests are answered; a second signal ends it at once"
+        );
+        tokio::spawn(async move {
+            signals.stopped().await;
+            std::process::exit(KILLED);
+        });
+        self.stop.cancel();
+        let served = tokio::time::timeout(ANSWERS_WITHIN, self.serving).await;
+        stop_loops.cancel();
+        loops.shutdown().await;
+        let left = tokio::task::spawn_blocking(move || {
+            app.intake
+                .save_active_alerts()
+                .and(app.intake.save_source_stats(true))
+                .and(app.judge.leave_office())
+        })
+        .await?;
+        if let Err(fault) = left {
+            tracing::error!("the last active alerts could not be saved: {fault:#}");
+        }
+        match served {
+            Ok(done) => Ok(done?),
+            Err(_) => Ok(()),
+        }
     }
 }
 
-async fn signals(app: &Arc<App>) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    loop {
+/// The signals that a service listens to.
+struct Signals {
+    hangup: Signal,
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for a signal to stop.
+    async fn stopped(&mut self) {
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                let ours = Arc::clone(app);
-                match tokio::task::spawn_blocking(move || ours.config_watcher.reload()).await? {
-                    Ok(()) => tracing::info!("settings and rules reloaded"),
-                    Err(faults) => {
-                        for fault in faults {
-                            tracing::error!("reload failed, the previous settings remain in use: {fault}");
-                        }
-                    }
-                }
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// The same, and reloads the settings at SIGHUP.
+    async fn stopped_or_reloading(&mut self, app: &Arc<App>) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hangup.recv() => reload(app).await,
             }
         }
+    }
+}
+
+async fn reload(app: &Arc<App>) {
+    let ours = Arc::clone(app);
+    match tokio::task::spawn_blocking(move || ours.config_watcher.reload()).await {
+        Ok(Ok(())) => tracing::info!("settings and rules reloaded"),
+        Ok(Err(faults)) => {
+            for fault in faults {
+                tracing::error!("reload failed, the previous settings remain in use: {fault}");
+            }
+        }
+        Err(panic) => tracing::error!("reload failed: {panic}"),
     }
 }
 

@@ -13,7 +13,7 @@ mod environment;
 pub(crate) mod horizons;
 mod id_map;
 pub(crate) mod incident;
-mod interner;
+pub(crate) mod interner;
 pub mod policy;
 pub mod replay;
 mod retention;

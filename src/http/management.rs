@@ -12,30 +12,38 @@ use crate::app::App;
 /// Longest wait for the database to show itself.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(5);
 
-/// `GET /-/ready`: while the database can be used, and once the judge has applied what was logged
-/// before the start.
+/// `GET /-/healthy`: from the first moment to the last.
+pub(crate) async fn healthy() -> &'static str {
+    "Afterword is healthy.\n"
+}
+
+/// `GET /-/ready`: while the database can be used and the log is judged.
 pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, String) {
+    match not_ready(&app).await {
+        None => (StatusCode::OK, "Afterword is ready.\n".to_owned()),
+        Some(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("Not ready{why}.\n"),
+        ),
+    }
+}
+
+/// The reason why the service is not ready, if so.
+pub(crate) async fn not_ready(app: &App) -> Option<String> {
     let core = Arc::clone(&app.core);
-    let check = tokio::task::spawn_blocking(move || core.check_database());
+    let check = tokio::task::spawn_blocking(move || {
+        core.check_database();
+        core.catching_up()
+    });
     let checked = tokio::time::timeout(DATABASE_PATIENCE, check).await;
     let fault = app.core.database_fault().or_else(|| app.core.judge_fault());
-    let away = fault.map(|fault| {
+    if let Some(fault) = fault {
         let since = fault.since.format("%Y-%m-%d %H:%M:%S UTC");
-        format!("Not ready since {since}: {}.\n", fault.message)
-    });
-    let unanswered = || "Not ready: the database does not answer.\n".to_owned();
-    if let Some(why) = away.or_else(|| checked.is_err().then(unanswered)) {
-        return (StatusCode::SERVICE_UNAVAILABLE, why);
+        return Some(format!(" since {since}: {}", fault.message));
     }
-    let (head, applied) = app.progress();
-    // A judge a few records behind is at work; one far behind is catching up after a stop.
-    if head.saturating_sub(applied) < 10_000 {
-        (StatusCode::OK, "Afterword is ready.\n".to_owned())
-    } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Afterword is catching up with its event log.\n".to_owned(),
-        )
+    match checked {
+        Ok(done) => done.ok().flatten().map(|behind| format!(": {behind}")),
+        Err(_) => Some(": the database does not answer".to_owned()),
     }
 }
 

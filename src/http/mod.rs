@@ -16,6 +16,7 @@ mod pages;
 mod paging;
 mod remote_write;
 mod serve;
+mod starting;
 mod time_range;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::CsrfLayer;
@@ -33,6 +35,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
+use crate::app::start_progress::StartProgress;
 
 /// Time limit of a request, so that a slow sender cannot hold its resources.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,7 +45,42 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 
 /// Serves on `listener` until `stop` is cancelled, then lets open requests finish.
 pub async fn serve(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
-    serve::serve(router(app), listener, stop).await;
+    let (_router, current) = watch::channel(router(app));
+    serve::serve(current, listener, stop).await;
+}
+
+/// The reason why the service is not ready, if so; for the service manager.
+pub(crate) async fn not_ready(app: &App) -> Option<String> {
+    management::not_ready(app).await
+}
+
+/// A server that listens before its app is there.
+#[derive(Debug)]
+pub(crate) struct EarlyServer {
+    router: watch::Sender<Router>,
+}
+
+impl EarlyServer {
+    /// Until the app is there it says that the process is healthy, and how far the start is.
+    pub(crate) fn new(progress: Arc<StartProgress>) -> Self {
+        Self {
+            router: watch::Sender::new(starting::router(progress)),
+        }
+    }
+
+    /// Serves all requests from now on by `app`.
+    pub(crate) fn open(&self, app: Arc<App>) {
+        drop(self.router.send_replace(router(app)));
+    }
+
+    /// Serves on `listener` until `stop` is cancelled, then lets open requests finish.
+    pub(crate) fn serve(
+        &self,
+        listener: TcpListener,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        serve::serve(self.router.subscribe(), listener, stop)
+    }
 }
 
 fn router(app: Arc<App>) -> Router {
@@ -72,7 +110,7 @@ fn router(app: Arc<App>) -> Router {
                 .options(ingest::validation_handshake),
         )
         .route("/api/v1/write", post(remote_write::write))
-        .route("/-/healthy", get(|| async { "Afterword is healthy.\n" }))
+        .route("/-/healthy", get(management::healthy))
         .route("/-/ready", get(management::ready))
         .route("/style.css", get(pages::layout::style))
         .merge(guarded)

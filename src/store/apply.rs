@@ -13,6 +13,7 @@ use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
 use crate::model::meeting::Meeting;
+use crate::model::member::Member;
 use crate::model::postmortem::Postmortem;
 use crate::model::time::Time;
 use crate::store::database::Store;
@@ -70,6 +71,19 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn load(&self, since: Time) -> Result<StoredState, StoreError> {
+        self.load_sharing(since, &mut |_| {})
+    }
+
+    /// The same; `share` is given some members of incidents after the other, to let them hold in common
+    /// what is equal before more are read.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn load_sharing(
+        &self,
+        since: Time,
+        share: &mut dyn FnMut(&mut [Member]),
+    ) -> Result<StoredState, StoreError> {
         self.read(NOUN, |at| {
             let applied = head::head(at)?.applied;
             let text = "select judged_at from head where id = 1";
@@ -77,7 +91,7 @@ impl Store {
                 applied,
                 judged_until: sql::row(at, NOUN, text, &[], |row| sql::read_time(row, 0))?
                     .ok_or_else(head::missing)?,
-                incidents: incident::unfinished(at, since)?,
+                incidents: incident::unfinished(at, since, share)?,
                 loose: incident::loose_events(at)?,
                 aliases: incident::aliases(at, since)?,
             })

@@ -10,6 +10,7 @@ use super::sql::{SqlConnection, values};
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
+use crate::model::member::Member;
 use crate::model::signal::SignalKind;
 use crate::model::time::Time;
 use crate::store::database::Store;
@@ -155,10 +156,14 @@ impl Store {
 }
 
 /// Incidents not closed, or closed after `since`, oldest first.
-pub(crate) fn unfinished(at: &SqlConnection<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
+pub(crate) fn unfinished(
+    at: &SqlConnection<'_>,
+    since: Time,
+    share: &mut dyn FnMut(&mut [Member]),
+) -> Result<Vec<Incident>, StoreError> {
     let text = "select state, parts from incident where phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1) \
                 order by opened_at, id";
-    incident_parts::load_parts(at, text, values![sql::micros(since)])
+    incident_parts::load_sharing(at, text, values![sql::micros(since)], share)
 }
 
 /// As [`unfinished`], but only incidents with something from before `before`.

@@ -32,13 +32,28 @@ pub(crate) fn load_parts(
     text: &str,
     values: &[SqlValue<'_>],
 ) -> Result<Vec<Incident>, StoreError> {
+    load_sharing(at, text, values, &mut |_| {})
+}
+
+/// The same; `share` is given some members after the other, to let them hold in common what is equal
+/// before more are read.
+pub(crate) fn load_sharing(
+    at: &SqlConnection<'_>,
+    text: &str,
+    values: &[SqlValue<'_>],
+    share: &mut dyn FnMut(&mut [Member]),
+) -> Result<Vec<Incident>, StoreError> {
     let rows = sql::rows(at, "incident", text, values, |row| {
-        Ok((sql::read_json::<Incident>(row, 0)?, row.get::<i64>(1)?))
+        let (mut incident, parts): (Incident, i64) = (sql::read_json(row, 0)?, row.get(1)?);
+        let mut members = std::mem::take(&mut incident.members).into_vec();
+        share(&mut members);
+        incident.members = members.into();
+        Ok((incident, parts))
     })?;
     rows.into_iter()
         .map(|(incident, parts)| {
             if parts > 0 {
-                whole(at, incident)
+                whole(at, incident, share)
             } else {
                 Ok(incident)
             }
@@ -62,7 +77,7 @@ pub(crate) fn load_listed(
     };
     Ok(Some(match (parts > 0, closed) {
         (true, true) => first_parts(at, shell)?,
-        (true, false) => whole(at, shell)?,
+        (true, false) => whole(at, shell, &mut |_| {})?,
         (false, _) => shell,
     }))
 }
@@ -84,11 +99,20 @@ fn first_parts(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, Stor
     })
 }
 
-fn whole(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, StoreError> {
+fn whole(
+    at: &SqlConnection<'_>,
+    shell: Incident,
+    share: &mut dyn FnMut(&mut [Member]),
+) -> Result<Incident, StoreError> {
     let text = "select state from part where incident = $1 and kind = $2 order by number";
-    let members = sql::rows(at, NOUN, text, values![&shell.id.0, "member"], |row| {
-        sql::read_json::<Vec<Member>>(row, 0)
+    let mut members: Vec<Member> = Vec::new();
+    sql::rows(at, NOUN, text, values![&shell.id.0, "member"], |row| {
+        let mut part: Vec<Member> = sql::read_json(row, 0)?;
+        share(&mut part);
+        members.append(&mut part);
+        Ok(())
     })?;
+    members.shrink_to_fit();
     let signals = sql::rows(at, NOUN, text, values![&shell.id.0, "signal"], |row| {
         sql::read_json::<Vec<Signal>>(row, 0)
     })?;
@@ -111,7 +135,7 @@ fn whole(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, StoreError
             .for_each(|verdict| verdict.evidence.extend(&part));
     }
     Ok(Incident {
-        members: members.concat().into(),
+        members: members.into(),
         signals: signals.concat(),
         verdicts,
         ..shell

@@ -128,6 +128,27 @@ impl Store {
         })
     }
 
+    /// Number of events in the records after `position`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub(crate) fn events_after(&self, position: u64) -> Result<u64, StoreError> {
+        let length = if self.is_shared() {
+            "jsonb_array_length(events::jsonb)"
+        } else {
+            "json_array_length(events)"
+        };
+        let text = format!(
+            "select cast(coalesce(sum({length}), 0) as bigint) from log where position > $1"
+        );
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, &text, values![sql::integer(position)], |row| {
+                sql::read_count(row, 0)
+            })
+        })
+        .map(Option::unwrap_or_default)
+    }
+
     /// The last alert received, with its record.
     ///
     /// # Errors

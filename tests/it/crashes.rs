@@ -202,6 +202,15 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
     // Longer than any incident of these rules stays open, so that time alone changes nothing any more.
     pause(Duration::from_secs(4));
     let exported = exported(world, "all.jsonl");
+    let mut replay = World::new();
+    prepare(&replay);
+    import_log(&replay, &exported);
+    replay.start();
+    assert_eq_incidents(&replay, &exported);
+}
+
+/// Imports the log of an export into an empty database: nothing of it is judged.
+pub(crate) fn import_log(replay: &World, exported: &[Value]) {
     let log: Vec<Value> = exported
         .iter()
         .filter(|line| {
@@ -222,13 +231,14 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
     let rows = log.len() + 1;
     lines.extend(log);
     lines.push(json!({"end": rows}));
-    let mut replay = World::new();
-    prepare(&replay);
     let text: Vec<String> = lines.iter().map(Value::to_string).collect();
     replay.write("log.jsonl", &format!("{}\n", text.join("\n")));
     let done = replay.run(&["import", "--config", "afterword.yaml", "log.jsonl"]);
     assert_eq!(done.code, Some(0), "{}", done.said);
-    replay.start();
+}
+
+/// A service comes to the incidents of an export.
+pub(crate) fn assert_eq_incidents(replay: &World, exported: &[Value]) {
     let incidents = |exported: &[Value]| -> Vec<String> {
         let rows = exported
             .iter()
@@ -243,12 +253,12 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
         })
         .collect()
     };
-    let ours = incidents(&exported);
+    let ours = incidents(exported);
     let mut number = 0;
     until("the replay comes to the same", PATIENCE, || {
         number += 1;
         pause(Duration::from_millis(500));
-        let theirs = incidents(&self::exported(&replay, &format!("replay{number}.jsonl")));
+        let theirs = incidents(&self::exported(replay, &format!("replay{number}.jsonl")));
         (theirs == ours).then_some(()).or_else(|| {
             if number == 20 {
                 let differ = ours
@@ -280,7 +290,7 @@ fn difference(ours: &str, theirs: &str) -> (String, String) {
     (shown(ours), shown(theirs))
 }
 
-fn exported(world: &World, name: &str) -> Vec<Value> {
+pub(crate) fn exported(world: &World, name: &str) -> Vec<Value> {
     let done = world.run(&["export", "--config", "afterword.yaml", name]);
     assert_eq!(done.code, Some(0), "{}", done.said);
     std::fs::read_to_string(world.path(name))

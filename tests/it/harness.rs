@@ -385,10 +385,28 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         self.start_as(command);
     }
 
-    fn start_as(&mut self, mut command: Command) {
+    fn start_as(&mut self, command: Command) {
+        self.launch_as(command);
+        self.wait_until_ready();
+    }
+
+    /// `afterword serve`, without waiting until it is ready.
+    pub(crate) fn launch(&mut self, environment: &[(&str, &str)]) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
+        command
+            .args(["serve", "--config", "afterword.yaml"])
+            .envs(environment.iter().copied());
+        self.launch_as(command);
+    }
+
+    fn launch_as(&mut self, mut command: Command) {
         assert!(self.afterword.is_none(), "it is running already");
-        let process = self.spawn(&mut command, "afterword");
-        let mut process = Running(process);
+        self.afterword = Some(Running(self.spawn(&mut command, "afterword")));
+    }
+
+    /// Waits until the process that was launched is ready.
+    pub(crate) fn wait_until_ready(&mut self) {
+        let mut process = self.afterword.take().unwrap();
         until("afterword is ready", PATIENCE, || {
             if let Some(status) = process.0.try_wait().unwrap() {
                 panic!(
@@ -406,6 +424,13 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         drop(self.afterword.take().unwrap());
+    }
+
+    /// Waits until the process ends by itself; its exit code.
+    pub(crate) fn wait_until_ended(&mut self) -> Option<i32> {
+        let mut process = self.afterword.take().unwrap();
+        let status = until("afterword ends", PATIENCE, || process.0.try_wait().unwrap());
+        status.code()
     }
 
     /// The process, for signals.

@@ -47,4 +47,5 @@ mod shown_now;
 mod source_auth;
 mod source_pages;
 mod source_payloads;
+mod starts_and_stops;
 mod trouble;

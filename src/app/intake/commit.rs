@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::active_alerts::ActiveAlerts;
@@ -132,6 +133,9 @@ pub enum Unstored {
     /// Too many arrivals wait already.
     #[error("too many messages are waiting to be stored; try again in a moment")]
     Busy,
+    /// The service is stopping.
+    #[error("the service is stopping, nothing was stored; try again in a moment")]
+    Stopping,
     /// The database failed.
     #[error("{0}")]
     Store(String),
@@ -228,9 +232,12 @@ impl CommitQueue {
             record: arrival.record(events),
             done,
         };
-        self.sender.try_send(waiting).map_err(|_| Unstored::Busy)?;
+        self.sender.try_send(waiting).map_err(|error| match error {
+            TrySendError::Full(_) => Unstored::Busy,
+            TrySendError::Closed(_) => Unstored::Stopping,
+        })?;
         let position = answer.await.map_err(|_| {
-            Unstored::Store("the service is stopping; try again in a moment".to_owned())
+            Unstored::Store("the message may not be stored; try again in a moment".to_owned())
         })??;
         Ok(Stored {
             position: Some(position),

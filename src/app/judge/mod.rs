@@ -159,7 +159,8 @@ impl Judge {
 
     /// Loads the stored state, in a new epoch or after a fault.
     fn take_office(&self, epoch: u64, settings: &Settings) -> anyhow::Result<JudgeTerm> {
-        let mut term = JudgeTerm::restore(term::load(&self.core.store, settings)?, epoch, settings);
+        let loaded = term::load(&self.core.store, settings, &self.core.start)?;
+        let mut term = JudgeTerm::restore(loaded, epoch, settings);
         (term.poison, term.one_by_one) = std::mem::take(&mut *lock(&self.panicked));
         self.log_settings(&mut term, settings)?;
         Ok(term)
@@ -174,9 +175,13 @@ impl Judge {
         let mut changes = term.state.tidy(&term.policy);
         let mut stored = apply::Changes::default();
         let from = term.applied;
-        let mut to = from;
+        let (mut to, mut events) = (from, 0);
         let mut judged_until = now;
         for mut window in windows.complete {
+            events += window
+                .iter()
+                .map(|record| record.events.len())
+                .sum::<usize>();
             let (Some(first), Some(last)) =
                 (window.first().map(|record| record.logged_at), window.last())
             else {
@@ -205,6 +210,7 @@ impl Judge {
             self.gather(&term.state, &changes, settings, at, &mut stored)?;
             self.core.store.apply(term.epoch, from, to, &stored)?;
             term.applied = to;
+            self.core.start.note_judged(events);
         }
         term.one_by_one = false;
         Ok(Judged {

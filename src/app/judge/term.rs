@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::app::settings::{Settings, as_logged, put_in_force};
+use crate::app::start_progress::StartProgress;
 use crate::engine::changes::IncidentChanges;
+use crate::engine::interner::Interner;
 use crate::engine::policy::Policy;
 use crate::engine::state::State;
 use crate::model::event::{AppliedSettings, Event, Fact};
@@ -33,9 +35,22 @@ pub(crate) struct JudgeTerm {
 
 /// Loads open incidents, those closed ones that the engine still needs, and the position of the
 /// last judge.
-pub(crate) fn load(store: &Store, settings: &Settings) -> anyhow::Result<StoredState> {
+pub(crate) fn load(
+    store: &Store,
+    settings: &Settings,
+    start: &StartProgress,
+) -> anyhow::Result<StoredState> {
     let clock = store.head()?.clock;
-    Ok(store.load(clock - settings.policy.retention())?)
+    // Shared from the beginning, so that a million events never need the memory of a million texts.
+    let mut interner = Interner::default();
+    Ok(
+        store.load_sharing(clock - settings.policy.retention(), &mut |members| {
+            members
+                .iter_mut()
+                .for_each(|member| interner.share_member(member));
+            start.note_read(members.len());
+        })?,
+    )
 }
 
 impl JudgeTerm {
