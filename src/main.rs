@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Much of what is judged comes from one thread and goes on another, which it is made for.
+/// mimalloc, since events are allocated on one thread and freed on another, which it handles fast.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -10,9 +10,9 @@ use crate::model::time::Time;
 /// Source of the current time.
 #[derive(Debug, Clone)]
 pub enum Clock {
-    /// The machine.
+    /// System clock.
     System,
-    /// Set by hand: tests, and the demo while it replays. `None`: the machine again.
+    /// Time set by tests, and by the demo while it replays; `None`: the system clock.
     Set(Arc<Mutex<Option<Time>>>),
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Reach {
     pub shadow: bool,
     /// True if the signals it needs are received.
     pub possible: bool,
-    /// Why, or what is missing.
+    /// Reason, or the missing input.
     pub why: String,
 }
 
@@ -76,7 +76,7 @@ fn degradation(
             .flat_map(|incident| &incident.signals)
             .any(|signal| signal.kind == SignalKind::Condition);
         return match (rules.conditions.is_empty(), measured) {
-            (_, true) => (true, "Conditions have been seen.".to_owned()),
+            (_, true) => (true, "States of conditions have been received.".to_owned()),
             (false, false) => (
                 true,
                 match rules.conditions.len() {

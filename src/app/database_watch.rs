@@ -9,7 +9,7 @@ use super::sync::blocking;
 use crate::store::error::StoreError;
 
 /// The context of an absent database in the faults.
-const AWAY: &str = "the database is away";
+const AWAY: &str = "the database is unavailable";
 /// The context of a database that this process must leave to others.
 const NOT_OURS: &str = "this process no longer writes";
 /// Interval between checks.

@@ -73,7 +73,7 @@ impl DeliveryWorker {
                         .fetch_add(1, Ordering::Relaxed);
                     tracing::error!(
                         key = item.key,
-                        "a delivery is impossible and was given up: {why}"
+                        "a delivery failed permanently and is not retried: {why}"
                     );
                     self.core.store.mark_refused(&item.key, &why, now)?;
                 }
@@ -136,7 +136,7 @@ pub(crate) async fn delivery_loop(worker: Arc<DeliveryWorker>) {
     let mut applied = core.progress.applied_changes();
     loop {
         applied.mark_unchanged();
-        let context = "delivering failed";
+        let context = "deliveries could not be processed";
         let pause = match run_step(&core.faults, context, &worker, DeliveryWorker::step).await {
             Some(0) => {
                 match run_step(&core.faults, context, &worker, DeliveryWorker::next_due).await {

@@ -12,7 +12,7 @@ use crate::model::time::Time;
 /// Time within which a repeated fault is not logged again: while a database is away, every arrival
 /// fails the same way.
 const REPEATED_WITHIN: TimeDelta = TimeDelta::seconds(10);
-/// Time after which a fault is no longer shown that is not repeated, and whose end nothing tells.
+/// Time for which a momentary fault is shown after its last report.
 const SHOWN_FOR: TimeDelta = TimeDelta::minutes(10);
 
 /// A fault that is not over.
@@ -52,12 +52,13 @@ impl FaultLog {
         }
     }
 
-    /// Logs and keeps a fault of a moment, unless it just repeats one.
+    /// Logs a momentary fault, unless it repeats one of the last [`REPEATED_WITHIN`], and shows it for
+    /// [`SHOWN_FOR`].
     pub(crate) fn report(&self, context: &str, fault: &anyhow::Error) {
         self.note(context, fault, Shown::AWhile);
     }
 
-    /// Logs and keeps a fault until [`Self::over`] is told of its context.
+    /// Logs a fault and shows it until [`Self::over`] is called with its context.
     pub(crate) fn report_lasting(&self, context: &str, fault: &anyhow::Error) {
         self.note(context, fault, Shown::UntilOver);
     }
@@ -107,11 +108,12 @@ impl FaultLog {
     /// Takes note that the fault of a context is over, if there was one.
     pub(crate) fn over(&self, context: &str) {
         if lock(&self.open).remove(context).is_some() {
-            tracing::info!("over: {context}");
+            tracing::info!("resolved: {context}");
         }
     }
 
-    /// Takes note that a fault is over that caused others: those that are not will be reported again.
+    /// Clears the faults that may have followed from one that is over; those that persist are
+    /// reported again.
     pub(crate) fn all_over(&self) {
         lock(&self.open).retain(|_, fault| fault.shown == Shown::UntilMended);
     }

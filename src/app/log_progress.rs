@@ -52,7 +52,7 @@ impl LogProgress {
         });
     }
 
-    /// Wakes the judge, to take or leave office.
+    /// Wakes the judge after a change of the leader lease.
     pub(crate) fn wake_judge(&self) {
         self.head.send_modify(|_| {});
     }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 type Work = Box<dyn FnOnce() + Send>;
 
-/// Does one piece of work after the other. Ends when it is dropped.
+/// Thread that runs closures one at a time, in order. Ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Thread {
     work: mpsc::Sender<Work>,

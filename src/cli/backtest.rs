@@ -230,7 +230,7 @@ fn table(report: &BacktestReport) -> String {
     let (before, after) = (report.before, report.after);
     let mut text = format!(
         "{} from {} to {} ({}), compared with {}.\n\
-         Held: {} (before: {}; {} newly, {} no longer). Suggested: {} (before: {}; {} newly, {} no longer).\n",
+         Opened: {} (before: {}; {} new, {} dropped). Suggested: {} (before: {}; {} new, {} dropped).\n",
         counted(after.incidents, "incident"),
         time(report.from),
         time(report.until),
@@ -248,7 +248,7 @@ fn table(report: &BacktestReport) -> String {
     let (rose, fell) = (report.rose(), report.fell());
     if rose + fell > 0 {
         text.push_str(&format!(
-            "Of these, {rose} rose from suggested to held and {fell} fell from held to suggested.\n"
+            "Moved from suggested to opened: {rose}; from opened to suggested: {fell}.\n"
         ));
     }
     if before.bundled + after.bundled > 0 {

@@ -1,4 +1,4 @@
-//! The severities that rules and scenarios speak, from the settings file near them.
+//! Severities for rule and scenario files, read from the settings file near them.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ const NAME: &str = "afterword.yaml";
 /// The severities of a settings file.
 ///
 /// # Errors
-/// The faults of a file that has `severities:`. One without has no say here.
+/// The faults of a file that has `severities:`. A file without it is ignored.
 pub(crate) fn severities_in(settings: &Path) -> Result<SeverityScale, Vec<Fault>> {
     let name = settings.display().to_string();
     let text = files::read(settings).map_err(|fault| vec![fault])?;

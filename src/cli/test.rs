@@ -22,8 +22,8 @@ pub(crate) struct Test {
     /// Output format: text for people, json or junit for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Settings file whose severities the scenarios speak; by default afterword.yaml beside a
-    /// scenario file, in the directory above, or here.
+    /// Settings file with the severities that the scenarios use; by default afterword.yaml beside the
+    /// scenario file, in its parent directory, or in the current directory.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }

@@ -53,6 +53,7 @@ impl CalendarClient {
 
     /// Fetches the calendar at an address; `None` when it is unchanged since `validators`.
     ///
+    /// # Errors
     /// The reason of the failure, without the address, which may be a secret.
     pub async fn fetch(
         &self,

@@ -135,8 +135,7 @@ impl PrometheusClient {
     ) -> Result<QueryResponse, ClientError> {
         // Anything else is evaluated at `at`, and its points have that time and not their own.
         if !selector.trim_end().ends_with(']') {
-            let message =
-                "samples themselves are those of a selector with a range, as up[5m]".to_owned();
+            let message = "raw samples need a selector with a range, such as up[5m]".to_owned();
             return Err(ClientError::Refused {
                 status: 400,
                 error_type: "bad_data".to_owned(),
@@ -364,7 +363,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn pieces_have_the_points_of_the_whole(from in -5_000_i64..5_000, length in 0_i64..3_000_000, step in 1_i64..500) {
+        fn split_ranges_cover_every_point_once(from in -5_000_i64..5_000, length in 0_i64..3_000_000, step in 1_i64..500) {
             let to = from + length;
             let points = |(from, to): (i64, i64)| (0..=(to - from) / step).map(move |n| from + n * step);
             if length / step >= MAX_POINTS * i64::try_from(MAX_REQUESTS).unwrap() {

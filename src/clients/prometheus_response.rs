@@ -152,7 +152,7 @@ pub(crate) fn query(head: &ResponseHead, body: &[u8]) -> Result<QueryResponse, C
             histograms: Vec::new(),
         }],
         "string" => {
-            let message = "the query gives a text, which is no value".to_owned();
+            let message = "the query returns a string, not a number".to_owned();
             return Err(ClientError::Refused {
                 status: head.status,
                 error_type: "bad_data".to_owned(),
@@ -273,12 +273,12 @@ fn data<'a>(head: &ResponseHead, body: &'a [u8]) -> Result<Data<'a>, ClientError
                 .secrets
                 .redact(&excerpt(&String::from_utf8_lossy(body)));
             let why = if text.starts_with('{') {
-                format!("it is no whole JSON: {error}")
+                format!("it is not complete JSON: {error}")
             } else {
                 format!("it begins with {text:?}")
             };
             return Err(ClientError::Unreadable(format!(
-                "this is no answer of Prometheus's API; {why}"
+                "this is not a response of the Prometheus API: {why}; check `url`"
             )));
         }
         Err(_) if head.status == 404 => {
@@ -328,7 +328,7 @@ fn data<'a>(head: &ResponseHead, body: &'a [u8]) -> Result<Data<'a>, ClientError
         .collect();
     missing.extend(error.as_deref().filter(|_| failed));
     if missing.is_empty() && (failed || is_partial) {
-        missing.push("the server says that it is partial");
+        missing.push("the server marks the response as partial");
     }
     let missing = (!missing.is_empty()).then(|| {
         missing
@@ -347,12 +347,14 @@ fn data<'a>(head: &ResponseHead, body: &'a [u8]) -> Result<Data<'a>, ClientError
 
 fn part<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, ClientError> {
     serde_json::from_str(data.get()).map_err(|error| {
-        ClientError::Unreadable(format!("the answer is not as the API gives it: {error}"))
+        ClientError::Unreadable(format!(
+            "the response does not have the form of the API: {error}"
+        ))
     })
 }
 
 fn empty() -> ClientError {
-    ClientError::Unreadable("the answer says that it is a success, and holds nothing".to_owned())
+    ClientError::Unreadable("the response reports success but contains no data".to_owned())
 }
 
 fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), ClientError> {
@@ -360,21 +362,21 @@ fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), ClientError> 
     // measures.
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "what is out of range becomes the last instant, which is none"
+        reason = "out-of-range values saturate, and chrono rejects them"
     )]
     let millis = (seconds * 1000.0).round() as i64;
     let at = DateTime::from_timestamp_millis(millis)
-        .ok_or_else(|| ClientError::Unreadable(format!("{seconds} is no time")))?;
+        .ok_or_else(|| ClientError::Unreadable(format!("{seconds} is not a valid time")))?;
     // Go writes NaN, +Inf, -Inf and 1e-06, and Rust reads them.
-    let value = value
-        .parse()
-        .map_err(|_| ClientError::Unreadable(format!("{:?} is no value", excerpt(value))))?;
+    let value = value.parse().map_err(|_| {
+        ClientError::Unreadable(format!("{:?} is not a valid value", excerpt(value)))
+    })?;
     Ok((at, value))
 }
 
 fn length(seconds: f64) -> Result<Duration, ClientError> {
     Duration::try_from_secs_f64(seconds)
-        .map_err(|_| ClientError::Unreadable(format!("{seconds} is no length of time")))
+        .map_err(|_| ClientError::Unreadable(format!("{seconds} is not a valid duration")))
 }
 
 #[cfg(test)]

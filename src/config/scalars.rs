@@ -278,7 +278,7 @@ impl TryFrom<String> for BaseUrl {
             rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
         if !clean || !host {
             return Err(format!(
-                "{text:?} is no web address; write one as https://afterword.example.com"
+                "{text:?} is not a web address; write for example https://afterword.example.com"
             ));
         }
         if text.contains(['@', '?', '#']) {

@@ -250,7 +250,7 @@ pub(crate) fn fits(
             reader.fault(
                 at,
                 format!(
-                    "where kind `{given}` puts its signature is known; remove `signature_header`"
+                    "the signature header of kind `{given}` is fixed; remove `signature_header`"
                 ),
             );
         }

@@ -225,7 +225,7 @@ pub(crate) fn source(
                     "name what this one calls them in `services[].aliases`"
                 }
                 SourceKind::PagerDuty | SourceKind::Statuspage | SourceKind::Slack => "remove it",
-                _ => "this one says it with `labels`",
+                _ => "use `labels` for this kind",
             };
             reader.fault(
                 position,
@@ -250,7 +250,7 @@ pub(crate) fn source(
     }
     if given(node, "labels").is_some() && UNLABELLED.contains(&kind) {
         let instead = if NAMED_KINDS.contains(&kind) {
-            "; say with `services` and `environment` what it is about"
+            "; use `services` and `environment` instead"
         } else {
             "; remove it"
         };

@@ -59,7 +59,7 @@ fn put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> 
     match try_put(directory, file, text, seen) {
         Ok(true) => DeliveryOutcome::Delivered,
         Ok(false) => DeliveryOutcome::Retry(format!(
-            "{} was edited in the same moment; it is read again",
+            "{} was edited at the same moment; it will be read and written again",
             directory.join(file).display()
         )),
         Err(error) => DeliveryOutcome::Retry(advice(directory, file, &error)),
@@ -155,7 +155,7 @@ fn advice(directory: &Path, file: &str, error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             format!(
-                "{what}: the disk that holds {directory} is full; free some space and it is written by itself"
+                "{what}: the disk that holds {directory} is full; free some space, and the write is retried"
             )
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_left_is_cleared_away() {
+    fn leftover_temporary_file_is_replaced() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join(".x.md.tmp"), "half").unwrap();
         assert_eq!(

@@ -34,7 +34,8 @@ fn evaluated(mut incident: Incident, policy: &Policy, now: Time, log_ended: bool
     incident
 }
 
-/// Drops what planned work ahead will make of a signal: until then it just goes on.
+/// Removes the effect of future planned work: drops spans that begin after `now`, and opens a last
+/// span that ends later.
 fn forget_future(spans: &mut Spans, now: Time) {
     if spans
         .iter()

@@ -11,7 +11,7 @@ use crate::model::labels::SharedLabels;
 use crate::model::member::{JoinReason, Member};
 use crate::model::signal::{Signal, SignalClass};
 
-/// Texts, links and sorts that some event or signal holds, and the common fields of alerts.
+/// Texts, links and signal classes shared by events and signals, and the common fields of alerts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interner {
     texts: HashSet<Arc<str>>,
@@ -30,7 +30,7 @@ struct CommonFields {
 }
 
 impl Interner {
-    /// Lets an event share what others hold too.
+    /// Interns the texts, links and common labels of an event.
     pub(crate) fn share(&mut self, event: &mut Event) {
         intern(&mut self.texts, &mut event.source);
         event
@@ -50,7 +50,7 @@ impl Interner {
         }
     }
 
-    /// Lets signals share their sorts.
+    /// Interns the classes of signals.
     pub(crate) fn share_classes(&mut self, signals: &mut [Signal]) {
         let mut recent = RecentClasses::default();
         for signal in signals {
@@ -78,7 +78,7 @@ impl Interner {
 
     /// Drops what no event or signal holds any more.
     pub(crate) fn tidy(&mut self) {
-        // SharedLabels fields are found anew: an exceptional alert may have reduced them.
+        // Common fields are collected again: one exceptional alert may have reduced them.
         self.common.clear();
         self.texts.retain(|text| Arc::strong_count(text) > 1);
         self.sorts.retain(|sort| Arc::strong_count(sort) > 1);

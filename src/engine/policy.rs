@@ -100,7 +100,8 @@ impl Policy {
         Self { severities, ..self }
     }
 
-    /// Puts an event into the policy's own words: the service's name and the severity.
+    /// Normalises an event: replaces a service alias by the service's name, and maps the severity to
+    /// the team's scale.
     pub fn normalise(&self, event: &mut Event) {
         self.name_service(event);
         if let Some(severity) = severity_of(event) {

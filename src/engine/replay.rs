@@ -35,7 +35,7 @@ pub struct Replay {
     next: Option<Arc<Policy>>,
     /// The events of the open window.
     window: Vec<Event>,
-    /// When the first and last records of the open window were logged.
+    /// Times of logging of the first and last records of the open window.
     logged: Option<(Time, Time)>,
 }
 

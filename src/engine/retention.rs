@@ -1,4 +1,4 @@
-//! The schedule of dropping what is remembered for nothing, so that it does not grow with the log.
+//! Schedule for dropping data that no rule looks back at, so that the state does not grow with the log.
 
 use chrono::TimeDelta;
 
@@ -9,7 +9,7 @@ const INTERVAL: TimeDelta = TimeDelta::hours(1);
 /// The interval at which unused interned texts are dropped.
 const INTERNER_INTERVAL: TimeDelta = TimeDelta::days(1);
 
-/// When things were last dropped.
+/// Times of the last drops of incidents and of interned texts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RetentionSchedule {
     last: Time,

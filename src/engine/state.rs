@@ -24,8 +24,8 @@ use crate::model::incident::Incident;
 use crate::model::member::{JoinReason, Member};
 use crate::model::time::Time;
 
-/// All the engine remembers. Made from stored incidents and loose events, changed only by events
-/// and time.
+/// The engine's state: incidents, partitions and bundles in memory. Restored from stored incidents
+/// and loose events, and changed only by events and time.
 #[derive(Debug, Clone, Default)]
 pub struct State {
     now: Time,
@@ -235,7 +235,7 @@ impl State {
         changes
     }
 
-    /// Lets time alone pass until `now`.
+    /// Advances the time to `now` without new events.
     pub fn tick(&mut self, policy: &Policy, now: Time) -> IncidentChanges {
         self.apply(Vec::new(), policy, now)
     }

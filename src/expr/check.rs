@@ -96,7 +96,7 @@ impl Checker<'_> {
             }
             Expr::Comprehension(macro_call) => self.macro_call(id, macro_call),
             Expr::Map(_) | Expr::Struct(_) => Err(self.fault(id, "maps cannot be written here")),
-            Expr::Unspecified => Err(self.fault(id, "something is missing here")),
+            Expr::Unspecified => Err(self.fault(id, "an expression is missing here")),
         }
     }
 
@@ -117,7 +117,7 @@ impl Checker<'_> {
             LiteralValue::Bytes(_) => Err(self.fault(id, "write the text without `b`")),
             LiteralValue::Null => Err(self.fault(
                 id,
-                "nothing here is null; `has(...)` asks whether a field is known",
+                "`null` is not available; use `has(...)` to test that a field is known",
             )),
         }
     }
@@ -143,7 +143,7 @@ impl Checker<'_> {
                 .find(|root| root.name() == name)
                 .map(|root| names(root.fields()))
                 .unwrap_or_default();
-            format!("`{name}` alone says nothing; name one of its fields: {fields}")
+            format!("`{name}` needs one of its fields: {fields}")
         } else if Root::ALL.iter().any(|root| root.name() == name) {
             format!("`{name}` is not known here; only {list}")
         } else if let Some(meant) = nearest(name, allowed()) {
@@ -228,7 +228,7 @@ impl Checker<'_> {
             Some(Type::Text) => Ok(Type::Texts.into()),
             Some(Type::Number) => Ok(Type::Numbers.into()),
             Some(_) => Err(self.fault(id, "a list here holds text or numbers")),
-            None => Err(self.fault(id, "nothing is in an empty list")),
+            None => Err(self.fault(id, "the list is empty; give at least one entry")),
         }
     }
 
@@ -275,7 +275,10 @@ impl Checker<'_> {
             (operators::INDEX, [map, key]) => {
                 let found = self.visit(map)?;
                 if found.kind != Type::Labels {
-                    return Err(self.fault(id, "only labels are looked up with `[...]`; for a list use `in`, `exists` or `all`"));
+                    return Err(self.fault(
+                        id,
+                        "`[...]` works on labels only; for a list use `in`, `exists` or `all`",
+                    ));
                 }
                 self.want(key, Type::Text)?;
                 Ok(Type::Text.into())
@@ -287,7 +290,7 @@ impl Checker<'_> {
                     (None, [only]) => only,
                     _ => {
                         return Err(
-                            self.fault(id, "`size` takes one thing: `size(incident.services)`")
+                            self.fault(id, "`size` takes one argument: `size(incident.services)`")
                         );
                     }
                 };
@@ -306,7 +309,7 @@ impl Checker<'_> {
                     if found.kind == Type::Texts && name == "contains" {
                         return Err(self.fault(
                             id,
-                            "ask a list with `in`: `\"checkout\" in incident.services`",
+                            "for a list use `in`: `\"checkout\" in incident.services`",
                         ));
                     }
                     self.same(target, found, Type::Text)?;
@@ -373,7 +376,10 @@ impl Checker<'_> {
             other @ (Type::Text | Type::Number | Type::Bool) => {
                 return Err(self.fault(
                     list.id,
-                    format!("`in` asks a list or labels, and this is {}", other.words()),
+                    format!(
+                        "`in` needs a list or labels on its right, and this is {}",
+                        other.words()
+                    ),
                 ));
             }
         };
@@ -410,7 +416,7 @@ impl Checker<'_> {
             .join(", ");
         Err(self.fault(
             node.id,
-            format!("it is never \"{text}\";{meant} known: {list}"),
+            format!("the field never has the value \"{text}\";{meant} known: {list}"),
         ))
     }
 
@@ -436,7 +442,7 @@ impl Checker<'_> {
             ));
         };
         if !self.variables.is_empty() {
-            return Err(self.fault(id, "`exists` and `all` cannot stand inside one another"));
+            return Err(self.fault(id, "`exists` and `all` cannot be nested"));
         }
         let element = match self.visit(&mut call.iter_range)?.kind {
             Type::Texts | Type::Labels => Type::Text,
@@ -445,7 +451,7 @@ impl Checker<'_> {
                 return Err(self.fault(
                     call.iter_range.id,
                     format!(
-                        "`exists` and `all` ask a list, and this is {}",
+                        "`exists` and `all` need a list, and this is {}",
                         other.words()
                     ),
                 ));

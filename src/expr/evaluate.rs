@@ -26,7 +26,7 @@ pub(crate) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
         Ok(false) => Truth::False,
         Err(Why::Missing(name)) => Truth::Unknown(format!("`{name}` is not known")),
         Err(Why::Unordered) => {
-            Truth::Unknown("a division by zero gave what has no order".to_owned())
+            Truth::Unknown("a division by zero gave NaN, which cannot be compared".to_owned())
         }
     }
 }

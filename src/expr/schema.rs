@@ -130,14 +130,17 @@ const INCIDENT: &[Field] = &[
         "detected_by",
         Type::Text,
         &["monitor", "human", "customer", "unknown"],
-        ("Who noticed first.", "incident.detected_by == \"customer\""),
+        (
+            "First detector: monitor, human, customer or unknown.",
+            "incident.detected_by == \"customer\"",
+        ),
     ),
     field(
         "data_loss",
         Type::Bool,
         ANY,
         (
-            "True if data was lost; unknown until somebody says.",
+            "True if data was lost; unknown until a person states it.",
             "incident.data_loss",
         ),
     ),
@@ -293,7 +296,7 @@ const REQUEST: &[Field] = &[
         Type::Text,
         ANY,
         (
-            "Who asked; empty where not stated.",
+            "Requester; empty where not stated.",
             "request.requester == \"lin\"",
         ),
     ),

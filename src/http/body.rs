@@ -1,4 +1,4 @@
-//! Bodies of requests: within limits of one, and of all that are here together.
+//! Request bodies, read within a limit for each body and a limit for all bodies together.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -87,8 +87,8 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Re
     let mut first = Bytes::new();
     let mut rest = Growing::up_to(if told == 0 { limit } else { told });
     while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|_| Error::BadRequest("the body broke off; send it again".to_owned()))?;
+        let frame = frame
+            .map_err(|_| Error::BadRequest("the body ended early; send it again".to_owned()))?;
         // The other kind is trailers.
         let Ok(piece) = frame.into_data() else {
             continue;

@@ -1,15 +1,16 @@
-//! The bytes of a body while they come.
+//! Growable buffer for a request body, memory-mapped once it is large.
 
 use std::io::{Error, ErrorKind, Result, Write};
 
 use bytes::{Bytes, BytesMut};
 use memmap2::MmapMut;
 
-/// More bytes than this have a mapping of their own.
+/// Size in bytes above which the buffer is a memory mapping.
 const SMALL: usize = 256 * 1024;
 
-/// Bytes that grow. Many of them have a mapping of their own: it takes memory only where it is written to, grows without a copy, and is given
-/// back at once, while an allocator keeps for a while what it was given.
+/// Growable buffer with a maximum length. Above [`SMALL`] bytes it is an anonymous memory mapping, which
+/// takes memory only where it is written to, grows without a copy, and is returned to the system at
+/// once, while an allocator may keep freed memory.
 #[derive(Debug)]
 pub(crate) struct Growing {
     most: usize,
@@ -30,7 +31,7 @@ impl AsRef<[u8]> for Large {
 }
 
 impl Growing {
-    /// None yet, and never more than `most`.
+    /// An empty buffer that holds at most `most` bytes.
     pub(crate) fn up_to(most: usize) -> Self {
         Self {
             most,
@@ -88,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_grows_is_whole_whether_it_is_mapped_or_not() {
+    fn buffer_returns_all_bytes_below_and_above_the_mapping_size() {
         for len in [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL] {
             let bytes: Vec<u8> = (0..len)
                 .map(|index| u8::try_from(index % 251).unwrap())

@@ -62,7 +62,7 @@ impl Error {
         }
     }
 
-    /// Adds the headers that go with the status.
+    /// Adds the headers that go with the status, and logs an internal error.
     pub(crate) fn mark(&self, headers: &mut http::HeaderMap) {
         match self {
             Self::Unavailable(_) => {

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use super::error::Error;
 use crate::app::App;
 
-/// Longest wait for the database to show itself.
+/// Longest wait for an answer of the database.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// `GET /-/healthy`: from the first moment to the last.

@@ -50,10 +50,10 @@ pub(crate) async fn write(
         match written.faults.first() {
             // As a Prometheus that receives does: the others were taken.
             None if out_of_bounds > 0 => Err(Error::BadRequest(format!(
-                "{out_of_bounds} samples are out of bounds, more than ten minutes ahead or older than what is kept; the others were taken"
+                "{out_of_bounds} samples are out of bounds (more than ten minutes ahead, or older than the retention) and were dropped; the others were stored"
             ))),
             Some(fault) => Err(Error::BadRequest(format!(
-                "{} series could not be read, the others were taken; {fault}",
+                "{} series could not be read and were dropped, the others were stored: {fault}",
                 written.faulty
             ))),
             None => Ok(StatusCode::NO_CONTENT),

@@ -56,7 +56,7 @@ pub(crate) fn read(text: &str, zone: Tz) -> Result<Vec<Range<Time>>, String> {
                 while from < TO {
                     let occurrences = series.between(from, from + YEARS, &mut budget);
                     let occurrences =
-                        occurrences.ok_or("an entry recurs too often to be followed")?;
+                        occurrences.ok_or("an entry recurs too often to be expanded")?;
                     found.extend(occurrences.into_iter().map(|day| day.start..day.end));
                     from += YEARS;
                 }

@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_asked_is_published_without_attendees() {
+    fn invite_without_attendees_is_published() {
         let alone = Meeting {
             attendees: vec![],
             ..meeting()

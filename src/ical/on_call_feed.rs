@@ -233,7 +233,7 @@ impl OnCallFeed {
             return OnCall::Unknown(why);
         }
         if !complete {
-            return OnCall::Unknown("an entry recurs too often to be followed".to_owned());
+            return OnCall::Unknown("an entry recurs too often to be expanded".to_owned());
         }
         match self.begins() {
             None => OnCall::Unknown("its calendar is empty".to_owned()),

@@ -199,7 +199,7 @@ fn onsets(
     let mut found = vec![start];
     for property in observance.properties_named("RDATE") {
         for date in property.value.split(',') {
-            found.push(value(date).ok_or("its time zone has an RDATE that is no date")?);
+            found.push(value(date).ok_or("its time zone has an RDATE that is not a date")?);
         }
     }
     let [begin, end] = [YEARS.0, YEARS.1].map(|year| {
@@ -214,7 +214,7 @@ fn onsets(
         });
         let last = until.map_or(end, |until| until.min(end));
         let expanded = rule.between(start, begin, last, budget);
-        found.extend(expanded.ok_or("its time zone has a rule that cannot be followed")?);
+        found.extend(expanded.ok_or("its time zone has a rule that cannot be expanded")?);
     }
     Ok(found)
 }

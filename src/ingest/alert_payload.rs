@@ -383,7 +383,7 @@ pub(crate) fn raw_list<'a>(
 
 /// Status and times by the rules of Alertmanager's and Grafana's webhooks. A resolved alert without
 /// `endsAt` ended by `now`, for an unknown reason; one whose `endsAt` is before its `startsAt`
-/// has ended, nobody knows when.
+/// ended at an unknown time.
 pub(crate) fn episode(
     sent: &AlertPayload<'_>,
     position: MemberPosition,

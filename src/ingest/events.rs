@@ -350,7 +350,7 @@ pub(crate) fn declaration(
 /// The keys of planned work.
 pub(crate) fn window(fields: &StrictFields<'_>) -> Result<MaintenanceWindow, MemberFault> {
     let from = fields.required("from", fields.time("from")?, "Say when the work begins")?;
-    let to = fields.required("to", fields.time("to")?, "Say when it is to be over")?;
+    let to = fields.required("to", fields.time("to")?, "Say when the work ends")?;
     if to < from {
         return Err(fields.fault(
             "to",

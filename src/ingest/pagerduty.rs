@@ -39,7 +39,7 @@ use crate::model::time::Time;
 const ADVICE: &str = "Choose `Webhooks V3` in PagerDuty; older versions are not supported";
 
 /// Appended to text that PagerDuty truncated.
-const TRIMMED: &str = " (cut short by PagerDuty)";
+const TRIMMED: &str = " (truncated by PagerDuty)";
 
 /// Parses a message.
 ///

@@ -152,7 +152,7 @@ fn slash_command(
         .map(|service| format!(" about {}", plain(service)))
         .unwrap_or_default();
     let told = format!(
-        "Noted: you ask for a postmortem{of}. What becomes of it: {}/incidents",
+        "Your request for a postmortem{of} is recorded. Follow it at {}/incidents",
         desk.address
     );
     Reading {

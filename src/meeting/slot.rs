@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_give_way_step_by_step() {
+    fn working_hours_are_relaxed_step_by_step() {
         // Berlin 08:00 to 16:00 UTC, New York 14:00 to 22:00, Los Angeles 17:00 to 01:00.
         assert_eq!(
             nine_to_five(
@@ -619,7 +619,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_fits_nothing_is_said() {
+    fn no_slot_gives_none() {
         assert_eq!(
             ask("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z", &[], 9 * 60),
             None
@@ -701,7 +701,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn a_slot_keeps_its_promises(zones in prop::collection::vec(zone(), 0..5), minute in 0i64..525_600, late in 0i64..20_000) {
+        fn random_slots_meet_all_constraints(zones in prop::collection::vec(zone(), 0..5), minute in 0i64..525_600, late in 0i64..20_000) {
             let ended_at = at("2026-01-01T00:00:00Z") + TimeDelta::minutes(minute);
             let now = ended_at + TimeDelta::minutes(late);
             let people: Vec<_> = zones.iter().map(|zone| person(zone, hours(9, 17))).collect();

@@ -53,7 +53,7 @@ pub struct Subject(u64);
 
 /// Parse error of an id: not the given number of lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} hex digits in lower case belong here")]
+#[error("expected {0} lower-case hex digits")]
 pub struct ParseIdError(usize);
 
 impl EventId {
@@ -234,7 +234,7 @@ mod tests {
         ] {
             assert_eq!(
                 text.parse::<Subject>().unwrap_err().to_string(),
-                "16 hex digits in lower case belong here",
+                "expected 16 lower-case hex digits",
                 "{text}"
             );
         }

@@ -355,7 +355,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_are_what_a_map_would_be(labels in proptest::collection::btree_map(".{0,90}", "(?s).{0,90}", 0..6)) {
+        fn label_set_behaves_as_a_map(labels in proptest::collection::btree_map(".{0,90}", "(?s).{0,90}", 0..6)) {
             let labels: Labels = labels;
             let set = LabelSet::from(&labels);
             let map: Labels = set.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -370,7 +370,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shared_they_are_what_they_were(
+        fn sharing_does_not_change_a_set(
             sets in proptest::collection::vec(proptest::collection::btree_map("[a-d]", "[xy]|[xy]{40}", 0..4), 0..8),
         ) {
             let whole: Vec<LabelSet> = sets.iter().map(|set: &Labels| LabelSet::from(set)).collect();
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_many_have_is_kept_once() {
+    fn common_entries_are_shared() {
         let set = |pod: &str| {
             LabelSet::from(
                 [("cluster", "c".repeat(40).as_str()), ("pod", pod)]

@@ -11,7 +11,7 @@ use super::event::{AlertStatus, Condition, ConditionState, Event, Fact};
 use super::id::{EventId, Subject};
 use super::labels::LabelSet;
 
-/// Time between the reports of one turn of an alert by several sources.
+/// Longest time between the reports of one change of an alert by several sources.
 const RETOLD_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// One event of an incident.
@@ -133,9 +133,8 @@ impl Members {
         declared(end, AlertStatus::Resolved) && self.non_alerts().any(begins)
     }
 
-    /// The events that only tell once more, or less well, what another one tells: that the same alert
-    /// fired or ended, from another source or another replica of it; that a condition was unknown,
-    /// where its metrics were read later.
+    /// Events that repeat another one, or state less: the same alert fired or ended, as reported by
+    /// another source or another replica; a condition was unknown whose metrics were read later.
     #[must_use]
     pub fn retold(&self) -> BTreeSet<EventId> {
         let mut retold = self.overruled_unknowns();

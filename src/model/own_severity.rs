@@ -6,7 +6,7 @@ pub(crate) const LONGEST_NAME: usize = 22;
 /// A severity of a team's own scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OwnSeverity {
-    /// Rises with the severity; 0 where the scale is not at hand.
+    /// Increases with the severity; 0 where it was read without the scale.
     rank: u8,
     length: u8,
     name: [u8; LONGEST_NAME],
@@ -27,7 +27,7 @@ impl OwnSeverity {
         })
     }
 
-    /// Its rank: 0 where the scale is not at hand.
+    /// Its rank; 0 where it was read without the scale.
     pub(crate) fn rank(self) -> u8 {
         self.rank
     }

@@ -63,7 +63,7 @@ pub(crate) fn sentences(seen: &Seen) -> String {
         .map(|(state, total, open)| format!("{} for {}", state_name(state), lasted(total, open)))
         .collect();
     if facts.is_empty() && !seen.traces.is_empty() && !seen.thresholds.is_empty() {
-        facts.push("at no time degraded, near it or unknown".to_owned());
+        facts.push("never degraded, a near miss or unknown".to_owned());
     }
     facts.extend(
         seen.milestones.iter().map(|(kind, at)| {

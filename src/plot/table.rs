@@ -8,7 +8,7 @@ use super::describe::same_day;
 use crate::wording::{markdown, number};
 
 const ROWS: usize = 30;
-/// Cell for what nobody measured at the instant of its row.
+/// Cell for a value that was not measured at the instant of its row.
 const NOT_KNOWN: &str = "not known";
 
 /// Plot as a table.

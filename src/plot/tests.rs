@@ -196,7 +196,7 @@ fn check_told(plot: &Plot, title: &str, told: &str) {
 }
 
 #[test]
-fn says_what_can_be_seen() {
+fn description_matches_the_plot() {
     check_told(
         &gap(),
         "error-ratio of checkout",
@@ -226,7 +226,7 @@ fn says_what_can_be_seen() {
         &success,
         "error-ratio",
         "Lowest value 0.783 at 09:48:00, from 2026-11-23 09:48:00 to 10:50:00 UTC, against degraded < 0.5. \
-         At no time degraded, near it or unknown.",
+         Never degraded, a near miss or unknown.",
     );
 }
 

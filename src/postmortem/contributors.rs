@@ -56,7 +56,7 @@ impl<'a> Contributors<'a> {
         match (self.roles.get(key), person) {
             _ if kind == ActorKind::Robot => id.to_owned(),
             (Some(role), _) => role.clone(),
-            (None, _) if self.draft.names == PersonNaming::Role => "somebody".to_owned(),
+            (None, _) if self.draft.names == PersonNaming::Role => "a person".to_owned(),
             (None, Some(person)) => person.name.clone(),
             (None, None) => id.to_owned(),
         }

@@ -248,7 +248,7 @@ mod tests {
     const AFTER: &str = "---\nid: 1\nmeeting: x\n---\n\n# T\n\nStatus: Draft\n\n## A\n\none\ntwo\n\n## B\n\n*why?*\n\n## C\n\nfour\n";
 
     #[test]
-    fn a_touched_section_stays_and_the_rest_goes_on() {
+    fn edited_section_is_kept_and_others_are_regenerated() {
         let current = BEFORE.replace("*why?*", "Because of\n\n```\n## not a heading\n```");
         assert_eq!(
             merge(BEFORE, AFTER, &current),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn editors_may_have_their_line_ends() {
+    fn crlf_line_ends_are_kept() {
         let crlf = |text: &str| text.replace('\n', "\r\n");
         assert_eq!(merge(BEFORE, AFTER, &crlf(BEFORE)), crlf(AFTER));
         assert_eq!(
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_written_anew() {
+    fn empty_file_is_generated_again() {
         assert_eq!(merge(BEFORE, AFTER, ""), AFTER);
         assert_eq!(merge("", AFTER, " \n"), AFTER);
         // Text from before the first draft belongs to a person.
@@ -369,7 +369,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
         #[test]
-        fn promises(before in document(false), generated in document(false), current in document(true)) {
+        fn merge_is_idempotent_and_keeps_unedited_text(before in document(false), generated in document(false), current in document(true)) {
             prop_assert_eq!(merge(&before, &generated, &before), generated.clone());
             prop_assert_eq!(merge(&before, &generated, &generated), generated.clone());
             let once = merge(&before, &generated, &current);

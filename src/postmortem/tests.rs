@@ -402,7 +402,7 @@ fn a_whole_draft() {
 }
 
 #[test]
-fn what_is_not_known_is_asked() {
+fn unknown_fact_becomes_an_open_question() {
     let text = draft(&incident(&[]));
     for heading in [
         "Why this postmortem",
@@ -611,7 +611,7 @@ fn days_are_shown_when_there_are_two() {
 }
 
 #[test]
-fn roles_stand_for_names() {
+fn role_naming_hides_names() {
     let text = drafted(&morning(), "x", PersonNaming::Role, render);
     assert!(!text.contains("Ada") && !text.contains("PABC"), "{text}");
     assert!(
@@ -645,7 +645,7 @@ proptest! {
     /// Foreign text in alerts, names and titles changes neither headings nor table columns, and
     /// adds no HTML.
     #[test]
-    fn what_others_say_changes_no_structure(said in "[-#|`<>\\[\\]()!*_~a-z:/.&;\\\\\"' \r\n\t]{0,40}|\\PC{0,20}", url in any::<String>()) {
+    fn foreign_text_does_not_change_the_structure(said in "[-#|`<>\\[\\]()!*_~a-z:/.&;\\\\\"' \r\n\t]{0,40}|\\PC{0,20}", url in any::<String>()) {
         let mut fired = alert(&said, &said, AlertStatus::Firing, "10:02:00");
         fired.source = said.as_str().into();
         fired.links = vec![Link { title: said.clone(), url: url.clone() }, Link { title: said.clone(), url: format!("https://x/{url}") }].into();

@@ -420,14 +420,13 @@ pub(crate) fn logged(line: &str) -> Result<Option<LogRecord>, StoreError> {
         (Some(_), Some(_)) => return Ok(None),
         _ if line.afterword.or(line.end).is_some() => return Ok(None),
         _ => {
-            return Err(
-                anyhow!("not a line of an export: a `table` and its `row` belong here").into(),
-            );
+            return Err(anyhow!("not a line of an export: `table` or `row` is missing").into());
         }
     };
     let (position, micros, source, events): (u64, i64, String, String) =
         serde_json::from_str(row.get()).map_err(bad)?;
-    let logged_at = Time::from_timestamp_micros(micros).context("a time that cannot be")?;
+    let logged_at =
+        Time::from_timestamp_micros(micros).context("the time of the record is out of range")?;
     Ok(Some(LogRecord {
         position,
         logged_at,
@@ -485,12 +484,14 @@ fn read_all(at: &SqlConnection<'_>, from: &mut dyn BufRead) -> anyhow::Result<u6
             }
             ExportLine::End { end } if end == rows && !ended => ended = true,
             ExportLine::Begin { .. } | ExportLine::Row { .. } | ExportLine::End { .. } => {
-                bail!("line {number} does not belong here: the file is no whole export")
+                bail!(
+                    "line {number} is out of place: the file is not a complete export; export again"
+                )
             }
         }
     }
     if !ended {
-        bail!("the file ends early, after {rows} rows: it is no whole export");
+        bail!("the file ends early, after {rows} rows: it is not a complete export; export again");
     }
     Ok(rows)
 }
@@ -521,7 +522,7 @@ fn insert(at: &SqlConnection<'_>, table: &str, row: &[Json]) -> anyhow::Result<(
             }
         })
         .collect::<Option<_>>()
-        .context("bytes are written in base 16")?;
+        .context("a binary value is not in hex")?;
     let values: Vec<SqlValue<'_>> = row
         .iter()
         .zip(table.columns)

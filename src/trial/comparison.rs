@@ -81,8 +81,8 @@ impl DecisionChange {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::NewlyHeld => "newly held",
-            Self::NoLongerHeld => "no longer held",
+            Self::NewlyHeld => "newly opened",
+            Self::NoLongerHeld => "no longer opened",
             Self::NewlySuggested => "newly suggested",
             Self::NoLongerSuggested => "no longer suggested",
             Self::Unchanged => "unchanged",

@@ -95,7 +95,7 @@ mod tests {
     use super::harmless;
 
     #[test]
-    fn nothing_is_run_by_a_spreadsheet() {
+    fn formula_cells_are_escaped() {
         for hostile in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
             assert_eq!(harmless(hostile.to_owned()), format!("'{hostile}"));
         }

@@ -166,7 +166,7 @@ fn a_condition_that_the_rules_do_not_have_is_told() {
 }
 
 #[test]
-fn an_incident_that_nobody_speaks_of_for_months_is_counted() {
+fn incident_forgotten_by_the_engine_is_in_the_report() {
     let rules = "criteria: [{name: asked, on: request, decision: hold}]";
     let policy = Policy::new(
         parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(),
@@ -246,7 +246,7 @@ fn an_outage_of_months_is_one_incident() {
 }
 
 #[test]
-fn log_of_the_past_is_told_in_the_past_tense() {
+fn sentences_of_a_past_log_are_in_the_past_tense() {
     let text = "rules: [rules.yaml]
 scenarios:
 - name: s

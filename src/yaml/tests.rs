@@ -58,7 +58,7 @@ fn a_typed_entry_is_read() {
 }
 
 #[test]
-fn faults_are_said_to_people_with_their_place() {
+fn faults_have_position_and_advice() {
     assert_eq!(
         fault("name: a\nlongst: 3m"),
         "f.yaml:2:1: unknown key `longst`; did you mean `longest`? known: `name`, `longest`, `times`, `word`"

@@ -191,7 +191,7 @@ fn alert_missing_from_a_restarted_alertmanager_stays_open() {
     send_signal(asked.pid, "KILL");
     until("it is told that nobody answers", PATIENCE, || {
         let log = std::fs::read_to_string(asked.world.path("afterword.log")).unwrap();
-        log.contains("the api of source `alertmanager`")
+        log.contains("the API of source `alertmanager`")
             .then_some(())
     });
     pause(Duration::from_secs(3));

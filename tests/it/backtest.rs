@@ -285,7 +285,7 @@ fn page_and_api_run_the_same_backtest() {
     );
     let page = world.get("/backtests/1").body;
     assert!(
-        page.contains("newly held")
+        page.contains("newly opened")
             && page.contains("Middle was degraded for 25m without a break (threshold 20m)."),
         "{page}"
     );

@@ -461,7 +461,7 @@ fn ledger_and_criteria_pages_show_the_same() {
 
     let page = world.get("/criteria").body;
     for wanted in [
-        "People asked for a postmortem on 1 incident, which no other criterion had suggested or held.",
+        "People asked for a postmortem on 1 incident, which no other criterion had suggested or opened.",
         "1 of 2 answered suggestions was accepted: too few to tell.",
         "Dismissed: too small 1.",
         "24m (threshold 30m)",

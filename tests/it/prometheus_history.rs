@@ -534,7 +534,7 @@ fn backtest_command_reads_a_prometheus() {
         ended.code == Some(0)
             && ended
                 .said
-                .contains(&format!("the server remembers since {first}")),
+                .contains(&format!("the data of the server begins on {first}")),
         "{ended:?}"
     );
 }
@@ -686,7 +686,7 @@ fn unauthorized_history_error_has_advice_and_no_secret() {
             "{said}"
         );
         assert!(
-            said.contains(&format!("http://127.0.0.1:{port} was asked"))
+            said.contains(&format!("http://127.0.0.1:{port} did not return"))
                 && !said.contains("s3cret"),
             "{said}"
         );
@@ -724,7 +724,7 @@ fn unreachable_server_fails_at_once() {
     .unwrap_err()
     .to_string();
     assert!(
-        said.contains("its rules and settings") && said.contains("See whether it runs"),
+        said.contains("its rules and settings") && said.contains("Check that it runs"),
         "{said}"
     );
 }

@@ -18,7 +18,7 @@ fn is_not_ready(world: &World, why: &str) {
     assert!(answer.body.contains(why), "{}", answer.body);
     let page = world.get("/");
     assert!(
-        page.body.contains(SINCE) && page.body.contains("the database is away"),
+        page.body.contains(SINCE) && page.body.contains("the database is unavailable"),
         "{}",
         page.body
     );
@@ -60,7 +60,7 @@ fn not_ready_while_the_database_file_is_unreadable() {
     let file = world.path("data/afterword.db");
     let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
     mode(0o000);
-    is_not_ready(&world, "nobody may read it");
+    is_not_ready(&world, "it has no read permission");
     mode(0o600);
     is_ready_again(&world);
 }

@@ -217,14 +217,14 @@ impl<'a> Origin<'a> {
                 match (past.remembered_from(), from) {
                     (None, _) => notes.insert(
                         0,
-                        "The server remembers no alerts, and nothing that the conditions ask for."
+                        "The server has no data in this period: neither alerts nor the series that the conditions query."
                             .to_owned(),
                     ),
                     (Some(first), Some(from)) if first > from + TimeDelta::days(1) => {
                         notes.insert(
                             0,
                             format!(
-                                "Asked for since {}; the server remembers since {}.",
+                                "History was requested from {}, but the data of the server begins on {}.",
                                 day(from),
                                 day(first)
                             ),
@@ -361,12 +361,12 @@ impl Lines {
             .for_each(|fault| self.note(&fault.to_string()));
         let mut events = reading.into_events();
         if events.iter().any(|event| event.occurred_at >= NEVER) {
-            self.note("`occurred_at` is missing: nothing else says when it was");
+            self.note("`occurred_at` is missing; add the time of the event to this line");
             events.retain(|event| event.occurred_at < NEVER);
         }
         let latest = self.now + AHEAD;
         if events.iter().any(|event| event.occurred_at > latest) {
-            self.note("it has not happened yet");
+            self.note("`occurred_at` is in the future; correct the time, or leave the line out");
             events.retain(|event| event.occurred_at <= latest);
         }
         let at = events.iter().map(|event| event.occurred_at).max()?;
@@ -380,7 +380,7 @@ impl Lines {
         self.faulty += 1;
         if self.faulty <= TOLD {
             self.notes.push(format!(
-                "{}:{}:1: passed over: {fault}",
+                "{}:{}:1: skipped: {fault}",
                 self.path.display(),
                 self.number
             ));
@@ -390,14 +390,14 @@ impl Lines {
     fn notes(mut self) -> Vec<String> {
         if self.faulty > TOLD {
             self.notes.push(format!(
-                "{} more lines of {} were passed over.",
+                "{} more lines of {} were skipped.",
                 self.faulty - TOLD,
                 self.path.display()
             ));
         }
         if self.late > 0 {
             self.notes.push(format!(
-                "{} lines of {} come more than {} days after what happened later, and are context only: sort the file by time.",
+                "{} lines of {} are more than {} days older than a line before them, so they were used as context only; sort the file by time.",
                 self.late,
                 self.path.display(),
                 RECONSIDER.num_days()
@@ -405,7 +405,7 @@ impl Lines {
         }
         if self.export == Some(false) {
             self.notes.push(format!(
-                "{} ends early: it is no whole export.",
+                "{} is truncated: the last line of an export is missing; export again.",
                 self.path.display()
             ));
         }

@@ -37,7 +37,7 @@ pub(crate) enum BacktestSource {
     Prometheus(Box<HistoryServer>, Option<TimeDelta>),
 }
 
-/// BacktestProgress of a backtest.
+/// Progress of a backtest.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BacktestProgress {
     /// Fraction done, from 0 to 1.

@@ -114,7 +114,9 @@ pub enum Refused {
     #[error("{0}")]
     Unknown(String),
     /// Full queue.
-    #[error("{WAITING} backtests wait already; try again when one of them is over, or cancel one")]
+    #[error(
+        "{WAITING} backtests are queued already; try again when one has finished, or cancel one"
+    )]
     TooMany,
 }
 

@@ -183,14 +183,14 @@ fn baseline(other: Option<Arc<Policy>>, logged: Option<Policy>, config: &Config)
         (None, Some(policy)) => Baseline {
             policy: Arc::new(policy),
             held: true,
-            told: "the rules that held at the time",
+            told: "the rules in force at the time",
         },
         (None, None) => {
             let policy = Arc::new(in_force(RuleSet::default(), config));
             Baseline {
                 policy,
                 held: true,
-                told: "no rules at all, as the facts do not begin with the rules that held",
+                told: "no rules, since the events do not include the rules in force at the time",
             }
         }
     }
@@ -232,9 +232,9 @@ fn feed(
 
 enum Work {
     Facts(Stretch),
-    /// The present, which the facts reach.
+    /// End of the records at the present time.
     End(Time),
-    /// The end of facts that say nothing of later.
+    /// End of the records of a past log, after which nothing is known.
     EndOfLog(Time),
 }
 
@@ -272,7 +272,7 @@ fn judge(
                 Some(Ok(policy)) => backtest.adopt(Arc::new(policy)),
                 Some(Err(fault)) => {
                     notes.push(format!(
-                        "What was put in force on {} is passed over: {fault}",
+                        "The settings applied on {} cannot be used and were skipped: {fault}",
                         logged_at.format("%F at %R")
                     ));
                 }
@@ -280,13 +280,13 @@ fn judge(
             }
         }
     }
-    bail!("it was broken off")
+    bail!("the backtest was interrupted; run it again")
 }
 
 fn join_thread<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     thread.join().unwrap_or_else(|_| {
         Err(anyhow!(
-            "judging the facts failed; that is a fault of Afterword's"
+            "the engine failed on these events, which is a bug in Afterword; report it with the log"
         ))
     })
 }
@@ -310,7 +310,7 @@ fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
         .collect::<Vec<_>>()
         .join(", ");
     (!names.is_empty()).then(|| {
-        format!("The log holds the turns of conditions as they were asked then. New or asked otherwise now, and not judged anew: {shown}.")
+        format!("The log has the states of conditions as they were evaluated at the time. These conditions are new or have changed since, and were not evaluated again: {shown}. To evaluate them, run the backtest on the history of a Prometheus.")
     })
 }
 
@@ -337,7 +337,7 @@ pub(crate) fn history_server(settings: &Settings, named: &str) -> Result<History
                 .unwrap_or(&ServerAccess::default()),
         ),
         _ => Err(format!(
-            "`{named}` of `metrics:` is no Prometheus: only one remembers"
+            "`{named}` under `metrics:` is not of kind `prometheus`; only a Prometheus server has history"
         )),
     }
 }

@@ -73,9 +73,10 @@ pub(crate) async fn read_loop(
     client: Arc<PrometheusClient>,
 ) {
     let Some(remembered) = task
-        .run_blocking("what was read of alerts could not be read", |monitor| {
-            monitor.core.store.saved_states(StateOwner::Alerts)
-        })
+        .run_blocking(
+            "the saved state of the alert history could not be read",
+            |monitor| monitor.core.store.saved_states(StateOwner::Alerts),
+        )
         .await
     else {
         return;

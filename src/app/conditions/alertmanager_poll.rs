@@ -85,7 +85,7 @@ impl MetricsTask {
             .recorded()
             .record_request(&self.name, "api", now, heard.clone())
         {
-            let context = format!("the api of source `{}`", self.name);
+            let context = format!("the API of source `{}`", self.name);
             self.monitor.core.faults.record(&context, heard);
         }
     }

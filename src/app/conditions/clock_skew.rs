@@ -59,7 +59,7 @@ mod tests {
     use super::{Skew, Time, TimeDelta};
 
     #[test]
-    fn the_ends_of_time_are_no_reason_to_stop() {
+    fn conversion_that_overflows_returns_the_time_unchanged() {
         for apart in [TimeDelta::minutes(4), TimeDelta::minutes(-4)] {
             let skew = Skew(apart);
             for end in [Time::MIN_UTC, Time::MAX_UTC] {

@@ -70,7 +70,7 @@ pub(crate) async fn pipeline_loop(monitor: Arc<ConditionMonitor>) {
             tokio::select! {
                 () = tokio::time::sleep(CHECKED_EVERY) => {}
                 Some(ended) = pipeline.tasks.join_next() => if let Err(panic) = ended {
-                    core.faults.report("the metrics pipeline broke off and is restarted", &anyhow::anyhow!(panic));
+                    core.faults.report("the metrics pipeline panicked and is restarted", &anyhow::anyhow!(panic));
                     whole = false;
                 },
             }
@@ -114,7 +114,7 @@ impl Pipeline<'_> {
                 )),
                 Err(why) => {
                     self.report(
-                        &format!("the api of source `{}` cannot be asked", source.name),
+                        &format!("the API of source `{}` cannot be polled", source.name),
                         why,
                     );
                 }

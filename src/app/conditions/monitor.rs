@@ -226,7 +226,7 @@ impl ConditionMonitor {
         if let Err(fault) = self.judge.redraft(incident) {
             self.core
                 .faults
-                .report("a draft could not be brought up to date", &fault);
+                .report("a draft could not be updated", &fault);
         }
         Ok(())
     }
@@ -310,7 +310,7 @@ impl ConditionMonitor {
         };
         if let Err(fault) = self.intake.receive(arrival).await {
             self.core.faults.report(
-                "what an Alertmanager lists could not be stored",
+                "alerts polled from an Alertmanager could not be stored",
                 &anyhow::Error::new(fault),
             );
         }

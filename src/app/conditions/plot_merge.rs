@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forgotten_by_now_stays() {
+    fn points_missing_from_new_series_are_kept() {
         let old = [line("a", &[(0, 1.0), (10, 2.0), (20, 3.0)])];
         check(
             &old,
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_filled_and_so_is_the_end() {
+    fn gaps_and_tail_of_new_series_are_filled_with_old_points() {
         let old = [line("a", &[(10, 1.0), (20, 2.0), (30, 3.0), (70, 4.0)])];
         check(
             &old,
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn series_that_nobody_tells_of_any_more_stay() {
+    fn series_missing_from_new_result_is_kept() {
         let (old, new) = (line("a", &[(0, 1.0)]), line("b", &[(0, 2.0)]));
         check(
             std::slice::from_ref(&old),
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_drawn_finer_is_thinned_out() {
+    fn old_points_closer_than_half_a_step_are_thinned_out() {
         let fine: Vec<(i64, f64)> = (0..=40).map(|second| (second, 1.0)).collect();
         let expected = [line(
             "a",
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_stands_outside_of_what_is_shown() {
+    fn points_outside_the_range_are_dropped() {
         check(
             &[
                 line("a", &[(-10, 1.0), (1010, 1.0)]),

@@ -89,7 +89,7 @@ pub(crate) fn due_plots(
     Ok(due)
 }
 
-/// The plots that show milestones as they were before somebody corrected them.
+/// Plots drawn before a milestone was corrected.
 fn outdated(
     store: &Store,
     incident: &Incident,
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_measure_is_not_theirs_to_draw() {
+    fn condition_of_another_entry_is_not_due() {
         let mut desk = Desk::new();
         desk.changes(10, incident(1, Phase::Active, 10));
         let names = BTreeSet::from(["latency".to_owned()]);

@@ -176,7 +176,7 @@ async fn draw(
     let lines = source.lines(rule, plot.from, plot.to, step, now).await?;
     let (id, condition) = (incident.id.clone(), rule.name.clone());
     let Some(last) = task
-        .run_blocking("a drawing could not be read", move |monitor| {
+        .run_blocking("a stored plot could not be read", move |monitor| {
             monitor.core.store.plot(&id, &condition)
         })
         .await
@@ -210,7 +210,7 @@ async fn draw(
     };
     let id = incident.id.clone();
     Ok(task
-        .run_blocking("a drawing could not be stored", move |monitor| {
+        .run_blocking("a plot could not be stored", move |monitor| {
             monitor.save_plot(&id, &drawn)
         })
         .await
@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_drawing_knows_what_the_last_knew() {
+    fn new_plot_keeps_points_of_the_last_one() {
         let (step, bare) = (
             TimeDelta::seconds(60),
             Plot {
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_series_were_at_once_the_worst_is_told() {
+    fn overlapping_spans_give_the_worst_state() {
         let span = |start, end: Option<i64>, state| Span {
             start: at(start),
             end: end.map(at),

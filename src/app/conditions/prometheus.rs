@@ -27,7 +27,7 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::rule_set::ConditionRule;
 
-/// ConditionResults-back of the first evaluation of a condition, so that an ongoing degradation gets its true
+/// Look-back of the first evaluation of a condition, so that an ongoing degradation gets its true
 /// start.
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
 /// Maximum age of backfill; older instants stay unknown.

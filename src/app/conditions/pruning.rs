@@ -47,9 +47,10 @@ pub(super) async fn prune_loop(task: MetricsTask) {
 /// `false`: this process has lost leadership.
 async fn end_removed(task: &MetricsTask, names: &[String]) -> bool {
     let Some(remembered) = task
-        .run_blocking("what conditions remember could not be read", |monitor| {
-            monitor.core.store.saved_states(StateOwner::Conditions)
-        })
+        .run_blocking(
+            "the saved state of conditions could not be read",
+            |monitor| monitor.core.store.saved_states(StateOwner::Conditions),
+        )
         .await
     else {
         return false;

@@ -93,7 +93,9 @@ pub(crate) fn faults(
             &rule.understood.doubt,
         ) {
             (MetricsKind::Prometheus(_), _, Some(doubt)) => {
-                let told = format!("this may be no PromQL ({doubt}); the server has the last word");
+                let told = format!(
+                    "this may not be valid PromQL ({doubt}); the Prometheus server decides"
+                );
                 warnings.push(places.query.fault(&places.file, told));
             }
             (MetricsKind::Scrape(_) | MetricsKind::RemoteWrite(_), Err(why), _) => {

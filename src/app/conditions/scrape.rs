@@ -100,7 +100,7 @@ pub(crate) async fn scrape_loop(
             task.record_request(
                 &target.instance,
                 Err(format!(
-                    "{out_of_bounds} samples state times that cannot be; is its clock right?"
+                    "{out_of_bounds} samples have timestamps out of bounds and were dropped; check the clock of the target, or set `honor_timestamps: false`"
                 )),
             );
         }

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_claims_times_that_cannot_be_is_dropped() {
+    fn sample_with_timestamp_out_of_bounds_is_dropped() {
         let moment = TimeDelta::milliseconds(1);
         let times = [
             Time::MAX_UTC,
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_series_is_cut_and_counted_until_it_ends() {
+    fn series_beyond_the_limit_are_dropped_and_counted() {
         let mut kept = SeriesLimiter::default();
         let mut flood = |from: usize, count: usize, at: Time| {
             let mut samples: Vec<Sample> = (from..from + count)

@@ -37,7 +37,7 @@ pub struct ConditionView {
     pub name: String,
     /// Service it belongs to.
     pub service: String,
-    /// MetricsTask of `metrics:` it is evaluated on.
+    /// Entry of `metrics:` it is evaluated on.
     pub metrics: String,
     /// PromQL query.
     pub query: String,

@@ -56,7 +56,7 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
                         .cloned()
                         .unwrap_or_default();
                     warnings.push(at(format!(
-                        "no target of `{}` could be asked whether it offers this: {why}",
+                        "no target of `{}` could be scraped, so this query was not checked: {why}",
                         entry.name
                     )));
                 }

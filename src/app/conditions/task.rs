@@ -80,9 +80,10 @@ impl MetricsTask {
     /// Loads the saved evaluator state of its conditions. `None`: this process has lost leadership.
     pub(super) async fn load_evaluators(&self) -> Option<Evaluators> {
         let remembered = self
-            .run_blocking("what conditions remember could not be read", |monitor| {
-                monitor.core.store.saved_states(StateOwner::Conditions)
-            })
+            .run_blocking(
+                "the saved state of conditions could not be read",
+                |monitor| monitor.core.store.saved_states(StateOwner::Conditions),
+            )
             .await?;
         let states: BTreeMap<String, ConditionEvaluator> = remembered
             .into_iter()
@@ -158,7 +159,7 @@ impl MetricsTask {
                 .advance_head(logged.last().map(|last| last.position));
             Ok(())
         };
-        self.run_blocking("what was measured could not be stored", work)
+        self.run_blocking("the results of evaluations could not be stored", work)
             .await
             .is_some()
     }

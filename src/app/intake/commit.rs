@@ -26,7 +26,7 @@ const QUEUE: usize = 4096;
 /// Bytes of messages that may be held between their first byte and their commit.
 const ROOM: usize = 64 << 20;
 /// The context of a failed commit in the faults.
-const CONTEXT: &str = "an arrival could not be stored";
+const CONTEXT: &str = "a message could not be stored";
 /// Messages committed together at most.
 const BATCH: usize = 512;
 
@@ -127,7 +127,7 @@ struct Waiting {
     done: oneshot::Sender<Result<u64, Unstored>>,
 }
 
-/// Why an arrival could not be stored. The sender should try again.
+/// Reason why a message could not be stored. The sender should try again.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Unstored {
     /// Too many arrivals wait already.
@@ -354,7 +354,7 @@ impl CommitQueue {
             if let Err(fault) = thread.run(move || queue.commit(batch)).await {
                 self.core
                     .faults
-                    .report("arrivals could not be stored", &fault);
+                    .report("messages could not be stored", &fault);
             }
         }
     }

@@ -53,7 +53,7 @@ const MISSING: &str =
 const PASSWORD: &str = "the user name or password is missing or wrong; compare the sender's with `sources:` of the settings";
 const UNSIGNED: &str = "the signature is missing or wrong; compare the sender's secret with `sources:` of the settings";
 const STALE: &str = "the signature is right, but for a time more than five minutes from now; compare the clocks, or send it anew";
-const UNSIGNED_TOPIC: &str = "the message is not signed as one of the source's topics; the log and the first page of the service say why";
+const UNSIGNED_TOPIC: &str = "the message is not signed for one of the `topics` of the source; see the log or the overview page of the service for the reason";
 
 /// Parts of a request that precede its body.
 #[derive(Debug, Clone)]

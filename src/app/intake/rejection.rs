@@ -1,4 +1,4 @@
-//! Why a message is rejected.
+//! Rejected messages: the counted reason, and the answer to the sender.
 
 use super::commit::Unstored;
 use crate::store::error::StoreError;

@@ -43,17 +43,17 @@ pub(crate) struct Reprocessed {
     pub fault: Option<String>,
 }
 
-/// Why a message could not be parsed again. It stays as it was.
+/// Reason why a message could not be reprocessed. It stays as it was.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReprocessFault {
     /// No such message.
     #[error("there is no message {0} in quarantine; GET /api/v1/quarantine lists them")]
     Unknown(u64),
     /// It was read already.
-    #[error("it was read already")]
+    #[error("the message has been processed already")]
     Already,
     /// Its bytes are gone.
-    #[error("its bytes are no longer kept, so that it cannot be read again; dismiss it")]
+    #[error("the body is no longer kept, so the message cannot be reprocessed; dismiss it")]
     Gone,
     /// Its source is not in the settings.
     #[error("no source is named `{0}` in the settings; add it again, then retry")]
@@ -86,7 +86,7 @@ pub(crate) struct ReprocessedAll {
 /// Content of a message that was parsed again.
 struct Again {
     arrival: Arrival,
-    /// Events that the engine could not take, which are appended once more.
+    /// Events of a record that the engine rejected; they are appended again.
     passed: Vec<Event>,
     fault: Option<String>,
     /// A subscription to confirm, with its source.
@@ -205,7 +205,7 @@ impl Reprocessor {
             .map_err(|panic| ReprocessFault::Failed(anyhow!(panic)))?
     }
 
-    /// Blocks.
+    /// Parses a quarantined message again. Blocks.
     fn read_again(&self, position: u64) -> Result<Again, ReprocessFault> {
         let waits = self
             .core

@@ -18,14 +18,14 @@ use crate::model::id::hex;
 use crate::model::source::SourceKind;
 use crate::store::error::StoreError;
 
-/// Why a message is not accepted.
+/// Reason why a message was not verified.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unverified {
     /// Its sender is not who it claims to be, or not allowed.
     #[error("{0}")]
     Refused(String),
     /// That cannot be decided at present; the sender should try again.
-    #[error("whose the message is cannot be checked now: {0}")]
+    #[error("the sender cannot be verified now: {0}")]
     Unknown(String),
 }
 
@@ -60,7 +60,7 @@ impl SnsVerifier {
         let verified = self.signed(source, message).await;
         if let Err(why) = &verified {
             self.core.faults.report(
-                &format!("a message to `{}` was not taken in", source.name),
+                &format!("a message to `{}` was rejected", source.name),
                 &anyhow::anyhow!("{why}"),
             );
         }
@@ -85,7 +85,8 @@ impl SnsVerifier {
         if topics.iter().any(|topic| !source.topics.contains(topic)) {
             // The topic is left out of the message: an attacker could fill the log with names.
             return Err(refused(
-                "it is of a topic that is not among the source's `topics`".to_owned(),
+                "its topic is not among the source's `topics`; if it is yours, add it there"
+                    .to_owned(),
             ));
         }
         if source.auth == SourceAuth::Shown(Auth::None) {
@@ -93,7 +94,7 @@ impl SnsVerifier {
         }
         if all.is_empty() && source.auth == SourceAuth::Certificate {
             return Err(refused(
-                "it came by raw delivery, which nobody signs: turn that off, or give the source another `auth`".to_owned(),
+                "raw message delivery is not signed; turn it off for the subscription, or give the source another `auth`".to_owned(),
             ));
         }
         for envelope in &all {
@@ -110,8 +111,9 @@ impl SnsVerifier {
         let refused = |doubt: signature::SnsFault| Unverified::Refused(doubt.to_string());
         let url = signature::certificate_url(envelope, message.now).map_err(refused)?;
         let certificate = self.client.certificate(&url, message.now).await;
-        let certificate = certificate
-            .map_err(|why| Unverified::Unknown(format!("the certificate cannot be had: {why}")))?;
+        let certificate = certificate.map_err(|why| {
+            Unverified::Unknown(format!("the certificate cannot be fetched: {why}"))
+        })?;
         signature::verify(envelope, &certificate, message.now).map_err(refused)
     }
 
@@ -153,7 +155,7 @@ impl SnsVerifier {
     pub(crate) fn visit(&self, url: &str) -> DeliveryOutcome {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.block_on(self.client.confirm(url)),
-            Err(_) => DeliveryOutcome::Retry("nothing can be reached from here".to_owned()),
+            Err(_) => DeliveryOutcome::Retry("the confirmation needs the async runtime".to_owned()),
         }
     }
 }

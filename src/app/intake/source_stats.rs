@@ -289,7 +289,7 @@ impl SourceCounts {
         let first = self.hours.values().find_map(|hour| hour.first_message)?;
         let heard = self.seen.last_message? - first;
         let messages: u64 = self.hours.values().map(|hour| hour.messages).sum();
-        // The first silence that is remembered ended with a message before which nothing is remembered; it was a silence all the same.
+        // The silence before the first kept message counts too.
         let longest = self.hours.values().map(|hour| hour.longest).max()?;
         (heard >= KNOWN_AFTER && messages >= KNOWN_FROM).then(|| TimeDelta::microseconds(longest))
     }
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_with_a_heartbeat_is_silent_soon_and_one_that_talks_seldom_late() {
+    fn silence_is_reported_after_three_times_the_longest_gap() {
         let mut often = stats();
         (0..=DAY)
             .step_by(5)
@@ -419,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_claimed_of_a_source_that_is_hardly_known() {
+    fn source_with_too_few_messages_has_no_learned_interval() {
         let mut stats = stats();
         assert!(
             !silent(&stats, SilentAfter::After(AT_LEAST), 9 * DAY),
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_silence_is_forgotten_after_a_fortnight_of_talk_and_not_while_it_lasts() {
+    fn long_silence_is_dropped_fourteen_days_after_it_ended() {
         let mut stats = stats();
         let talk = |stats: &mut SourceStats, from: i64, to: i64| {
             (from..=to)
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_is_no_sign_of_life() {
+    fn rejected_messages_do_not_end_a_silence() {
         let mut stats = stats();
         (0..=DAY)
             .step_by(30)
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_cannot_fill_the_memory() {
+    fn number_of_sources_is_bounded() {
         let mut stats = stats();
         (0..2 * SOURCES)
             .for_each(|number| stats.note(&format!("s{number}"), SourceEvent::Refused, at(0)));
@@ -509,7 +509,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_finds_what_was_counted_and_time_spent_down_is_no_silence() {
+    fn restart_keeps_counts_and_downtime_is_no_silence() {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(&home.path().join("a.db"), at(0)).unwrap();
         let mut before = stats();

@@ -413,7 +413,8 @@ fn meeting(
         .and_then(|id| person(settings, id))
     {
         Some(facilitator) => format!("{} leads the meeting.", facilitator.name),
-        None => "A facilitator who did not respond to the incident is wanted.".to_owned(),
+        None => "A facilitator is still needed: a person who did not respond to the incident."
+            .to_owned(),
     };
     Some(Meeting {
         id: postmortem.id.clone(),
@@ -433,9 +434,7 @@ fn meeting(
         ends_at: starts_at + chrono::TimeDelta::minutes(config.meetings.minutes),
         cancelled: false,
         summary: summary(incident),
-        description: format!(
-            "We look at what happened and how, together. {lead}\nThe draft: {url}"
-        ),
+        description: format!("Together we look at what happened and how. {lead}\nDraft: {url}"),
         url,
         organizer: config.meetings.organizer.clone(),
         attendees: guests

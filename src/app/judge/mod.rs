@@ -66,7 +66,7 @@ pub struct Judged {
 }
 
 impl Judge {
-    /// Takes office if `term` is one.
+    /// Creates the judge; with a `term`, this process holds the leader lease already.
     pub(crate) fn new(
         core: Arc<Core>,
         intake: Arc<Intake>,
@@ -387,7 +387,7 @@ pub(crate) async fn judge_loop(judge: Arc<Judge>) {
         head.mark_unchanged();
         let ours = Arc::clone(&judge);
         let judged = thread.run(move || ours.step()).await.flatten();
-        let context = "judging failed";
+        let context = "the log could not be judged";
         match &judged {
             Ok(_) => core.faults.over(context),
             Err(fault) => core.faults.report_lasting(context, fault),

@@ -1,4 +1,4 @@
-//! One term of office of the judge: the engine's state and the position it has reached in the log.
+//! One leadership term of the judge: the engine's state and the position it has reached in the log.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -131,7 +131,8 @@ impl JudgeTerm {
         if alone {
             self.poison = Some((
                 position,
-                "judging this record failed; it was passed over".to_owned(),
+                "the engine failed on this record and skipped it; see the log of the service"
+                    .to_owned(),
             ));
             anyhow::bail!(
                 "record {position} of source {source} made the engine panic; it is quarantined"

@@ -219,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn so_they_do_with_what_people_correct(
+    fn live_and_backtest_agree_with_corrections(
         events in history(), edits in corrections(), steps in proptest::collection::vec((step(), 0i64..4, any::<bool>()), 40),
     ) {
         let (live, again) = both(corrected(&events, &edits), &steps);

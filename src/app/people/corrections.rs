@@ -24,7 +24,7 @@ const AHEAD: TimeDelta = TimeDelta::minutes(2);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CorrectionFault {
     /// Both are the same incident, perhaps by another name.
-    #[error("{0} is this incident already")]
+    #[error("{0} is a name of this incident; name another incident")]
     SameIncident(IncidentId),
     /// Events are named that are not here.
     #[error(
@@ -32,7 +32,7 @@ pub(crate) enum CorrectionFault {
     )]
     NotHere(String),
     /// None was named.
-    #[error("name the events that belong elsewhere")]
+    #[error("name at least one event to move")]
     Nothing,
     /// The part that moves, or the part that stays, has no event that opens an incident.
     #[error(
@@ -40,15 +40,15 @@ pub(crate) enum CorrectionFault {
     )]
     NothingOpens(&'static str),
     /// A time that has not come.
-    #[error("the time is in the future; a milestone is stated once it was reached")]
+    #[error("the time is in the future; enter a milestone once it has been reached")]
     Future,
     /// No name, or none that a source could give.
     #[error(
-        "name whom it is about as `alias`, as it came: github:ada, in one line of at most 200 characters"
+        "`alias` must be the name as its source sent it, such as github:ada: one line of at most 200 characters"
     )]
     NoName,
     /// The person's id is not in `people:` of the settings.
-    #[error("`people` in the settings has nobody with the id `{0}`{1}")]
+    #[error("no person in `people:` of the settings has the id `{0}`{1}")]
     Nobody(String, String),
 }
 

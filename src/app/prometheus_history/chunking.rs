@@ -117,7 +117,7 @@ mod tests {
     use crate::clients::error::ClientError;
 
     #[test]
-    fn less_is_asked_for_until_there_is_an_answer_and_then_more_again() {
+    fn range_halves_on_faults_and_doubles_on_success() {
         let (from, until) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + LONGEST_CHUNK * 3);
         let mut piece = Piece::default();
         let large = ClientError::Unreadable("the answer is larger than 67 MB".to_owned());
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_is_asked_for_some_times_and_a_stranger_once() {
+    fn smallest_range_is_retried_and_unauthorized_is_not() {
         let mut piece = Piece::default();
         let busy = ClientError::Busy {
             retry_after: Some(Duration::from_secs(7)),

@@ -83,7 +83,7 @@ impl Watched {
                 "Condition `{name}`: {left_out} series beyond its `max_series` were left out."
             )),
             (refused, _) => Some(format!(
-                "Condition `{name}` could not be evaluated in {refused} stretches, and is unknown there: {}",
+                "Condition `{name}` could not be evaluated in {refused} ranges and is unknown there: {}",
                 self.said
             )),
         }

@@ -6,7 +6,7 @@ use crate::model::time::Time;
 /// Fault that ends reading of history.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error(
-    "{server} was asked for {query} from {} to {}, and there is no answer: {said}. {}",
+    "{server} did not return {query} from {} to {}: {said}. {}",
     time_text(*from), time_text(*until), advice(said)
 )]
 pub struct PastFault {
@@ -29,23 +29,21 @@ fn time_text(time: Time) -> String {
 fn advice(said: &ClientError) -> &'static str {
     match said {
         ClientError::Unreachable(_) => {
-            "See whether it runs and can be reached from here; a server that is slow answers a shorter span or a longer step sooner."
+            "Check that it runs and can be reached from here. If it is slow, request a shorter period or a longer step."
         }
         ClientError::Busy { .. } => {
-            "Try again when it has less to do, or ask for a shorter span or a longer step."
+            "Try again when it is less busy, or request a shorter period or a longer step."
         }
         ClientError::Unauthorized(_) => {
-            "Name the entry of `metrics:` that has the credentials, or write a user into the address: https://user:password@host."
+            "Name the entry of `metrics:` that has the credentials, or put user and password into the address: https://user:password@host."
         }
         ClientError::Refused { error_type, .. } if error_type == "bad_data" => {
-            "See whether the query is right, by asking the same on the server's own page."
+            "Check the query on the server's own page."
         }
-        ClientError::Refused { .. } => {
-            "Ask for a shorter span or a longer step, or for fewer series."
-        }
+        ClientError::Refused { .. } => "Request a shorter period, a longer step or fewer series.",
         ClientError::Unreadable(_) => {
-            "See whether the address is that of a server that speaks Prometheus's HTTP API, and ask for fewer series."
+            "Check that the address is that of a server with the Prometheus HTTP API, and request fewer series."
         }
-        ClientError::Partial { .. } => "Try again when all that it asks itself answers.",
+        ClientError::Partial { .. } => "Try again when all of its stores answer.",
     }
 }

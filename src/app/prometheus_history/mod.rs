@@ -196,17 +196,17 @@ impl PrometheusHistory {
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.at.is_some() && self.known.rules.is_empty() {
-            remarks.push("The server shows no alerting rules, so that nobody knows which alerts nearly fired.".to_owned());
+            remarks.push("The server exposes no alerting rules, so alerts that nearly fired are not detected.".to_owned());
         }
         if self.at.is_some() && !self.looks.is_known() {
             remarks.push(
-                "The server has no `up`, so that nobody knows when it did not look: what ended then is taken for recovered.".to_owned(),
+                "The server has no `up` series, so gaps in scraping are not detected: an alert that ended in one counts as recovered.".to_owned(),
             );
         }
         if !self.others.is_empty() {
             let names: Vec<String> = self.others.iter().map(|name| format!("`{name}`")).collect();
             remarks.push(format!(
-                "Conditions that ask other metrics were left out: {}.",
+                "Conditions on other entries of `metrics:` were left out: {}.",
                 names.join(", ")
             ));
         }

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn it_had_looked_while_looks_are_no_further_apart_than_usual() {
+    fn scrape_within_the_usual_interval_counts_as_recent() {
         let mut looks = Looks::new(None);
         assert!(looks.had_looked(at(0)), "nobody can say");
         looks.expect(true);

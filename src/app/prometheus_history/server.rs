@@ -80,9 +80,7 @@ impl HistoryServer {
         let mut url = Url::parse(&with_scheme)
             .map_err(|error| format!("the address cannot be read ({error}); {example}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            return Err(format!(
-                "the address is of no server that speaks HTTP; {example}"
-            ));
+            return Err(format!("the address is not an HTTP address; {example}"));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(format!(
@@ -95,7 +93,9 @@ impl HistoryServer {
                 .map(std::borrow::Cow::into_owned)
         };
         let text = |text: &str| {
-            decoded(text).map_err(|_| "user and password in the address are no text".to_owned())
+            decoded(text).map_err(|_| {
+                "user and password in the address must be UTF-8, percent-encoded".to_owned()
+            })
         };
         let (username, password) = (
             text(url.username())?,
@@ -199,9 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_is_none_is_told_without_its_secrets() {
+    fn error_of_an_invalid_address_hides_its_secrets() {
         for (written, said) in [
-            ("ftp://u:s3cret@host", "no server"),
+            ("ftp://u:s3cret@host", "not an HTTP address"),
             ("http://u:s3cret@", "cannot be read"),
             ("http://u:s3cret@h/?q", "no `?`"),
             ("", "cannot be read"),

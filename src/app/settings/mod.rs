@@ -263,7 +263,7 @@ pub fn as_logged(fact: &AppliedSettings) -> Result<Policy, Vec<Fault>> {
     let name = "the settings in the log";
     if fact.rules.is_empty() {
         let message =
-            "they were logged by a version that did not keep rules apart from settings".to_owned();
+            "they were logged by an earlier version, which kept rules and settings in one text; this version cannot replay them".to_owned();
         return Err(vec![Fault {
             file: name.to_owned(),
             line: 1,

@@ -149,7 +149,7 @@ impl Place {
         source
             .api
             .as_ref()
-            .map(|api| self.through(&api.door, &format!("the api of source `{}`", source.name)))
+            .map(|api| self.through(&api.door, &format!("the API of source `{}`", source.name)))
             .transpose()
     }
 

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_stand_at_the_very_character_of_the_settings() {
+    fn mapping_fault_has_the_position_in_the_settings() {
         let map = "kind: generic\n  map:\n    name: body.title\n    status: >-\n      body.open\n      ? \"firing\" : itm.x\n    labels: {h: 'lower(body.h)'}";
         let found = faults(map);
         assert!(
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_go_over_single_keys_of_a_shipped_mapping() {
+    fn settings_override_single_keys_of_a_shipped_mapping() {
         let read = |map: &str| {
             let config = parse(
                 "f",

@@ -43,10 +43,10 @@ criteria:
 
 const HOURS: &str = "
 Hours go by the clock of the time zone, also on days when clocks change. For `degradation` only degraded time within them
-counts. Time outside does not break a stretch: an outage from Friday 17:50 to Monday 09:10 is one stretch, of which 20 minutes
-count in office hours. For the other kinds, what happens within them counts: an outage or a measured near miss that lasts at
-such a time, a step, request or report made then, a recurrence that began then. Calendars are logged with the rules, so that
-a backtest has those of the time.
+counts. Time outside is no break: an outage from Friday 17:50 to Monday 09:10 is one outage, of which 20 minutes count in
+office hours. For the other kinds, events within the hours count: an outage or a measured near miss that lasts at such a
+time, a step, request or report made then, a recurrence that began then. Calendars are logged with the rules, so that a
+backtest uses the calendars in force at the time.
 ";
 
 const DECISIONS: &str = "
@@ -83,8 +83,8 @@ pub(crate) fn page() -> String {
         let _ = writeln!(page, "\n`where` sees {}.", roots.join(" and "));
     }
     page.push_str(
-        "\n## `where`\n\nCEL ([cel.dev](https://cel.dev)) over these fields. A name, type or value that cannot be is a fault when the rules are loaded. \
-         What is not known makes the verdict unknown, not false, wherever the result depends on it.\n",
+        "\n## `where`\n\nCEL ([cel.dev](https://cel.dev)) over these fields. An unknown name, a wrong type or an impossible value is a fault when the rules are loaded. \
+         A field without a value makes the verdict unknown, not false, wherever the result depends on it.\n",
     );
     for root in Root::ALL {
         let _ = write!(
@@ -114,10 +114,10 @@ pub(crate) fn page() -> String {
     page.push_str("\n## Severities\n\nWithout `severities:` in the settings they are `critical`, `warning`, `info`, `none` and `unknown`. With it, its names take the place of the first three; a severity that no level takes is `unknown`.\n\n```yaml\nseverities:\n  - {name: SEV1, from: [critical, P1]}\n  - {name: SEV2, from: [P2, major]}\n  - SEV3\n```\n\n");
     page.push_str(&table::<RawSeverityLevel>());
     page.push_str(
-        "\n## `correlation`\n\nWhich events are one incident; an entry of a rule file.\n\n",
+        "\n## `correlation`\n\nCorrelation of events into incidents; an entry of a rule file.\n\n",
     );
     page.push_str(&table::<CorrelationEntry>());
-    page.push_str("\n## `limits`\n\nHow many postmortems; an entry of the settings.\n\n");
+    page.push_str("\n## `limits`\n\nLimits on postmortems; an entry of the settings.\n\n");
     page.push_str(&table::<RawLimits>());
     page.push_str("\n## `conditions`\n\nMetric conditions; an entry of a rule file. See [metrics](metrics.md).\n\n");
     page.push_str(&table::<ConditionEntry>());
@@ -159,12 +159,12 @@ fn about(on: CriterionKind) -> &'static str {
         CriterionKind::Intervention => {
             "Met when a person did by hand what should be automatic, in one incident or, with `within`, in several. [Which steps count](changes.md)."
         }
-        CriterionKind::Request => "Met when somebody asked for a postmortem.",
+        CriterionKind::Request => "Met when a person requested a postmortem.",
         CriterionKind::NearMiss => {
-            "Met when it nearly happened, in a quiet time: of the near misses of a period the best are suggested. Its form is a note unless stated."
+            "Met by the best near misses of a period, in a scope that has had no postmortem for `quiet_for`; `at_most` sets the period and their number. The default form is `note`."
         }
         CriterionKind::Recurrence => {
-            "Met when it came back: as many incidents within the window that are the same, this one included."
+            "Met when an incident recurs: `times` incidents within the window, this one included, that have in common what `same` names."
         }
     }
 }

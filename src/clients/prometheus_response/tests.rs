@@ -100,7 +100,7 @@ fn a_matrix_and_a_vector() {
 }
 
 #[test]
-fn nothing_a_scalar_and_a_text() {
+fn empty_scalar_and_string_results() {
     assert_eq!(answer(&success("vector", "[]")).series, []);
     assert_eq!(answer(&success("matrix", "[]")).series, []);
     let scalar = answer(&success("scalar", r#"[1795417376,"3"]"#));
@@ -111,7 +111,7 @@ fn nothing_a_scalar_and_a_text() {
     check_fault(
         200,
         &success("string", r#"[1795417376,"a"]"#),
-        "the query gives a text",
+        "the query returns a string",
     );
     check_fault(200, &success("tensor", "[]"), "unknown type, tensor");
 }
@@ -140,7 +140,7 @@ fn native_histograms_are_counted_and_left_out() {
 }
 
 #[test]
-fn remarks_are_no_fault_and_missing_data_is() {
+fn promql_annotation_is_a_warning_and_other_warnings_mean_partial() {
     let with = |more: &str| {
         format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[]}},{more}}}"#)
     };
@@ -169,7 +169,7 @@ fn remarks_are_no_fault_and_missing_data_is() {
         (
             200,
             r#""status":"success","isPartial":true"#,
-            "says that it is partial",
+            "marks the response as partial",
         ),
         (
             200,
@@ -181,7 +181,7 @@ fn remarks_are_no_fault_and_missing_data_is() {
             r#""status":"error","errorType":"internal","error":"a shard is gone""#,
             "a shard is gone",
         ),
-        (500, r#""status":"error""#, "says that it is partial"),
+        (500, r#""status":"error""#, "marks the response as partial"),
     ] {
         let ClientError::Partial { why, rest } =
             read(query, status, &format!("{{{rest},{data}}}")).unwrap_err()
@@ -200,7 +200,7 @@ fn remarks_are_no_fault_and_missing_data_is() {
 }
 
 #[test]
-fn refusals_by_what_can_be_done_about_them() {
+fn errors_are_classified_by_status_and_type() {
     let error = |kind: &str, text: &str| {
         format!(r#"{{"status":"error","errorType":"{kind}","error":"{text}"}}"#)
     };
@@ -261,36 +261,40 @@ fn refusals_by_what_can_be_done_about_them() {
 }
 
 #[test]
-fn answers_that_are_none() {
+fn response_of_another_program_is_an_error() {
     check_fault(
         200,
         "",
-        "Unreadable(\"this is no answer of Prometheus's API",
+        "Unreadable(\"this is not a response of the Prometheus API",
     );
     check_fault(200, "<html>\nLogin</html>", "it begins with \\\"<html>\\\"");
     check_fault(200, "{}", "missing field `status`");
     check_fault(200, "[]", "Unreadable");
-    check_fault(200, r#"{"status":"success"}"#, "holds nothing");
-    check_fault(200, r#"{"status":"success","data":null}"#, "holds nothing");
+    check_fault(200, r#"{"status":"success"}"#, "contains no data");
+    check_fault(
+        200,
+        r#"{"status":"success","data":null}"#,
+        "contains no data",
+    );
     check_fault(
         200,
         r#"{"status":"success","data":{}}"#,
-        "not as the API gives it",
+        "does not have the form of the API",
     );
     check_fault(
         200,
         &success("matrix", r#"[{"metric":{},"values":[[1,2]]}]"#),
-        "not as the API gives it",
+        "does not have the form of the API",
     );
     check_fault(
         200,
         &success("matrix", r#"[{"metric":{},"values":[[1,"two"]]}]"#),
-        "\\\"two\\\" is no value",
+        "\\\"two\\\" is not a valid value",
     );
     check_fault(
         200,
         &success("matrix", r#"[{"metric":{},"values":[[1e300,"2"]]}]"#),
-        "is no time",
+        "is not a valid time",
     );
     let whole = success(
         "matrix",

@@ -64,7 +64,7 @@ async fn a_certificate_is_fetched_once() {
 }
 
 #[tokio::test]
-async fn what_failed_is_left_alone_for_a_while() {
+async fn failed_certificate_is_not_fetched_again_for_30_seconds() {
     let (url, asked) = server(answer("403 Forbidden", ""));
     let sns = plain();
     for seconds in [0, 29, 30] {
@@ -79,7 +79,7 @@ async fn what_failed_is_left_alone_for_a_while() {
 }
 
 #[tokio::test]
-async fn nobody_sends_us_elsewhere_or_more_than_a_certificate() {
+async fn redirect_and_oversized_certificate_are_refused() {
     let (url, _) = server(answer("302 Found", ""));
     assert!(
         plain()
@@ -99,7 +99,7 @@ async fn nobody_sends_us_elsewhere_or_more_than_a_certificate() {
 }
 
 #[tokio::test]
-async fn without_tls_nothing_is_asked() {
+async fn plain_http_certificate_url_is_not_requested() {
     let (url, asked) = server(answer("200 OK", "pem"));
     let sns = SnsClient::default();
     assert!(sns.certificate(&url, at(0)).await.is_err());

@@ -95,7 +95,7 @@ fn the_short_forms() {
 }
 
 #[test]
-fn everything_that_can_be_said() {
+fn all_keys_are_read() {
     let read = metrics(
         "  - name: mimir
     kind: prometheus
@@ -353,7 +353,7 @@ fn secrets_headers_and_certificates_are_checked() {
 }
 
 #[test]
-fn nobody_pushes_unproven_from_elsewhere() {
+fn remote_write_needs_auth_unless_loopback() {
     let open = "listen: 0.0.0.0:9099\naccess: {token_file: t}\n";
     for entry in [
         "{name: a, kind: remote_write}",

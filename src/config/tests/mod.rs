@@ -63,7 +63,7 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
-fn nothing_means_the_defaults() {
+fn empty_file_gives_the_defaults() {
     for text in [
         "",
         "# only this\n",
@@ -271,8 +271,8 @@ fn addresses_are_checked() {
         "listen: afterword.internal:9099\naccess:",
         "`access` is needed",
     );
-    check("external_url: ftp://a", "is no web address");
-    check("external_url: http://", "is no web address");
+    check("external_url: ftp://a", "is not a web address");
+    check("external_url: http://", "is not a web address");
     check("external_url: https://me:pw@a", "no user");
     check("storage: data.db", "storage begins with sqlite://");
     check("storage: sqlite://", "the path is missing");
@@ -371,7 +371,7 @@ fn people_and_services_are_checked() {
 }
 
 #[test]
-fn who_is_on_call_stands_in_a_calendar() {
+fn on_call_calendar_is_a_file_url_or_secret() {
     let feed = |text: &str| {
         config(&format!("services: [{{name: a, on_call: {text}}}]")).on_call["a"].clone()
     };

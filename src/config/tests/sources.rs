@@ -210,7 +210,7 @@ fn a_source_signs_or_shows_a_token_in_its_address() {
         let found = fits(kind, "{hmac_secret_file: s, signature_header: X-A}");
         assert!(
             found.len() == 1
-                && found[0].contains("f:1:23: where kind `k` puts its signature is known"),
+                && found[0].contains("f:1:23: the signature header of kind `k` is fixed"),
             "{kind:?} {found:?}"
         );
         assert_eq!(
@@ -392,7 +392,7 @@ fn sources_translate_names_of_their_own() {
     );
     check(
         "sources: [{name: a, kind: github, auth: none, labels: {service: [b]}}]",
-        "say with `services` and `environment`",
+        "use `services` and `environment`",
     );
 }
 

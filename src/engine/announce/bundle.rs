@@ -54,7 +54,7 @@ impl Bundles {
         }
     }
 
-    /// Has every bundle assigned anew, since limits and periods may have changed.
+    /// Discards all assignments, since limits and periods may have changed.
     pub(crate) fn reset(&mut self) {
         (self.leads, self.stale) = (None, true);
     }

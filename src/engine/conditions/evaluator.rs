@@ -253,8 +253,8 @@ impl ConditionEvaluator {
             .collect()
     }
 
-    /// Starts anew if the condition has changed, from the reported states; under another identity
-    /// the former one ends.
+    /// Restarts evaluation from the reported states if the condition has changed. If its identity has
+    /// changed, the former condition ends.
     fn redefine(&mut self, rule: &ConditionRule, at: Time) -> Vec<Event> {
         let mut events = Vec::new();
         let called = Some(ConditionIdentity::from_rule(rule));
@@ -342,7 +342,7 @@ impl Timeline {
         })
     }
 
-    /// Adds changes for series that were reported otherwise, since less was known.
+    /// Adds a change for each series whose state after the late answers differs from the reported one.
     fn reconcile(
         &self,
         past: &UnansweredPeriod,

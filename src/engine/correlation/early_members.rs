@@ -9,8 +9,8 @@ use crate::model::event::Event;
 use crate::model::id::Subject;
 use crate::model::member::{JoinReason, Member};
 
-/// The members, in order, that joined by a name or subject which only a later one brought, each
-/// with the key of that one.
+/// Members, in order, that joined by an incident name or subject that a later member introduced,
+/// each with the key of that member.
 pub(crate) fn early_members(members: &[Member], opener: usize) -> BTreeMap<SweepKey, SweepKey> {
     let mut subjects: BTreeSet<Subject> = BTreeSet::new();
     let mut names: BTreeSet<&str> = BTreeSet::new();

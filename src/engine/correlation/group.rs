@@ -55,7 +55,7 @@ pub(crate) struct EventGroup {
 /// The changes of a group since its incident was last derived from it.
 #[derive(Debug, Clone, Default)]
 struct DerivationDelta {
-    /// True if the rest does not tell all: the group was rebuilt, or never derived from.
+    /// True if all members must be derived again: the group was rebuilt, or never derived.
     incomplete: bool,
     /// The checksum of the members at that time.
     sum: u128,
@@ -195,7 +195,7 @@ impl EventGroup {
         };
     }
 
-    /// Has the next derivation look at all members.
+    /// Makes the next derivation start from all members.
     pub(crate) fn mark_rebuilt(&mut self) {
         self.delta = DerivationDelta {
             incomplete: true,
@@ -203,7 +203,7 @@ impl EventGroup {
         };
     }
 
-    /// True if an event is a firing alert that no other event here has to do with.
+    /// True if an event is a firing alert that no other member refers to.
     fn is_lone_alert(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else {
             return false;
@@ -315,8 +315,8 @@ impl EventGroup {
         Ok((self, removed))
     }
 
-    /// Its members but those that the sweep from `earliest` on places anew, and these; none stay
-    /// where the opener is one of them.
+    /// Splits the members into those that stay and those that the sweep from `earliest` on places
+    /// again. None stay if the opener is placed again.
     pub(crate) fn split_at(self, earliest: SweepKey) -> (Vec<Member>, Vec<Member>) {
         let placed_at = |member: &Member| {
             let key = sweep_key(&member.event);

@@ -133,7 +133,7 @@ impl CorrelationState {
         self.partitions.insert(name, partition);
     }
 
-    /// Has every incident derived from all of its members.
+    /// Makes the next derivation of every incident start from all of its members.
     pub(crate) fn mark_rebuilt(&mut self) {
         self.partitions
             .values_mut()

@@ -145,7 +145,7 @@ impl Partition {
         kept
     }
 
-    /// Has the next derivations look at all members.
+    /// Makes the next derivations start from all members.
     pub(crate) fn mark_rebuilt(&mut self) {
         self.groups
             .iter_mut()
@@ -322,8 +322,7 @@ impl Partition {
         self.groups.iter().any(|group| group.is_active(subject))
     }
 
-    /// Has the events join a group that wait for the incident or the subject that one of its events
-    /// brings.
+    /// Adds to a group the loose events that wait for the incident or subject of its new event.
     fn join_waiting(
         &mut self,
         index: usize,
@@ -471,7 +470,7 @@ fn begins_later(event: &Event, later: &BTreeMap<SweepKey, Arc<Event>>) -> bool {
         if later.values().any(|event| opens(event) && gives(event, &name)))
 }
 
-/// The reports of the alerts that a lease has lapsed of, each with true for an end.
+/// Reports of alerts whose lease expired, in order; true for an end.
 struct NextReports(IdMap<Subject, Vec<(SweepKey, bool)>>);
 
 impl NextReports {

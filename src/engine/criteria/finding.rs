@@ -77,7 +77,7 @@ pub(crate) struct AnyOf {
     pub(crate) evidence: Vec<EventId>,
     /// The words of the first candidate that decides the outcome, else of the first.
     pub(crate) words: Option<String>,
-    /// Why the outcome is unknown.
+    /// Reason why the outcome is unknown.
     pub(crate) unknown: Option<String>,
 }
 

@@ -5,8 +5,8 @@ use crate::model::spans::Span;
 use crate::model::time::Time;
 use crate::rules::rule_set::Criterion;
 
-/// Why something does not count, in sentences.
-pub(crate) const OUTSIDE: &str = "outside the hours that count";
+/// Phrase for something outside a criterion's counted hours, in sentences.
+pub(crate) const OUTSIDE: &str = "outside the counted hours";
 
 /// True if an instant counts for a criterion.
 pub(crate) fn counts_at(criterion: &Criterion, at: Time) -> bool {

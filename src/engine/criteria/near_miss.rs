@@ -1,4 +1,4 @@
-//! `on: near_miss`: it nearly happened, in a quiet time, and no better near miss competes with it.
+//! `on: near_miss`: the best near misses of a period, in a scope without recent postmortems.
 
 use super::context::EvaluationContext;
 use super::finding::{Finding, NextChange};
@@ -117,7 +117,7 @@ fn compete(
                 outcome,
                 (
                     format!(
-                        "{what} {which} of its period (score {}); no postmortem is on record for the {} \
+                        "{what} {which} of its period (score {}); no postmortem was opened in the {} \
                          before.",
                         rounded(best.score),
                         period(quota.quiet_for)

@@ -35,7 +35,7 @@ struct Competitor {
     what: String,
 }
 
-/// The standing of an incident's near miss in the period in which it competes.
+/// Result of the competition for an incident's near miss, in its period.
 pub(crate) enum Competition {
     /// It is too close to a postmortem, on `held`.
     NotQuiet { held: String, quiet_from: Time },

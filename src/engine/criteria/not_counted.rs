@@ -1,4 +1,4 @@
-//! The reason why no degraded time of an incident counts, where no excluded time tells it.
+//! The reason why no degraded time of an incident counts, where no exclusion explains it.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub(crate) fn reason(context: &EvaluationContext<'_>, criterion: &Criterion) -> 
         return exclusion(context, criterion, &excluded);
     }
     let reason = if any(SpanState::Planned) {
-        "the time was planned work"
+        "it was during planned work"
     } else if any(SpanState::NearMiss) {
         "there was only a near miss"
     } else {

@@ -49,7 +49,7 @@ pub(crate) fn evaluate(
     if found.words.is_none() && outside {
         return Finding::absent(
             &format!("An outage was declared, but {}.", hours::OUTSIDE),
-            "An outage within these hours would meet it.",
+            "An outage within the counted hours would meet it.",
         );
     }
     let sentences = sentences(context.incident, outcome, &found);

@@ -1,5 +1,5 @@
-//! `on: recurrence`: incidents that are alike came before: by default, the same alert or condition
-//! opened them on the same service.
+//! `on: recurrence`: earlier incidents had the same traits, by default the same service and the same
+//! opening alert or condition.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ pub(crate) fn evaluate(
     if !counts_at(criterion, until) {
         return Finding::absent(
             &format!("The incident began {}.", hours::OUTSIDE),
-            "An incident that begins within these hours could meet it.",
+            "An incident that begins within the counted hours could meet it.",
         );
     }
     let traits = match Traits::of(incident, same) {
@@ -70,7 +70,7 @@ pub(crate) fn evaluate(
     if asks_criterion && met.is_empty() {
         return Finding::absent(
             "The incident meets no other criterion, so it cannot be a recurrence.",
-            "Meeting a criterion that earlier incidents met could meet it.",
+            "If it met a criterion that earlier incidents met, it could be a recurrence.",
         );
     }
     evidence.extend(opener(incident).map(|event| event.id));

@@ -40,7 +40,7 @@ pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -
     if found.words.is_none() && outside {
         return Finding::absent(
             &format!("A postmortem was requested, but {}.", hours::OUTSIDE),
-            "A request within these hours would meet it.",
+            "A request within the counted hours would meet it.",
         );
     }
     let sentences = sentences(outcome, &found);

@@ -1,5 +1,5 @@
-//! Signal classes: signals by what `where` sees of them. Those of a storm differ only by their labels,
-//! which most criteria do not ask for.
+//! Signal classes: groups of signals that are equal to `where` except for their labels. The signals of
+//! a storm differ only by labels, which most criteria do not use.
 
 use std::cell::OnceCell;
 
@@ -20,7 +20,7 @@ pub(crate) struct SignalClasses<'a> {
     class_of: Vec<u32>,
     /// The fields of each class, without labels.
     facts: Vec<Facts<'a>>,
-    /// The labels of each signal, once a criterion expression for them.
+    /// The labels of each signal, filled in once an expression depends on them.
     labels: OnceCell<Vec<LabelsRef<'a>>>,
 }
 

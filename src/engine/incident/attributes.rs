@@ -134,7 +134,7 @@ pub(crate) fn has_near_miss(incident: &Incident) -> bool {
     near_miss_keys(incident).next().is_some()
 }
 
-/// True if users felt the signal at some time: one on a cause only explains.
+/// True if the signal was degraded at some time. Signals with the role `cause` do not count.
 pub(crate) fn was_degraded(signal: &Signal) -> bool {
     signal.role.as_deref() != Some("cause") && has_span(signal, SpanState::Degraded)
 }

@@ -1,5 +1,5 @@
-//! Episodes of one alert: several of one time, as replicas of a sender and several ways of telling it
-//! give, are one; a later one ends the one before it.
+//! Episodes of one alert: overlapping ones, as replicas or several sources report them, are merged;
+//! a later one ends the one before it.
 
 use chrono::TimeDelta;
 
@@ -24,8 +24,8 @@ pub(crate) fn is_same(first: &Signal, start: Time, next: Time) -> bool {
     }
 }
 
-/// Adds to an episode what another one tells of the same time. Degraded is what either says; unknown
-/// time after the end of one ends with the end of the other.
+/// Merges an overlapping episode into another. Time is degraded where either is; unknown time after
+/// the end of one ends with the end of the other.
 pub(crate) fn unite(first: &mut Signal, next: &Signal) {
     let end = |signal: &Signal| signal.spans.last().and_then(|span| span.end);
     let (first_end, next_end) = (end(first), end(next));

@@ -1,11 +1,11 @@
-//! A cheap test of whether an incident's members have changed.
+//! Fingerprint of an incident's members, to detect cheaply that they have changed.
 
 use crate::model::id::EventId;
 use crate::model::incident::Incident;
 use crate::model::member::Members;
 use crate::model::member::{JoinReason, Member};
 
-/// Differs whenever the members of an incident, or what they are taken for, differ.
+/// Fingerprint of an incident's members, their context and their rollbacks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct MemberFingerprint {
     /// The checksum of the members that are not context.

@@ -1,13 +1,13 @@
-//! A small cache by signal sort: nearly all signals of a storm have one of a few sorts.
+//! A small cache by signal class: nearly all signals of a storm have one of a few classes.
 
 use std::sync::Arc;
 
 use crate::model::signal::SignalClass;
 
-/// The number of cached sorts.
+/// The number of cached classes.
 const CAPACITY: usize = 8;
 
-/// The most recent sorts, each with a value found for it.
+/// The most recent classes, each with a value computed for it.
 #[derive(Debug)]
 pub(crate) struct RecentClasses<T> {
     entries: [Option<(Arc<SignalClass>, T)>; CAPACITY],
@@ -24,7 +24,7 @@ impl<T> Default for RecentClasses<T> {
 }
 
 impl<T: Clone> RecentClasses<T> {
-    /// The value cached for this very sort, else that which `find` gives.
+    /// The value cached for this class, else the result of `find`, which is cached.
     pub(crate) fn get_or_insert_with(
         &mut self,
         sort: &Arc<SignalClass>,

@@ -312,10 +312,10 @@ fn first(signal: &Signal) -> Option<Time> {
     signal.spans.first().map(|span| span.start)
 }
 
-/// The number of recent sorts among which an equal one is looked for.
+/// The number of recent classes that are compared with a new one.
 const RECENT_SORTS: usize = 8;
 
-/// A signal without spans, which shares its sort with recent equal ones.
+/// A signal without spans, which shares its class with recent signals of an equal class.
 fn begin(
     sorts: &mut Vec<Arc<SignalClass>>,
     event: &Event,

@@ -25,9 +25,9 @@ pub(crate) struct IncidentSummary {
     /// The opening event, which other verdicts cite as evidence.
     pub(crate) opener: Option<EventId>,
     pub(crate) has_near_miss: bool,
-    /// When it was first announced.
+    /// Time of its first announcement.
     pub(crate) first_at: Option<Time>,
-    /// A person's wish for its postmortem, and the time of the last announcement.
+    /// Once announced: [`wanted_by_person`], and the time of the last announcement.
     pub(crate) wanted: Option<(Option<bool>, Time)>,
     pub(crate) lead: Option<BundleLead>,
     pub(crate) near_misses: NearMissState,

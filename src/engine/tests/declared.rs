@@ -102,7 +102,7 @@ fn planned(service: Option<&str>, told: i64, from: i64, to: i64) -> Event {
 }
 
 #[test]
-fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
+fn events_of_a_source_incident_join_in_any_order() {
     let policy = policy();
     let all = [
         begun(0),
@@ -138,7 +138,7 @@ fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
 }
 
 #[test]
-fn only_what_began_is_ended() {
+fn end_of_a_subject_that_never_began_adds_no_signal() {
     let policy = policy();
     for (first, signals) in [
         (begun(0), "declaration"),
@@ -163,7 +163,7 @@ fn only_what_began_is_ended() {
 }
 
 #[test]
-fn what_became_an_outage_ends_as_both() {
+fn alert_that_became_an_outage_ends_as_both() {
     let (policy, mut state) = (policy(), State::default());
     let all = vec![
         told_as_alert(NAME, 0, None),
@@ -184,7 +184,7 @@ fn what_became_an_outage_ends_as_both() {
 }
 
 #[test]
-fn an_instant_proves_an_outage_and_says_nothing_of_its_length() {
+fn zero_length_declaration_is_an_outage_of_unknown_length() {
     let (policy, mut state) = (policy(), State::default());
     let proof = |at, status| {
         let fact = Declaration {
@@ -270,7 +270,7 @@ fn a_merge_by_the_source_makes_one_incident_that_goes_on() {
 }
 
 #[test]
-fn after_a_merge_with_what_nobody_knows_nobody_knows() {
+fn merge_into_an_unknown_incident_leaves_the_state_unknown() {
     let (policy, mut state) = (policy(), State::default());
     state.apply(vec![told_as_alert("pagerduty:P2", 0, None)], &policy, at(2));
     state.apply(merged(5), &policy, at(5));
@@ -281,7 +281,7 @@ fn after_a_merge_with_what_nobody_knows_nobody_knows() {
 }
 
 #[test]
-fn planned_work_told_of_before_or_after_is_no_degradation() {
+fn planned_work_announced_before_or_after_is_not_degraded() {
     for (told, service) in [
         (-3000, Some("checkout")),
         (40, Some("checkout")),
@@ -332,7 +332,7 @@ fn planned_work_told_of_before_or_after_is_no_degradation() {
 }
 
 #[test]
-fn what_was_told_last_of_planned_work_counts() {
+fn latest_statement_of_planned_work_wins() {
     let (policy, mut state) = (policy(), State::default());
     let work = [
         planned(Some("checkout"), -50, -5, 45),

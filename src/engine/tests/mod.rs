@@ -176,7 +176,7 @@ fn the_decision_falls_at_the_minute_by_a_timer() {
 }
 
 #[test]
-fn what_is_announced_does_not_fall_by_rule() {
+fn announced_decision_is_not_lowered_by_rules() {
     let (mut state, policy) = fired_for(31);
     // It turns out that it ended at minute 10.
     state.apply(vec![alert("A", "checkout", 0, Some(10))], &policy, at(31));
@@ -198,7 +198,7 @@ fn what_is_announced_does_not_fall_by_rule() {
 }
 
 #[test]
-fn a_dismissal_holds_until_something_higher_comes() {
+fn dismissal_holds_until_a_higher_decision() {
     let (mut state, policy) = fired_for(31);
     let dismiss = answer(
         &only(&state),
@@ -274,7 +274,7 @@ fn dependent_services_join_and_others_do_not() {
 }
 
 #[test]
-fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
+fn expired_lease_is_unknown_and_the_incident_resolves() {
     let (mut state, policy) = fired_for(20);
     let of = only(&state).signals[0].subject;
     let lapsed = Event::new(
@@ -384,7 +384,7 @@ fn a_second_outage_of_a_service_is_another_incident() {
 }
 
 #[test]
-fn a_message_that_does_not_know_the_for_leaves_the_onset_as_known() {
+fn message_without_for_keeps_the_known_onset() {
     let (mut state, policy) = (State::default(), policy());
     let mut firing = alert("A", "checkout", 10, None);
     if let Fact::Alert(alert) = &mut firing.fact {
@@ -520,7 +520,7 @@ fn a_decision_stays_with_the_part_that_holds_its_evidence() {
 }
 
 #[test]
-fn what_hangs_on_unknown_time_is_unknown() {
+fn verdict_that_depends_on_unknown_time_is_unknown() {
     let costly = "criteria: [{name: costly, on: outage, where: incident.budget_spent > 0.5, decision: hold}]";
     let rules = parse::load(&[("rules.yaml".to_owned(), costly.to_owned())]).unwrap();
     // Four weeks of 99.9 % allow 40 minutes.

@@ -94,7 +94,7 @@ fn a_person_steps_in_and_a_program_does_not() {
 }
 
 #[test]
-fn the_last_word_on_who_it_is_holds_in_any_order() {
+fn latest_identity_wins_in_any_order() {
     let zoe = || step("github:zoe", ActorKind::Unknown, 3);
     let (bo, nobody, again) = (
         identity("GitHub:Zoe", Some("bo"), 20),
@@ -116,7 +116,7 @@ fn the_last_word_on_who_it_is_holds_in_any_order() {
 }
 
 #[test]
-fn who_it_is_holds_from_then_on_and_back_and_after_a_restart() {
+fn identity_applies_to_past_and_future_events_and_after_a_restart() {
     let (mut state, policy) = (State::default(), policy());
     let said = identity("github:zoe", Some("bo"), 10);
     state.apply(

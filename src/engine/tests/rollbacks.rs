@@ -171,7 +171,7 @@ fn a_humans_rollback_is_a_step_and_a_robots_is_none() {
 }
 
 #[test]
-fn one_act_told_by_several_systems_counts_once() {
+fn one_rollback_reported_by_several_systems_counts_once() {
     let history = [deploy(-90, "one", "robot"), deploy(-10, "two", "robot")];
     let with = |more: &[Event]| acts(&[&history[..], more].concat());
     assert_eq!(with(&[deploy(5, "one", "argocd:admin")]), 1.0);
@@ -238,7 +238,7 @@ fn one_act_told_by_several_systems_counts_once() {
 }
 
 #[test]
-fn a_late_word_of_an_earlier_deploy_makes_it_a_rollback() {
+fn late_report_of_an_earlier_deploy_makes_a_rollback() {
     let policy = automatic();
     let mut state = State::default();
     let back = deploy(5, "one", "ada");
@@ -318,7 +318,7 @@ fn plainly(history: &[(i64, &str)], at: usize) -> bool {
 
 proptest! {
     #[test]
-    fn rollbacks_hang_on_the_changes_alone(revisions in proptest::collection::vec("[abc]", 1..14), seed in any::<u64>(), split in 1usize..5) {
+    fn rollbacks_do_not_depend_on_order_or_batches(revisions in proptest::collection::vec("[abc]", 1..14), seed in any::<u64>(), split in 1usize..5) {
         let policy = policy_of(BY_HAND);
         let history: Vec<(i64, &str)> = (1..).zip(revisions.iter().map(String::as_str)).collect();
         let events: Vec<Event> = history.iter().map(|(minutes, revision)| deploy(*minutes, revision, "ada")).collect();

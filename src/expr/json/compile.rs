@@ -108,7 +108,7 @@ impl Planter<'_> {
             Expr::Struct(_) | Expr::List(_) => {
                 Err(self.fault(id, "this part of CEL is not available"))
             }
-            Expr::Unspecified => Err(self.fault(id, "something is missing here")),
+            Expr::Unspecified => Err(self.fault(id, "an expression is missing here")),
         }
     }
 
@@ -151,7 +151,7 @@ impl Planter<'_> {
             None => {
                 let known: Vec<String> = known().map(|name| format!("`{name}`")).collect();
                 format!(
-                    "unknown name `{name}`; known here: {}. A text stands in quotes: \"{name}\"",
+                    "unknown name `{name}`; known here: {}. Put text in quotes: \"{name}\"",
                     known.join(", ")
                 )
             }
@@ -194,7 +194,7 @@ impl Planter<'_> {
                             self.fault(
                                 zone.id,
                                 format!(
-                                    "`{}` is no time zone; write for example \"Europe/Berlin\"",
+                                    "`{}` is not a time zone; write for example \"Europe/Berlin\"",
                                     name.inner()
                                 ),
                             )
@@ -280,7 +280,10 @@ impl Planter<'_> {
 
     fn pattern(&self, expression: &Expression) -> Result<regex::Regex, ExprFault> {
         let Expr::Literal(LiteralValue::String(pattern)) = &expression.expr else {
-            return Err(self.fault(expression.id, "a pattern stands here as text in quotes"));
+            return Err(self.fault(
+                expression.id,
+                "the pattern must be a literal text in quotes",
+            ));
         };
         RegexBuilder::new(pattern.inner())
             .size_limit(PATTERN)
@@ -322,21 +325,21 @@ impl Planter<'_> {
             {
                 Some((_, _, true, count)) => {
                     let rest = vec!["…"; count - 1].join(", ");
-                    format!("`{name}` stands after a text or list: `body.title.{name}({rest})`")
+                    format!("write `{name}` after a text or list: `body.title.{name}({rest})`")
                 }
                 Some(_) => format!("`{name}` takes one value: `{name}(body.value)`"),
                 None if matches!(name, "extract" | "matches") => {
-                    format!("`{name}` stands after a text: `body.title.{name}(\"…\")`")
+                    format!("write `{name}` after a text: `body.title.{name}(\"…\")`")
                 }
                 None if name == "local" => {
                     "`local` takes a time and a zone: `local(body.time, \"Europe/Berlin\")`"
                         .to_owned()
                 }
                 None if name == "first" => {
-                    "`first` takes what may give a value: `first(body.a, body.b, \"…\")`".to_owned()
+                    "`first` takes alternatives: `first(body.a, body.b, \"…\")`".to_owned()
                 }
                 None if name == "has" => "`has` takes one field: `has(body.title)`".to_owned(),
-                None => format!("`{name}` stands after a list: `body.alerts.{name}(a, …)`"),
+                None => format!("write `{name}` after a list: `body.alerts.{name}(a, …)`"),
             },
             _ => match nearest(name, CALLS) {
                 Some(meant) => format!("unknown function `{name}`; did you mean `{meant}`?"),

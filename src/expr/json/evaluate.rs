@@ -177,7 +177,7 @@ impl<'a> Run<'a, '_> {
                     Some(hit) => Cow::Owned(hit.as_str().into()),
                     None => {
                         return Err(Failure::Absent(format!(
-                            "what fits `{pattern}` in {}",
+                            "a match for `{pattern}` in {}",
                             path(operand)
                         )));
                     }
@@ -196,7 +196,7 @@ impl<'a> Run<'a, '_> {
                         let name = self.present(node)?;
                         let name = text(&name)?;
                         times::zone(name)
-                            .ok_or_else(|| Failure::Wrong(format!("`{name}` is no time zone")))?
+                            .ok_or_else(|| Failure::Wrong(format!("`{name}` is not a time zone")))?
                     }
                 };
                 Cow::Owned(times::local(text(&found)?, zone, self.given.reads_later())?.into())
@@ -224,7 +224,7 @@ impl<'a> Run<'a, '_> {
         let value = self.present(node)?;
         value
             .as_f64()
-            .ok_or_else(|| Failure::Wrong(format!("{} is no number", what(&value))))
+            .ok_or_else(|| Failure::Wrong(format!("{} is not a number", what(&value))))
     }
 
     fn logic(&mut self, settles: bool, left: &'a Node, right: &'a Node) -> Result<bool, Failure> {
@@ -265,7 +265,7 @@ impl<'a> Run<'a, '_> {
                 .ok_or_else(absent)
             }
             other => Err(Failure::Wrong(format!(
-                "{} cannot be looked up in {}",
+                "{} is not a key or index of {}",
                 what(other),
                 path(node)
             ))),
@@ -324,7 +324,10 @@ impl<'a> Run<'a, '_> {
         match list {
             Json::Array(list) => Ok(list.iter().any(|other| equal(entry, other))),
             Json::Object(map) => Ok(map.contains_key(text(entry)?)),
-            other => Err(Failure::Wrong(format!("nothing is in {}", what(other)))),
+            other => Err(Failure::Wrong(format!(
+                "`in` needs a list or a map, and this is {}",
+                what(other)
+            ))),
         }
     }
 
@@ -366,7 +369,7 @@ impl<'a> Run<'a, '_> {
                 .into_iter()
                 .map(|(key, _)| Cow::Owned(key.into()))
                 .collect(),
-            other => return Err(Failure::Wrong(format!("{} is no list", what(&other)))),
+            other => return Err(Failure::Wrong(format!("{} is not a list", what(&other)))),
         };
         self.spend(members.len())?;
         let (mut gathered, mut count, mut failed) = (Vec::new(), 0_u64, None);

@@ -62,7 +62,7 @@ pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json,
             Some(Json::Bool(value)) => value.to_string().into(),
             other => {
                 return Err(Failure::Wrong(format!(
-                    "{} is no text",
+                    "{} is not a text",
                     what(other.unwrap_or(&Json::Null))
                 )));
             }
@@ -73,14 +73,14 @@ pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json,
                 Ok(value) => number(value)?,
                 Err(_) => {
                     return Err(Failure::Wrong(format!(
-                        "{} is no number",
+                        "{} is not a number",
                         what(&Json::String(text.clone()))
                     )));
                 }
             },
             other => {
                 return Err(Failure::Wrong(format!(
-                    "{} is no number",
+                    "{} is not a number",
                     what(other.unwrap_or(&Json::Null))
                 )));
             }
@@ -98,7 +98,7 @@ pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json,
 pub(crate) fn text(value: &Json) -> Result<&str, Failure> {
     value.as_str().ok_or_else(|| {
         Failure::Wrong(format!(
-            "{} is no text; `string(…)` makes one of a number",
+            "{} is not a text; convert a number with `string(…)`",
             what(value)
         ))
     })
@@ -112,13 +112,15 @@ pub(crate) fn number(value: f64) -> Result<Json, Failure> {
     }
     Number::from_f64(value)
         .map(Json::Number)
-        .ok_or_else(|| Failure::Wrong("this is not a number any more".to_owned()))
+        .ok_or_else(|| Failure::Wrong("the result is not a finite number".to_owned()))
 }
 
 /// Rejects a string that would be too long.
 pub(crate) fn bounded(length: usize) -> Result<(), Failure> {
     if length > LONGEST {
-        Err(Failure::Wrong("the text becomes too long".to_owned()))
+        Err(Failure::Wrong(
+            "the resulting text is longer than 1 MiB".to_owned(),
+        ))
     } else {
         Ok(())
     }

@@ -18,7 +18,7 @@ impl<'a> Given<'a> {
         self
     }
 
-    /// Has `local` read times of an hour that comes twice as the second of the two.
+    /// Makes `local` resolve ambiguous times, of an hour that occurs twice, to the second one.
     #[must_use]
     pub(crate) fn reading_later(mut self) -> Self {
         self.later = true;

@@ -66,7 +66,7 @@ pub(crate) fn local(text: &str, zone: Zone, later: bool) -> Result<String, Failu
     };
     found.map(written).ok_or_else(|| {
         Failure::Wrong(format!(
-            "there is no {} there: the clock is put forward then",
+            "{} does not exist in this time zone: the clocks are put forward then",
             shown(text)
         ))
     })

@@ -307,7 +307,7 @@ fn cel_says(
 }
 
 #[test]
-fn it_says_what_cel_says() {
+fn evaluation_agrees_with_the_cel_crate() {
     let dice = proptest::collection::vec(any::<u8>(), 13);
     let scopes = proptest::collection::vec([dice.clone(), dice.clone(), dice], 4);
     let (said, skipped) = (Cell::new([0; 4]), Cell::new(0));

@@ -61,7 +61,7 @@ fn faulty(source: &str, at: &str, says: &str) {
 }
 
 #[test]
-fn what_holds_holds() {
+fn true_expressions_are_true() {
     for source in [
         "true",
         "incident.severity == \"critical\"",
@@ -91,7 +91,7 @@ fn what_holds_holds() {
 }
 
 #[test]
-fn what_is_not_known_is_never_a_silent_false() {
+fn unknown_field_makes_the_result_unknown() {
     assert_eq!(
         unknown("signal.labels.zone == \"b\""),
         "`zone` is not known"
@@ -115,7 +115,7 @@ fn what_is_not_known_is_never_a_silent_false() {
 }
 
 #[test]
-fn what_the_schema_does_not_have_is_not_set_unseen() {
+fn setting_a_field_outside_the_schema_panics_in_debug() {
     let set = |name: &'static str, value: &'static str| {
         std::panic::catch_unwind(|| {
             Facts::new(Root::Signal).set(name, value);
@@ -130,7 +130,7 @@ fn what_the_schema_does_not_have_is_not_set_unseen() {
 }
 
 #[test]
-fn what_the_unknown_cannot_change_is_known() {
+fn unknown_operand_that_cannot_change_the_result_is_ignored() {
     assert_eq!(
         says("incident.data_loss || incident.duration > 1"),
         Truth::True
@@ -168,7 +168,7 @@ fn wrong_names_are_faults_at_their_place() {
         "did you mean `incident`?",
     );
     faulty("banana", "banana", "known here: `incident`, `signal`");
-    faulty("incident", "incident", "name one of its fields");
+    faulty("incident", "incident", "needs one of its fields");
     faulty(
         "request.reason == \"\"",
         "request",
@@ -182,7 +182,7 @@ fn wrong_names_are_faults_at_their_place() {
     faulty("has(incident.tile)", "tile", "did you mean `title`?");
     faulty("incident.title.length > 3", "length", "text has no field");
     faulty("incident.title.matches(\"x\")", "matches", "known: `size`");
-    faulty("size(incident.services, 1) == 1", "", "takes one thing");
+    faulty("size(incident.services, 1) == 1", "", "takes one argument");
     faulty(
         "contains(incident.title, \"x\")",
         "contains",
@@ -207,18 +207,22 @@ fn wrong_types_and_words_are_faults() {
         "a number is needed",
     );
     faulty("incident.duration && true", "", "true or false is needed");
-    faulty("\"a\" in incident.title", "", "`in` asks a list");
+    faulty("\"a\" in incident.title", "", "`in` needs a list");
     faulty("1 in incident.services", "1", "text is needed");
     faulty("incident.services.contains(\"a\")", "", "`in`");
     faulty("incident.severity == \"crit\"", "\"crit\"", "did you mean");
-    faulty("\"page\" == incident.severity", "\"page\"", "it is never");
+    faulty(
+        "\"page\" == incident.severity",
+        "\"page\"",
+        "never has the value",
+    );
     faulty(
         "signal.kind in [\"alert\", \"alarm\"]",
         "\"alarm\"",
         "known: \"alert\"",
     );
     faulty("[1, \"a\"].exists(x, true)", "\"a\"", "one type");
-    faulty("[] == []", "", "empty list");
+    faulty("[] == []", "", "the list is empty");
     faulty("{\"a\": 1} == {\"a\": 1}", "", "maps");
     faulty("has(signal.labels.x) == null", "null", "null");
     faulty(
@@ -234,7 +238,7 @@ fn wrong_types_and_words_are_faults() {
     faulty(
         "incident.services.exists(s, incident.services.all(t, s == t))",
         "",
-        "inside one another",
+        "cannot be nested",
     );
     faulty("incident.services[0] == \"a\"", "", "labels");
     faulty("incident.signals % 2 == 0", "", "`%`");

@@ -54,8 +54,8 @@ fn is_snoozed(incident: &Incident, settings: &Settings, now: Time) -> bool {
     incident.standing == ReviewState::Snoozed && !effects::snooze_is_over(incident, settings, now)
 }
 
-/// The waiting suggestions that are asked for themselves: those bundled with another one on the list
-/// wait for its answer.
+/// Suggestions that need an answer of their own: those bundled with another one on the list share its
+/// answer.
 pub(crate) fn leads(waiting: &[Incident]) -> impl Iterator<Item = &Incident> {
     waiting.iter().filter(|incident| {
         incident

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_entered_comes_back_as_text() {
+    fn input_is_shown_again_escaped() {
         let entered = AskInput {
             reason: "</textarea><script>x</script>".to_owned(),
             service: "\" autofocus".to_owned(),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn thanks_come_with_a_link() {
+    fn confirmation_links_to_the_request() {
         assert!(render_asked("/incidents/i-1").contains("href=\"/incidents/i-1\""));
     }
 }

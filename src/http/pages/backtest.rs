@@ -37,7 +37,7 @@ impl BacktestTemplate<'_> {
         }
     }
 
-    /// BacktestProgress in percent, until the job is over.
+    /// Progress in percent, until the job is over.
     fn fraction_done(&self) -> Option<f64> {
         match &self.job.state {
             JobState::Waiting => Some(0.0),

@@ -100,7 +100,7 @@ mod tests {
     use crate::model::labels::Labels;
 
     #[test]
-    fn what_is_left_out_and_what_is_in_the_way_is_seen() {
+    fn left_out_series_and_faults_are_shown() {
         let series = |state, count| std::iter::repeat_n((Labels::new(), state), count);
         let watched = ConditionView {
             name: "errors".to_owned(),

@@ -136,7 +136,7 @@ mod tests {
             "7 of 9 answered suggestions were accepted (45 % to 94 %)",
             "too few to tell",
             "too small 2",
-            "no other criterion had suggested or held 2 of them",
+            "no other criterion had suggested or opened 2 of them",
             "24m (threshold 30m)",
             "href=\"/incidents/i-7\"",
             ">shadow<",

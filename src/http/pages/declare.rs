@@ -94,7 +94,7 @@ mod tests {
     use super::{DeclareView, render};
 
     #[test]
-    fn it_sends_words_that_the_model_reads() {
+    fn form_values_are_those_of_the_model() {
         let html = render(&DeclareView::default());
         for (field, values) in [
             ("severity", ["critical", "warning"]),

@@ -74,7 +74,7 @@ mod tests {
     use super::{ErrorView, render};
 
     #[test]
-    fn it_says_what_is_the_matter_as_text() {
+    fn error_is_shown_escaped() {
         let html = render(&ErrorView {
             status: 404,
             what: "No incident <i>x</i>",

@@ -1,4 +1,4 @@
-//! What is wrong with the service, on every page, and the number of suggestions that wait.
+//! Faults of the service on every page, and the number of suggestions that wait.
 //!
 //! The template leaves a place for each; they are filled in after the page is rendered, so that error
 //! pages have them as well.

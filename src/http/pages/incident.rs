@@ -383,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn it_explains_itself() {
+    fn page_shows_decision_reasons_and_forms() {
         let html = page(&sample::model::incident());
         for wanted in [
             "Postmortem suggested",
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_answer_is_told_at_the_top() {
+    fn notice_of_a_stale_answer_is_at_the_top() {
         let incident = sample::model::incident();
         let notice = Some(Notice {
             warning: true,
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dismissed_is_not_asked_again() {
+    fn dismissed_incident_has_no_answer_form() {
         let mut incident = sample::model::incident();
         incident.standing = ReviewState::Dismissed;
         assert!(!page(&incident).contains("name=\"answer\""));

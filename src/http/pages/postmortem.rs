@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_gone_is_said_to_be() {
+    fn missing_file_is_reported() {
         let postmortem = sample::model::postmortem();
         let html = render(&PostmortemView {
             postmortem: &postmortem,

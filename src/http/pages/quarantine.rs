@@ -355,7 +355,7 @@ mod tests {
     use crate::http::pages::sample;
 
     #[test]
-    fn what_came_is_shown_as_text() {
+    fn bodies_are_shown_escaped() {
         for (name, html) in sample::all::all()
             .into_iter()
             .filter(|(name, _)| name.starts_with("quarantine"))

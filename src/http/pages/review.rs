@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn while_it_lasts_no_meeting_is_denied() {
+    fn active_incident_says_the_meeting_follows_resolution() {
         let mut incident = sample::model::incident();
         incident.phase = Phase::Active;
         assert!(

@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_never_spoke_says_how_to_try_it_and_no_secret() {
+    fn source_without_messages_shows_a_test_command_without_secrets() {
         let token = SecretRef::File("/run/secrets/t".to_owned());
         let basic = Auth::Basic {
             username: "o'neil".to_owned(),

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_waiting_is_said_calmly() {
+    fn empty_list_says_no_suggestions_are_waiting() {
         let html = render(&SuggestionsView {
             now: sample::model::at(0),
             waiting: Vec::new(),

@@ -116,8 +116,8 @@ fn people_are_found_by_what_a_summary_says() {
 }
 
 #[test]
-fn who_declined_and_rooms_are_not_on_call() {
-    let entry = "UID:1\nDTSTART:20261123T080000Z\nDURATION:PT12H\nSUMMARY:OnCallFeed\nATTENDEE;CN=Ada;PARTSTAT=DECLINED:mailto:ada@example.com\n\
+fn declined_attendees_and_rooms_are_not_on_call() {
+    let entry = "UID:1\nDTSTART:20261123T080000Z\nDURATION:PT12H\nSUMMARY:Rota\nATTENDEE;CN=Ada;PARTSTAT=DECLINED:mailto:ada@example.com\n\
                  ATTENDEE;CUTYPE=ROOM:mailto:room@example.com\nATTENDEE;CN=Bo:MAILTO:BO@example.com\nATTENDEE;CN=Zoe Q.:invalid:nomail";
     let rota = rota(&[entry]);
     check(
@@ -156,7 +156,7 @@ fn a_weekly_rota_keeps_its_hour_over_the_change_of_clocks() {
 }
 
 #[test]
-fn what_is_told_in_utc_comes_back_by_utc_and_a_length_is_time_that_passes() {
+fn utc_series_recurs_in_utc_and_hours_are_elapsed_time() {
     let utc =
         "UID:1\nDTSTART:20260601T080000Z\nDTEND:20260601T200000Z\nRRULE:FREQ=DAILY\nSUMMARY:ada";
     check(
@@ -226,7 +226,7 @@ fn a_whole_day_is_one_where_the_rota_is_kept() {
 }
 
 #[test]
-fn what_a_feed_no_longer_lists_stays_known() {
+fn past_shifts_dropped_by_the_feed_are_kept() {
     let first = rota(&[PAGERDUTY, OPSGENIE]);
     // It lists what is now, and what comes.
     let later = "UID:2\nDTSTART:20261202T000000Z\nDTEND:20261207T080000Z\nSUMMARY:lin";
@@ -250,7 +250,7 @@ fn what_a_feed_no_longer_lists_stays_known() {
 }
 
 #[test]
-fn a_clock_that_nobody_knows_makes_unknown_and_not_nobody() {
+fn unknown_time_zone_makes_the_answer_unknown() {
     let known =
         "UID:1\nDTSTART:20261101T080000Z\nDTEND:20261102T080000Z\nRRULE:FREQ=MONTHLY\nSUMMARY:ada";
     let unknown = "UID:2\nDTSTART;TZID=Customized Time Zone:20261110T080000\nDTEND;TZID=Customized Time Zone:20261120T080000\nSUMMARY:bo";

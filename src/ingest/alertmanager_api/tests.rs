@@ -148,7 +148,7 @@ fn check_end(first: serde_json::Value, looks: &[(&str, &str, &str)]) {
 }
 
 #[test]
-fn a_silenced_alert_that_is_gone_before_its_promise_ran_out_recovered() {
+fn silenced_alert_gone_before_its_promise_recovered() {
     check_end(
         listed("A", &["s1"], &[]),
         &[("11:10:30", "08:00:00", "11:10:30 A Resolved Recovered")],
@@ -156,7 +156,7 @@ fn a_silenced_alert_that_is_gone_before_its_promise_ran_out_recovered() {
 }
 
 #[test]
-fn one_that_is_gone_after_it_is_only_known_until_its_sender_spoke_last() {
+fn silenced_alert_gone_after_its_promise_is_unknown_since_the_last_report() {
     check_end(
         listed("A", &["s1"], &[]),
         &[("11:13:10", "08:00:00", "11:09:00 A Resolved SourceLost")],
@@ -257,7 +257,7 @@ fn what_was_never_listed_ends_as_unknown_when_it_was_last_seen() {
 }
 
 #[test]
-fn an_alert_that_was_given_up_and_is_listed_is_on_again() {
+fn lapsed_alert_that_is_listed_fires_again() {
     let (mut listing, all) = (
         AlertmanagerState::default(),
         [TrackedAlert {

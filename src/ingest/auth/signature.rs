@@ -67,11 +67,12 @@ pub enum SignatureFault {
 }
 
 impl SignatureVerifier {
-    /// Signatures as `signing` has them, by any of these secrets. `header` is where Grafana and plain senders put theirs, `timestamp`
-    /// where Grafana puts the time, if it does.
+    /// Creates a verifier for a signature format and any of these secrets. `header` is the signature
+    /// header of Grafana and plain senders, `timestamp` the timestamp header of Grafana, if it signs
+    /// one.
     ///
     /// # Errors
-    /// When a secret is none of that scheme; the text says which, by its place, and not what it is.
+    /// When a secret does not fit the scheme; the text gives its position, not its value.
     pub fn new(
         signing: SignatureFormat,
         header: Option<&str>,
@@ -360,14 +361,14 @@ fn standard_key(text: &[u8]) -> Result<VerificationKey, &'static str> {
     };
     if text.starts_with(b"whsk_") {
         return Err(
-            "this is the sender's own key; put the public one here, which begins with `whpk_`",
+            "this is the sender's private key; use its public key, which begins with `whpk_`",
         );
     }
     if let Some(rest) = text.strip_prefix(b"whpk_") {
         return decoded(rest)
             .filter(|key| key.len() == 32)
             .map(VerificationKey::Ed25519)
-            .ok_or("after `whpk_` stand 32 bytes in base64");
+            .ok_or("`whpk_` must be followed by 32 bytes in base64");
     }
     let rest = text.strip_prefix(b"whsec_").unwrap_or(text);
     decoded(rest)

@@ -12,7 +12,7 @@ fn check(proof: &Authentication, header: Option<(&str, &str)>, wanted: bool) {
 }
 
 #[test]
-fn no_proof_asked_is_always_shown() {
+fn auth_none_accepts_every_message() {
     check(&Authentication::None, None, true);
 }
 

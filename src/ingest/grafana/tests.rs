@@ -127,7 +127,7 @@ fn a_rule_that_is_called_like_the_test_is_none() {
 }
 
 #[test]
-fn what_no_grafana_sends_by_itself_says_what_to_do() {
+fn customised_body_is_refused_with_advice() {
     let refused = |body: &str| read(body, &LabelNames::default()).unwrap_err().to_string();
     insta::assert_snapshot!(
         [

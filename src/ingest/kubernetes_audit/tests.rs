@@ -93,7 +93,7 @@ fn told(changes: &Value) -> String {
 }
 
 #[test]
-fn what_a_request_is() {
+fn requests_are_classified_by_action() {
     let template = json!({"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-11-23T11:40:02Z"}}});
     let undo = json!([
         {"op": "replace", "path": "/spec/template", "value": {"spec": {}}},
@@ -417,7 +417,7 @@ fn two_stages_are_one_step_together_and_apart() {
 }
 
 #[test]
-fn what_is_refused_again_and_again_is_told_once_a_message() {
+fn repeated_refusal_is_reported_once_a_message() {
     let refused = |n: i32| {
         let when = format!("2026-11-23T11:40:{:02}Z", n * 5);
         let pod = of("pods", "checkout-7998647bdf-phvq7", "eviction");

@@ -197,7 +197,7 @@ fn what_was_pending_for_long_and_never_fired_is_a_near_miss() {
 }
 
 #[test]
-fn when_the_prometheus_was_away_nobody_knows_the_end() {
+fn end_during_downtime_of_prometheus_is_unknown() {
     check("ppppff____", &["fired 60-60", "fired 60-60..75 SourceLost"]);
     check("ppp____..", &[]);
 }
@@ -331,7 +331,7 @@ fn a_restart_that_restores_the_mark_is_another_episode() {
 }
 
 #[test]
-fn an_end_that_was_told_too_early_is_taken_back() {
+fn premature_end_is_corrected() {
     let mut recalled = AlertSeriesState::default();
     let mut said = Vec::new();
     for letters in [
@@ -376,7 +376,7 @@ fn rules_of_one_name_are_told_apart_by_their_labels() {
 }
 
 #[test]
-fn what_can_be_read_no_more_is_unknown_until_it_is_seen_again() {
+fn unreadable_alert_is_unknown_until_seen_again() {
     let (names, rules, external) = (LabelNames::default(), BTreeMap::new(), Labels::new());
     let reader = SeriesReader {
         source: "prom",
@@ -467,7 +467,7 @@ proptest::proptest! {
     /// Reads of a long past report the same wherever it is cut, and nothing from before the first
     /// report.
     #[test]
-    fn where_a_past_is_cut_does_not_show(
+    fn result_does_not_depend_on_where_reads_are_cut(
         letters in proptest::collection::vec(proptest::sample::select(vec!["p", "ppppf", "ffff", ".", "...", "_", "__________", "________________________"]), 1..20),
         cuts in proptest::collection::btree_set(0_usize..1500, 0..6),
         hold in proptest::sample::select(vec![60, 600]),

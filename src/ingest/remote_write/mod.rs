@@ -80,7 +80,7 @@ pub struct SeriesFault {
 pub enum RemoteWriteFault {
     /// The stated size exceeds the limit; nothing was decompressed.
     #[error(
-        "{bytes} bytes when unpacked, and at most {limit} are taken. Send less at once: lower max_samples_per_send."
+        "{bytes} bytes when decompressed; at most {limit} are accepted. Lower max_samples_per_send."
     )]
     TooLarge {
         /// Its size when unpacked, in bytes.
@@ -90,7 +90,7 @@ pub enum RemoteWriteFault {
     },
     /// The samples would take too much memory, since each copies its labels.
     #[error(
-        "its samples with their labels take up more than {most} bytes. Send less at once: lower max_samples_per_send."
+        "its samples with their labels take more than {most} bytes of memory. Lower max_samples_per_send."
     )]
     TooMuch {
         /// The most that is taken, in bytes.
@@ -123,7 +123,7 @@ impl From<WireFault> for RemoteWriteFault {
 /// Headers of another protocol. Answer 415, so that a sender of 2.0 falls back to 1.0
 /// (`prometheus.io/docs/specs/prw/remote_write_spec_2_0`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{header}: {found} is not spoken here; remote write 1.0 is: {spoken}")]
+#[error("{header}: {found} is not supported; send remote write 1.0: {spoken}")]
 pub struct UnsupportedHeader {
     /// The header.
     pub header: &'static str,
@@ -215,7 +215,7 @@ fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, RemoteWriteFault> {
     if size > body.len().saturating_mul(MOST_OF_A_BYTE) {
         return Err(RemoteWriteFault::NotSnappy {
             message: format!(
-                "{} bytes cannot unpack to the {size} of the header",
+                "{} bytes cannot decompress to the {size} bytes that the header states",
                 body.len()
             ),
         });
@@ -341,7 +341,7 @@ fn decode(series: &[u8], samples: &mut Vec<Sample>) -> Result<(), String> {
             return Err("a label has no name".to_owned());
         }
         if labels.contains_key(&name) {
-            return Err(format!("the label {name:?} is there twice"));
+            return Err(format!("the label {name:?} appears twice"));
         }
         labels.insert(name, value);
     }

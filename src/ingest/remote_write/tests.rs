@@ -200,7 +200,7 @@ seen 2, left out 0, histograms 0, faulty 0
 }
 
 #[test]
-fn what_is_no_sample_is_passed_over() {
+fn exemplars_histograms_and_metadata_are_skipped() {
     let exemplar = Series {
         exemplars: vec![b"\x11".to_vec()],
         ..series(&["__name__=up"], &[])
@@ -277,7 +277,7 @@ down{} 2 @2
 seen 9, left out 0, histograms 0, faulty 9
 timeseries[1]: it has no name: the label __name__ is missing or empty
 timeseries[2]: it has no name: the label __name__ is missing or empty
-timeseries[3]: the label "job" is there twice
+timeseries[3]: the label "job" appears twice
 timeseries[4]: a label has no name
 timeseries[5]: the timestamp of a sample is further away than 260,000 years; it is in milliseconds since 1970
 timeseries[6]: failed to decode Protobuf message: Label.name: TimeSeries.labels: invalid string value: data is not UTF-8 encoded
@@ -288,7 +288,7 @@ timeseries[8]: failed to decode Protobuf message: TimeSeries.samples: invalid wi
     insta::assert_snapshot!(told(&read(&packed(&request), &MetricFilter::from_names(["up"]), LIMIT).unwrap()), @r#"
 up{} 1 @1
 seen 9, left out 4, histograms 0, faulty 6
-timeseries[3]: the label "job" is there twice
+timeseries[3]: the label "job" appears twice
 timeseries[4]: a label has no name
 timeseries[5]: the timestamp of a sample is further away than 260,000 years; it is in milliseconds since 1970
 timeseries[6]: failed to decode Protobuf message: Label.name: TimeSeries.labels: invalid string value: data is not UTF-8 encoded
@@ -365,7 +365,7 @@ fn a_request_cut_short_anywhere_is_refused_or_holds_less() {
 }
 
 #[test]
-fn bombs_do_not_go_off() {
+fn decompression_bombs_are_refused() {
     let check = |body: &[u8], wanted: &str| {
         assert_eq!(
             read(body, &MetricFilter::all(), LIMIT)
@@ -379,19 +379,19 @@ fn bombs_do_not_go_off() {
     // Headers that say 4 GiB, 4 GiB less one, and one more than is taken.
     check(
         b"\x80\x80\x80\x80\x10",
-        "4294967296 bytes when unpacked, and at most 1048576 are taken",
+        "4294967296 bytes when decompressed; at most 1048576 are accepted",
     );
     check(
         b"\xff\xff\xff\xff\x0f",
-        "4294967295 bytes when unpacked, and at most 1048576 are taken",
+        "4294967295 bytes when decompressed; at most 1048576 are accepted",
     );
     check(
         &packed(&vec![0; LIMIT + 1]),
-        "1048577 bytes when unpacked, and at most 1048576 are taken",
+        "1048577 bytes when decompressed; at most 1048576 are accepted",
     );
     check(
         b"\x80\x80\x40\x00",
-        "not snappy in its block format: 4 bytes cannot unpack to the 1048576 of the header",
+        "not snappy in its block format: 4 bytes cannot decompress to the 1048576 bytes that the header states",
     );
     // What packs best is less than what a header is believed.
     assert!(matches!(
@@ -399,7 +399,7 @@ fn bombs_do_not_go_off() {
         Err(RemoteWriteFault::Malformed { at: 0, .. })
     ));
     // Small in the request, large when decoded: one long label for many samples, labels without content, series without content.
-    let most = "its samples with their labels take up more than 8388608 bytes";
+    let most = "its samples with their labels take more than 8388608 bytes of memory";
     let long = format!("long={}", "x".repeat(100_000));
     check(
         &packed(&request(&[series(
@@ -485,7 +485,7 @@ fn only_remote_write_1_0_is_spoken() {
     );
     let other = |found: &str| {
         format!(
-            "Content-Type: {found} is not spoken here; remote write 1.0 is: application/x-protobuf;proto=prometheus.WriteRequest"
+            "Content-Type: {found} is not supported; send remote write 1.0: application/x-protobuf;proto=prometheus.WriteRequest"
         )
     };
     for found in [
@@ -500,12 +500,12 @@ fn only_remote_write_1_0_is_spoken() {
     check(
         plain,
         Some("zstd"),
-        Some("Content-Encoding: zstd is not spoken here; remote write 1.0 is: snappy"),
+        Some("Content-Encoding: zstd is not supported; send remote write 1.0: snappy"),
     );
     check(
         plain,
         None,
-        Some("Content-Encoding: nothing is not spoken here; remote write 1.0 is: snappy"),
+        Some("Content-Encoding: nothing is not supported; send remote write 1.0: snappy"),
     );
 }
 
@@ -614,7 +614,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_asked_for_is_what_everything_holds_of_it(series in proptest::collection::vec(any_series(), 0..12)) {
+    fn filtered_read_equals_filtered_full_read(series in proptest::collection::vec(any_series(), 0..12)) {
         let all = all(&series);
         for names in [&["up"][..], &["up", "down"], &["neither"], &[]] {
             let some = read(&packed(&request(&series)), &MetricFilter::from_names(names.iter().copied()), LIMIT).unwrap();
@@ -625,7 +625,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sent_is_what_is_read(series in proptest::collection::vec(good_series(), 0..12)) {
+    fn good_series_round_trip(series in proptest::collection::vec(good_series(), 0..12)) {
         let written = all(&series);
         prop_assert_eq!(written.faulty + written.left_out + written.histograms, 0);
         prop_assert_eq!(written.seen, written.samples.len() as u64);

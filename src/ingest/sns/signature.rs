@@ -36,7 +36,7 @@ pub(crate) enum SnsFault {
         why: &'static str,
     },
     /// Too old, or in the future.
-    #[error("Timestamp is not of the last hour")]
+    #[error("Timestamp is more than an hour old or in the future; compare the clocks")]
     Stale,
     /// An unsupported signature version.
     #[error("SignatureVersion is neither 1 nor 2")]
@@ -91,7 +91,7 @@ fn amazons(envelope: &SnsEnvelope, field: &'static str) -> Result<Url, SnsFault>
     {
         return Err(elsewhere("it holds blanks or backslashes"));
     }
-    let url = Url::parse(text).map_err(|_| elsewhere("it is none"))?;
+    let url = Url::parse(text).map_err(|_| elsewhere("it is not a URL"))?;
     if url.scheme() != "https" {
         return Err(elsewhere("it does not begin with https"));
     }
@@ -190,7 +190,7 @@ fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, SnsFault> {
         .map_err(|_| SnsFault::Certificate("it is not a PEM certificate"))?;
     let certificate = chain
         .first()
-        .ok_or(SnsFault::Certificate("the file holds none"))?
+        .ok_or(SnsFault::Certificate("the file contains no certificate"))?
         .tbs_certificate();
     let validity = certificate.validity();
     let at = |time: &x509_cert::time::Time| {

@@ -39,7 +39,7 @@ fn check(name: &str, changed: &[(&str, Value)], certificate: &[u8], expected: Op
 }
 
 #[test]
-fn what_is_signed_is_authentic() {
+fn signed_message_is_authentic() {
     for name in ["version_1", "version_2", "without_subject", "confirmation"] {
         check(name, &[], CERTIFICATE, None);
         // None of these is signed.
@@ -56,7 +56,7 @@ fn what_is_signed_is_authentic() {
 }
 
 #[test]
-fn what_is_changed_is_not() {
+fn changed_message_is_not_authentic() {
     let doubt = || Some(&SnsFault::Signature);
     for name in ["version_1", "version_2", "without_subject", "confirmation"] {
         check(name, &[], ANOTHER, doubt());
@@ -271,7 +271,7 @@ fn only_amazons_addresses_are_visited() {
 }
 
 #[test]
-fn nothing_is_fetched_for_what_is_old_or_of_a_time_to_come() {
+fn certificate_is_not_fetched_for_old_or_future_messages() {
     let envelope = envelope(&signed("version_2"));
     let sent = envelope.timestamp().unwrap();
     let check = |after: TimeDelta, good: bool| {

@@ -64,7 +64,7 @@ fn payloads(kind: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn told_again_later_it_is_the_same() {
+fn repeated_message_gives_the_same_ids() {
     for (reader, kind) in readers()
         .iter()
         .zip(["pagerduty", "statuspage", "incident_io", "slack"])
@@ -88,7 +88,7 @@ fn told_again_later_it_is_the_same() {
 }
 
 #[test]
-fn what_is_cut_changed_or_strange_is_no_panic() {
+fn truncated_and_mutated_bodies_do_not_panic() {
     for (reader, kind) in readers()
         .iter()
         .zip(["pagerduty", "statuspage", "incident_io", "slack"])

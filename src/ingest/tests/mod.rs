@@ -530,7 +530,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_known_is_left_out_and_the_rest_is_read_as_ever() {
+fn renewed_alerts_are_left_out_and_the_rest_is_unchanged() {
     for body in [
         POSTED.to_vec(),
         [b"[7,".as_slice(), &POSTED.trim_ascii()[1..]].concat(),

@@ -205,7 +205,7 @@ correlation: {correlate_by: [cluster, service], settle: 0, ignore: 'signal.name 
 }
 
 #[test]
-fn nothing_is_no_rules() {
+fn empty_file_has_no_rules() {
     for text in [
         "",
         "# only words\n",
@@ -454,7 +454,7 @@ fn parameters_must_fit_their_kind() {
 }
 
 #[test]
-fn faults_of_expressions_stand_at_their_character() {
+fn expression_fault_has_its_exact_position() {
     criterion_fault(
         "name: a, on: outage, decision: hold, where: incident.severty == \"critical\"",
         "severty",
@@ -473,7 +473,7 @@ fn faults_of_expressions_stand_at_their_character() {
     criterion_fault(
         "name: a, on: outage, decision: hold, where: \"signal.kind == \\\"alarm\\\"\"",
         "\\\"alarm",
-        "it is never",
+        "never has the value",
     );
     let folded = "criteria:\n- name: a\n  on: outage\n  decision: hold\n  where: >-\n    incident.data_loss\n    && signal.nam == \"x\"";
     assert!(

@@ -75,7 +75,7 @@ fn what_samples_can_answer_is_read() {
 }
 
 #[test]
-fn what_is_richer_says_so() {
+fn query_beyond_the_subset_names_the_reason() {
     refused("topk(3, a)", "`topk` needs a Prometheus");
     refused("irate(a[5m])", "`irate` needs");
     refused("a + b", "`+` between two metrics");
@@ -93,7 +93,7 @@ fn what_is_richer_says_so() {
 }
 
 #[test]
-fn no_promql_is_only_doubted() {
+fn invalid_promql_is_a_warning() {
     let understood = parse_query("rate(a[5m)");
     assert!(understood.doubt.is_some() && understood.of_samples.is_err());
     assert!(parse_query(&"(".repeat(9_000)).doubt.is_some());

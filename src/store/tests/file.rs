@@ -172,7 +172,7 @@ fn a_step_is_applied_to_a_database_with_data_and_only_once() {
 }
 
 #[test]
-fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
+fn migration_keeps_quarantined_records_of_version_3() {
     let (_home, path) = home();
     drop(Store::open(&path, at(0)).unwrap());
     std::fs::remove_file(&path).unwrap();

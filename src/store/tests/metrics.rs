@@ -72,7 +72,7 @@ fn samples_keep_their_order_and_every_bit_of_their_values() {
 }
 
 #[test]
-fn samples_are_dropped_by_the_time_they_came_and_not_by_the_one_they_claim() {
+fn samples_expire_by_time_of_receipt() {
     for (_home, store) in stores() {
         store
             .add_samples("web", &[sample(250_000_000_000, 1.0)], at(1))
@@ -88,7 +88,7 @@ fn samples_are_dropped_by_the_time_they_came_and_not_by_the_one_they_claim() {
 }
 
 #[test]
-fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() {
+fn condition_state_and_its_events_are_stored_together() {
     for (_home, store) in stores() {
         let epoch = store.take_leadership().unwrap();
         let both = [remembered("a", Some("1")), remembered("b", Some("2"))];

@@ -78,7 +78,7 @@ fn a_record_with_a_fault_is_kept_and_listed() {
 }
 
 #[test]
-fn what_is_mended_or_dismissed_waits_no_more_and_stays_listed() {
+fn processed_and_dismissed_records_stay_listed_but_not_open() {
     for (_home, store) in stores() {
         let empty = NewRecord {
             body: Vec::new(),

@@ -90,7 +90,7 @@ fn check_one_order(
 }
 
 #[test]
-fn an_office_is_lent_taken_over_and_fenced() {
+fn leader_lease_is_renewed_taken_over_and_fenced() {
     for (_home, store) in stores() {
         let first = store.acquire_leader_lease(None).unwrap().unwrap();
         assert_eq!(
@@ -186,7 +186,7 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
 }
 
 #[test]
-fn a_delivery_is_left_to_who_took_it() {
+fn claimed_delivery_is_not_given_to_another_process() {
     for (_home, store) in stores() {
         apply(
             &store,
@@ -219,7 +219,7 @@ fn a_delivery_is_left_to_who_took_it() {
 }
 
 #[test]
-fn a_site_moves_between_databases_without_loss() {
+fn export_and_import_move_a_database_without_loss() {
     let fill = |store: &Store| {
         let beside = MessageContext {
             headers: vec![("ce-type".to_owned(), "a.b".to_owned())],

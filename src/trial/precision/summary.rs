@@ -96,13 +96,13 @@ impl PrecisionReport {
     pub(crate) fn sentence(&self) -> String {
         match (self.requested, self.missed) {
             (0, _) => "No incident that closed in this period had a request for a postmortem.".to_owned(),
-            (1, 0) => "People asked for a postmortem on 1 incident, which a criterion had also suggested or held.".to_owned(),
-            (1, _) => "People asked for a postmortem on 1 incident, which no other criterion had suggested or held.".to_owned(),
+            (1, 0) => "People asked for a postmortem on 1 incident, which a criterion had also suggested or opened.".to_owned(),
+            (1, _) => "People asked for a postmortem on 1 incident, which no other criterion had suggested or opened.".to_owned(),
             (asked, 0) => {
-                format!("People asked for a postmortem on {asked} incidents; a criterion had also suggested or held each of them.")
+                format!("People asked for a postmortem on {asked} incidents; a criterion had also suggested or opened each of them.")
             }
             (asked, missed) => {
-                format!("People asked for a postmortem on {asked} incidents; no other criterion had suggested or held {missed} of them.")
+                format!("People asked for a postmortem on {asked} incidents; no other criterion had suggested or opened {missed} of them.")
             }
         }
     }

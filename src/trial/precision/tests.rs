@@ -250,7 +250,7 @@ fn few_answers_tell_nothing() {
 }
 
 #[test]
-fn what_nobody_answered_counts_neither_way() {
+fn unanswered_suggestion_counts_neither_way() {
     let mut lapsed = suggested(&["long"]);
     lapsed.entry.announced.as_mut().unwrap().at = at(-9);
     let snoozed = answered(
@@ -332,7 +332,7 @@ fn an_answer_stays_one_to_the_suggestion_when_a_hold_comes_later() {
 }
 
 #[test]
-fn a_shadow_is_judged_by_what_people_said_to_others() {
+fn shadow_is_measured_by_answers_to_other_criteria() {
     let rows = [
         answered(suggested(&["long", "~tried"]), Answer::Accept),
         dismissed(suggested(&["long", "~tried"]), DismissReason::Noise),
@@ -357,7 +357,7 @@ fn a_shadow_is_judged_by_what_people_said_to_others() {
 }
 
 #[test]
-fn what_people_had_to_ask_for_was_missed() {
+fn requested_incident_without_suggestion_counts_as_missed() {
     let measured = |id: &str, observed: f64, outcome| {
         let mut row = quiet(&[("long", outcome), ("~tried", Outcome::Met)]);
         row.entry.incident = IncidentId(id.to_owned());
@@ -389,7 +389,7 @@ fn what_people_had_to_ask_for_was_missed() {
     );
     assert_eq!(
         found.sentence(),
-        "People asked for a postmortem on 3 incidents; no other criterion had suggested or held 3 of them."
+        "People asked for a postmortem on 3 incidents; no other criterion had suggested or opened 3 of them."
     );
 
     // Suggested before, or met by itself later: the request was not needed.
@@ -407,7 +407,7 @@ fn what_people_had_to_ask_for_was_missed() {
 }
 
 #[test]
-fn the_latest_word_counts_and_the_rules_give_the_order() {
+fn latest_answer_counts_and_criteria_follow_the_rules() {
     let mut late = suggested(&["long", "gone"]);
     late.amended = Some((at(90), answered(late.clone(), Answer::Accept).entry));
     let rules = "criteria: [{name: new, on: outage, decision: hold}, {name: long, on: degradation, longest: 30m, decision: hold}]";

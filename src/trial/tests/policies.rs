@@ -402,11 +402,14 @@ fn rules_and_scenarios_speak_the_severities_of_the_team() {
     check(&["critical"], "decision: hold");
     check(&["unknown"], "criteria: {c: not_met, d: met}");
     let fault = parse::load(&files).unwrap_err()[0].to_string();
-    assert!(fault.contains("it is never \"SEV1\""), "{fault}");
+    assert!(
+        fault.contains("the field never has the value \"SEV1\""),
+        "{fault}"
+    );
     let typo = rules.replace("SEV2", "SEV22");
     let fault = parse::load_for(&[("rules.yaml".to_owned(), typo)], &scale).unwrap_err();
     assert!(
-        fault[0].to_string().contains("it is never \"SEV22\"; did you mean \"SEV2\"? known: \"SEV1\", \"SEV2\", \"SEV3\", \"none\", \"unknown\""),
+        fault[0].to_string().contains("the field never has the value \"SEV22\"; did you mean \"SEV2\"? known: \"SEV1\", \"SEV2\", \"SEV3\", \"none\", \"unknown\""),
         "{fault:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! Ends received lately, for episodes whose start is received after them.
+//! Recently received ends, for episodes whose start arrives after their end.
 
 use std::collections::{HashMap, VecDeque};
 

@@ -1,4 +1,4 @@
-//! Ends received before their episode, from senders that give no start with an end.
+//! Ends received before their episode, from senders whose ends state no start.
 
 use std::collections::VecDeque;
 

@@ -1,9 +1,8 @@
-//! Active alerts: firing alerts with the end of their lease, and the episodes that ended lately.
+//! Active alerts: firing alerts with the end of their lease, and recently ended episodes.
 //!
-//! `new_events` decides what a message begins, changes or ends, late and repeated ones too. A firing
-//! alert sent again renews the lease in memory and is no event, so it is answered without a commit.
-//! Leases are saved now and then. `prune` drops an episode, here and in the database, once its end
-//! or lapse is recorded and no late message can be about it any more.
+//! `new_events` decides what a message begins, changes or ends, late and repeated ones too. A renewal
+//! changes only memory and is answered without a commit; leases are saved now and then. `prune` drops
+//! an episode once its end or lapse is recorded and no late message can be about it any more.
 
 mod ends_before_starts;
 mod ends_without_start;
@@ -37,7 +36,7 @@ use table::{AlertTable, RowId};
 
 /// A firing message received so soon after the end was sent before it.
 const STRAGGLER_WINDOW: TimeDelta = TimeDelta::minutes(1);
-/// Lapses recorded in one step. More than this fall silent together only when their sender is gone.
+/// Lapses recorded in one step.
 const MAX_LAPSES: usize = 10_000;
 /// Rows saved or removed in one transaction.
 const MAX_SAVED: usize = 20_000;
@@ -143,7 +142,8 @@ impl ActiveAlerts {
         }
     }
 
-    /// Takes in until when senders promised to renew their alerts, `listed` those in no incident.
+    /// Records the times until which senders promised to renew their alerts; `listed`: of alerts in no
+    /// incident.
     pub(crate) fn note_promises(
         &mut self,
         promises: Vec<(Subject, PromisedRenewal)>,
@@ -226,9 +226,9 @@ impl ActiveAlerts {
 
     /// The events of an end whose start its sender states.
     ///
-    /// It ends every open episode of its labels that began before it, whatever start it repeats.
-    /// With a start that was never reported it tells a whole episode, with its beginning if it
-    /// `opens` one; a start close to that of an open episode is of a replica, and the same.
+    /// It ends every open episode with its labels that began before it, whatever start it states.
+    /// With a start never reported it states a whole episode, and its beginning too if `opens`. A
+    /// start close to that of an open episode comes from a replica and is the same episode.
     fn ends(&mut self, event: Event, opens: bool, now: Time) -> Vec<NewEvent> {
         let event = self.promised.unless_lost(event);
         let Fact::Alert(alert) = &event.fact else {
@@ -250,7 +250,8 @@ impl ActiveAlerts {
             .map(|row| self.table.row(row))
             .filter(|row| row.source == source && row.started != micros(start))
             .filter(|row| time(row.started) < end)
-            // When an alert that fired anew had ended before, nothing tells.
+            // If its own start was reported, it closes only episodes of replicas besides: when earlier
+            // ones ended is unknown.
             .filter(|row| !told || row.is_firing() && start - time(row.started) <= REPLICA_SKEW)
             .map(|row| time(row.started))
             .collect();
@@ -756,7 +757,7 @@ impl ActiveAlerts {
         }
     }
 
-    /// Has the row of an alert that fires no more removed from the database.
+    /// Schedules the row of an ended alert for removal from the database.
     fn unsave(&mut self, id: RowId) {
         let row = self.table.row_mut(id);
         if row.is_saved() {

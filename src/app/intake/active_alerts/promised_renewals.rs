@@ -41,7 +41,7 @@ impl PromisedRenewals {
             .extend(promises.map(|(subject, promise)| (subject, (promise, now))));
     }
 
-    /// Takes in the promises of the open episodes with these labels and starts.
+    /// Records the promises of the open episodes with these labels and starts.
     pub(super) fn note_listed(&mut self, listed: &[ListedRenewal], table: &AlertTable, now: Time) {
         let promise = |listed: &ListedRenewal| {
             let mut open = table.open_episodes(table.labels_key(&listed.labels));
@@ -60,7 +60,8 @@ impl PromisedRenewals {
         self.note(listed.iter().filter_map(promise), now);
     }
 
-    /// The end, unless a promise ran out then: that alert is unknown since its last report.
+    /// Returns the end unchanged, unless a promise expired at that instant: the alert is then unknown
+    /// since its last report.
     pub(crate) fn unless_lost(&self, mut event: Event) -> Event {
         let Some((promise, _)) = self.0.get(&event.subject) else {
             return event;

@@ -1,4 +1,4 @@
-//! Events of ends whose start their sender states.
+//! Resolved alerts whose message states the start of the episode.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,8 @@ use crate::ingest::reading::Reported;
 use crate::model::event::{AlertStatus, EndReason, Event, Fact};
 use crate::model::time::Time;
 
-/// The names under which sources end incidents of their own as outages. Whether such an incident was
-/// told as an alert is not known then.
+/// Names of sources' incidents that these reports end as outages. A parser does not know if such an
+/// incident was reported as an alert or as an outage.
 pub(crate) fn ended_declarations(reports: &[Reported]) -> BTreeSet<Box<str>> {
     let ends = reports.iter().map(|report| &report.event).filter(|event| {
         matches!(&event.fact, Fact::Declaration(declared) if declared.status == AlertStatus::Resolved)
@@ -28,7 +28,7 @@ pub(crate) fn stated_end(event: &Event) -> Time {
     }
 }
 
-/// Set if an end tells when its episode began.
+/// True if an end also states the beginning of its episode.
 pub(crate) fn begins(event: &Event, declared: &BTreeSet<Box<str>>) -> bool {
     let lasts = matches!(&event.fact, Fact::Alert(alert) if alert.starts_at < stated_end(event));
     let is_outage = event

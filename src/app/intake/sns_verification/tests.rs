@@ -89,7 +89,7 @@ fn why(vouched: Result<(), Unverified>) -> String {
 }
 
 #[tokio::test]
-async fn signed_messages_of_the_topics_are_taken_in() {
+async fn signed_message_of_a_listed_topic_is_accepted() {
     let world = world("signature");
     for name in ["version_1", "version_2", "without_subject", "confirmation"] {
         assert_eq!(
@@ -101,7 +101,7 @@ async fn signed_messages_of_the_topics_are_taken_in() {
 }
 
 #[tokio::test]
-async fn nothing_else_is() {
+async fn unsigned_changed_or_foreign_message_is_rejected() {
     let world = world("signature");
     let changed = async |field: &str, value: Value| {
         let mut body = signed("version_2");
@@ -131,7 +131,7 @@ async fn nothing_else_is() {
     assert!(
         changed("Timestamp", json!("2026-12-01T10:00:00.000Z"))
             .await
-            .contains("not of the last hour")
+            .contains("more than an hour old or in the future")
     );
     assert!(
         changed("SignatureVersion", json!("0"))
@@ -141,23 +141,27 @@ async fn nothing_else_is() {
     assert!(why(vouched(&world, "hello", &[]).await).contains("names no topic"));
     assert!(
         why(vouched(&world, "hello", &[("x-amz-sns-topic-arn", TOPIC)]).await)
-            .contains("raw delivery")
+            .contains("raw message delivery")
     );
     let bare = r#"{"AlarmName": "a", "NewStateValue": "ALARM"}"#;
     assert!(
         why(vouched(&world, bare, &[("x-amz-sns-topic-arn", TOPIC)]).await)
-            .contains("raw delivery")
+            .contains("raw message delivery")
     );
     // One good message does not vouch for another.
     let mut other = signed("version_2");
     other["Message"] = json!("mine");
     let both = json!({"Records": [{"Sns": signed("version_2")}, {"Sns": other}]});
     assert!(why(vouched(&world, &both.to_string(), &[]).await).contains("does not match"));
-    assert!(world.app.core.faults.open().iter().any(|fault| {
-        fault
-            .message
-            .contains("a message to `aws` was not taken in")
-    }));
+    assert!(
+        world
+            .app
+            .core
+            .faults
+            .open()
+            .iter()
+            .any(|fault| { fault.message.contains("a message to `aws` was rejected") })
+    );
 }
 
 #[tokio::test]
@@ -197,7 +201,7 @@ async fn beside_a_password_a_bare_alarm_is_taken_and_an_envelope_is_still_checke
 }
 
 #[tokio::test]
-async fn a_subscription_is_confirmed_once_and_only_by_who_is_vouched_for() {
+async fn subscription_is_confirmed_once_and_only_if_verified() {
     let url = signed("confirmation")["SubscribeURL"]
         .as_str()
         .unwrap()

@@ -92,7 +92,7 @@ fn check(more: &str, answers: &str, expected: &str) {
 }
 
 #[test]
-fn series_are_watched_each_for_itself() {
+fn each_series_has_its_own_state() {
     check(
         "",
         "a=1,b=3 a=3,b=3 a=3,b=1",
@@ -111,14 +111,14 @@ fn series_are_watched_each_for_itself() {
 }
 
 #[test]
-fn an_answer_without_any_series_speaks_for_the_condition_until_one_comes() {
+fn empty_result_gives_the_no_data_state_without_labels() {
     check("", "_ _ a=1 a=3", "Unknown@0 Healthy@2<2 aDegraded@3");
     check("no_data: degraded", "_ _ a=1", "Degraded@0 Healthy@2<2");
     check("no_data: healthy", "_ _ a=1", "");
 }
 
 #[test]
-fn what_nobody_answered_is_unknown_not_absent() {
+fn failed_query_is_unknown_not_absent() {
     check("no_data: degraded", "b=1 ! b=1", "bUnknown@1 bHealthy@2");
     check("", "! ! =3", "Unknown@0 Degraded@2");
     check(
@@ -141,7 +141,7 @@ fn series_beyond_the_most_are_left_out_and_counted() {
 }
 
 #[test]
-fn a_series_that_does_not_come_back_stays_unknown() {
+fn series_absent_after_degradation_stays_unknown() {
     let mut watches = ConditionEvaluator::default();
     let events = run(
         &mut watches,
@@ -170,7 +170,7 @@ fn a_series_that_does_not_come_back_stays_unknown() {
 }
 
 #[test]
-fn who_is_there_takes_the_place_of_who_is_not() {
+fn present_series_replaces_an_absent_one_at_the_limit() {
     let mut watches = ConditionEvaluator::default();
     let events = run(
         &mut watches,
@@ -265,7 +265,7 @@ fn filled(more: &str, live: &str, known: &str, expected: &str) {
 }
 
 #[test]
-fn what_was_unknown_is_known_once_somebody_answers() {
+fn late_answer_replaces_unknown() {
     filled("", "=1 =3 =3 ! ! !", "=3 =3 =3 =3 =1", "degraded 1..7");
     filled(
         "",
@@ -294,7 +294,7 @@ fn what_was_unknown_is_known_once_somebody_answers() {
 }
 
 #[test]
-fn what_was_before_anything_was_measured_is_told_as_far_as_there_was_something() {
+fn backfill_before_the_first_evaluation_starts_with_the_first_value() {
     let (rules, mut watches) = (rules(""), ConditionEvaluator::default());
     let rule = &rules.conditions[0];
     watches.missed(minute(0));
@@ -333,7 +333,7 @@ fn what_was_before_anything_was_measured_is_told_as_far_as_there_was_something()
 }
 
 #[test]
-fn what_nobody_saw_stays_unknown() {
+fn evaluation_without_answer_stays_unknown() {
     filled(
         "",
         "=1 =3 =3 ! ! !",
@@ -441,7 +441,7 @@ proptest::proptest! {
     /// Failed evaluations, once answered later, give the same result as evaluations answered in
     /// time.
     #[test]
-    fn what_is_asked_later_is_as_if_it_had_been_asked_in_time(
+    fn backfilled_result_equals_live_result(
         values in proptest::collection::vec(0..4_i32, 4..40),
         answered in proptest::collection::vec(proptest::bool::weighted(0.6), 40),
         vain in proptest::collection::vec(proptest::bool::weighted(0.3), 40),

@@ -1,4 +1,4 @@
-//! A subset of PromQL over the samples of the last while, evaluated as Prometheus would.
+//! A subset of PromQL over recent samples, evaluated as Prometheus would.
 
 pub mod sample_buffer;
 mod silence;

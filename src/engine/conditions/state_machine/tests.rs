@@ -70,7 +70,7 @@ fn check(more: &str, readings: &str, expected: &str) {
 }
 
 #[test]
-fn it_is_degraded_from_the_first_evaluation_that_says_so() {
+fn state_changes_at_the_first_evaluation_beyond_the_threshold() {
     check("", "1 3 3 1 1", "degraded@1 healthy@3");
     check("", "3", "degraded@0");
     check("", "1 1 1", "");
@@ -113,13 +113,13 @@ fn it_fires_at_the_evaluation_that_completes_the_wait() {
 }
 
 #[test]
-fn what_no_longer_holds_while_pending_begins_again() {
+fn pending_restarts_after_an_interruption() {
     check("for: 2m", "3 3 1 3 3 3", "degraded@5<3");
     check("for: 2m, no_data: healthy", "3 3 _ 3 3 3", "degraded@5<3");
 }
 
 #[test]
-fn it_is_kept_firing_and_was_healthy_before_that_ended() {
+fn keep_firing_for_delays_recovery_and_keeps_its_start() {
     check("keep_firing_for: 2m", "3 1 1 1 1", "degraded@0 healthy@3<1");
     check(
         "keep_firing_for: 121s",
@@ -142,7 +142,7 @@ fn it_is_kept_firing_and_was_healthy_before_that_ended() {
 }
 
 #[test]
-fn once_firing_it_holds_until_it_has_recovered() {
+fn recovered_threshold_gives_hysteresis() {
     let recovered = "recovered: '< 1'";
     check(recovered, "3 2 1 0.9 2", "degraded@0 healthy@3");
     // Between the two it does not begin, nor go on while it waits.
@@ -257,7 +257,7 @@ fn a_failed_evaluation_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn when_nobody_looked_nobody_can_say() {
+fn gap_between_evaluations_is_unknown() {
     // Four intervals between two evaluations are bridged, more are not.
     check("", "3 . . . 3", "degraded@0");
     check("", "3 . . . . 3", "degraded@0 unknown@1 degraded@5");
@@ -361,7 +361,7 @@ fn a_near_miss_is_what_does_not_become_worse() {
 }
 
 #[test]
-fn the_value_that_made_it_so_is_told() {
+fn change_carries_the_value_that_caused_it() {
     let (rule, mut watch) = (rule("no_data: degraded"), SeriesStateMachine::default());
     assert_eq!(
         watch.step(&rule, minute(0), Observation::Value(3.5))[0].value,

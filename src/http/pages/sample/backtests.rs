@@ -32,7 +32,7 @@ fn report() -> BacktestReport {
         until: at(86_400),
         records: 12,
         events: 20,
-        against: "the rules that held at the time".to_owned(),
+        against: "the rules in force at the time".to_owned(),
         before: DecisionCounts {
             incidents: 3,
             held: 0,
@@ -59,7 +59,10 @@ fn report() -> BacktestReport {
             before_criteria: vec!["long".to_owned()],
             case,
         }],
-        notes: vec!["out.jsonl ends early: it is no whole export.".to_owned()],
+        notes: vec![
+            "out.jsonl is truncated: the last line of an export is missing; export again."
+                .to_owned(),
+        ],
     }
 }
 

@@ -54,7 +54,7 @@ fn answer(samples: &SampleBuffer, query: &str, second: i64) -> Vec<String> {
 }
 
 #[test]
-fn a_sample_stands_for_its_series_until_a_newer_one_an_end_or_five_minutes() {
+fn sample_holds_until_the_next_a_marker_or_five_minutes() {
     let of = samples(&[(
         "a",
         &[],
@@ -233,7 +233,7 @@ const OF_A: &[(&str, &str)] = &[("job", "shop"), ("instance", "a")];
 const OF_B: &[(&str, &str)] = &[("job", "shop"), ("instance", "b")];
 
 #[test]
-fn whoever_fell_silent_stays_unknown_however_long_ago_that_was() {
+fn silent_target_stays_unknown() {
     for looks in [true, false] {
         let given: &[Given<'_>] = &[
             ("errors", OF_A, &paced(0..300)),
@@ -265,7 +265,7 @@ fn whoever_fell_silent_stays_unknown_however_long_ago_that_was() {
 }
 
 #[test]
-fn what_ended_is_absent_while_somebody_goes_on() {
+fn ended_series_is_absent_while_another_target_is_live() {
     let marked: &[Given<'_>] = &[
         ("errors", OF_A, &ended(0..300)),
         ("errors", &[("env", "x")], &paced(0..900)),
@@ -310,7 +310,7 @@ fn what_ended_is_absent_while_somebody_goes_on() {
 }
 
 #[test]
-fn nobody_vouches_for_another_who_fell_silent() {
+fn live_target_does_not_hide_a_silent_one() {
     let of = samples(&[
         ("errors", OF_A, &paced(0..300)),
         ("up", OF_A, &paced(0..300)),

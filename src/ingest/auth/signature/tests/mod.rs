@@ -148,7 +148,7 @@ const SLACK_SHOWN: [(&str, &str); 2] = [
 
 /// From the documentation of GitHub, go-pagerduty, python-slack-sdk and standard-webhooks; Grafana's and Sentry's by `openssl dgst -hmac`.
 #[test]
-fn what_senders_publish() {
+fn published_examples_of_senders_verify() {
     let github = signature(SignatureFormat::GitHub, &["It's a Secret to Everybody"]);
     let shown = [(
         "x-hub-signature-256",
@@ -259,7 +259,7 @@ fn what_senders_publish() {
 }
 
 #[test]
-fn only_the_way_of_the_kind_is_taken() {
+fn signature_in_another_format_is_refused() {
     let right = hex("k", b"body");
     for (signing, header, taken, refused) in [
         (

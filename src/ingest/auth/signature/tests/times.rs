@@ -127,7 +127,7 @@ fn a_time_is_digits_and_nothing_else() {
 /// A signature without a time must not pass if one is required, nor may the border between time and
 /// body move.
 #[test]
-fn grafana_cannot_be_talked_down() {
+fn required_timestamp_cannot_be_omitted() {
     let timed = named(SignatureFormat::Grafana, None, Some("X-Time"), &["k"]);
     let got = |time: Option<&str>, signed: &[u8], body: &[u8]| {
         let shown = hex("k", signed);
