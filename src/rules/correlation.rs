@@ -29,7 +29,7 @@ pub(crate) struct CorrelationEntry {
     /// Time after the last activity during which events still join.
     #[schemars(extend("default" = "30m"))]
     reopen_within: Option<Duration>,
-    /// Gaps shorter than this do not interrupt a stretch of degradation.
+    /// Gaps shorter than this do not interrupt a degradation.
     #[schemars(extend("default" = "2m"))]
     bridge: Option<Duration>,
     /// Time after its start from which events no longer join an incident.

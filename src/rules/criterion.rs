@@ -46,7 +46,7 @@ pub(crate) struct CriterionEntry {
     during: Option<HoursEntry>,
     /// The opposite of `during`: these hours do not count.
     outside: Option<HoursEntry>,
-    /// degradation: minimum duration of one unbroken stretch.
+    /// degradation: minimum degraded time without a break.
     longest: Option<Spanned<Duration>>,
     /// degradation: minimum total degraded time within `within`.
     total: Option<Spanned<Duration>>,

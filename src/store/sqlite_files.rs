@@ -38,7 +38,9 @@ impl FileId {
     pub(super) fn of_database(path: &Path) -> io::Result<Self> {
         let found = stat(path)?;
         if found.st_mode & 0o444 == 0 {
-            return Err(io::Error::other("nobody may read it; make it readable"));
+            return Err(io::Error::other(
+                "it has no read permission; make it readable for the user that runs afterword",
+            ));
         }
         if found.st_size == 0 {
             return Err(io::Error::other("it is empty; restore a back-up"));

@@ -152,7 +152,7 @@ pub(crate) struct ExpectationEntry {
     criteria: Option<BTreeMap<String, Outcome>>,
     /// Number of incidents so far; by default not checked.
     incidents: Option<usize>,
-    /// Number of postmortems held or suggested, counting a bundle as one; by default not checked.
+    /// Number of postmortems opened or suggested, counting a bundle as one; by default not checked.
     postmortems: Option<usize>,
 }
 
