@@ -98,9 +98,10 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
             None
         }
     };
-    let every = http_client::positive(reader, "every", raw.every.as_ref()).unwrap_or(30);
-    let timeout =
-        http_client::positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(every));
+    let every = reader.positive("every", raw.every.as_ref()).unwrap_or(30);
+    let timeout = reader
+        .positive("timeout", raw.timeout.as_ref())
+        .unwrap_or(10.min(every));
     if let Some(given) = raw.timeout.filter(|_| timeout > every) {
         reader.fault(
             given.position,

@@ -9,7 +9,7 @@ use super::credentials::{Auth, is_header};
 use super::scalars::{HttpUrl, Text, is_host};
 use crate::yaml::node::Node;
 use crate::yaml::reader::Reader;
-use crate::yaml::scalar::{Duration, Spanned};
+use crate::yaml::scalar::Spanned;
 
 /// HTTP client settings of a server. Secrets and certificates are named, not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,23 +144,6 @@ pub(crate) fn target(reader: &mut Reader<'_>, written: &Spanned<Text>) -> Option
     HttpUrl::parse(&written.value.0)
         .map_err(|why| reader.fault(written.position, why))
         .ok()
-}
-
-/// Reads a positive duration, in seconds.
-pub(crate) fn positive(
-    reader: &mut Reader<'_>,
-    name: &str,
-    given: Option<&Spanned<Duration>>,
-) -> Option<i64> {
-    let given = given?;
-    if given.value.seconds == 0 {
-        reader.fault(
-            given.position,
-            format!("`{name}` must be longer than 0; write for example 10s"),
-        );
-        return None;
-    }
-    Some(given.value.seconds)
 }
 
 /// Records a fault for a missing required key.

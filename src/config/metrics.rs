@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::credentials;
 use super::credentials::{Auth, none_or_auth};
-use super::http_client::{HttpClientConfig, RawTls, door, missing, positive, target};
+use super::http_client::{HttpClientConfig, RawTls, door, missing, target};
 use super::scalars::{HttpUrl, Text, entry_name};
 use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, given};
@@ -239,7 +239,9 @@ fn prometheus(
             None
         }
     };
-    let timeout = positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10);
+    let timeout = reader
+        .positive("timeout", raw.timeout.as_ref())
+        .unwrap_or(10);
     let concurrency = raw.concurrency.map_or(4, |given| {
         if !(1..=64).contains(&given.value) {
             reader.fault(
@@ -301,8 +303,12 @@ fn scrape(
             targets.push(ScrapeTarget { url, instance });
         }
     }
-    let interval = positive(reader, "interval", raw.interval.as_ref()).unwrap_or(15);
-    let timeout = positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(interval));
+    let interval = reader
+        .positive("interval", raw.interval.as_ref())
+        .unwrap_or(15);
+    let timeout = reader
+        .positive("timeout", raw.timeout.as_ref())
+        .unwrap_or(10.min(interval));
     if let Some(given) = raw.timeout.filter(|_| timeout > interval) {
         reader.fault(
             given.position,

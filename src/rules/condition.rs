@@ -5,11 +5,10 @@ use serde::Deserialize;
 
 use super::promql::parse_query;
 use crate::model::event::{ConditionState, Severity};
-use crate::model::fault::Fault;
 use crate::model::severity_scale::SeverityScale;
-use crate::rules::positive::positive;
 use crate::rules::rule_set::{Comparison, ConditionPositions, ConditionRule, Threshold};
 use crate::yaml::node::Node;
+use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Duration, Spanned};
 use crate::yaml::unique_names::UniqueNames;
 
@@ -69,18 +68,16 @@ fn no_data(_: &mut SchemaGenerator) -> Schema {
 
 /// Reads one condition; `None` when it has a fault.
 pub(crate) fn read(
-    file: &str,
+    reader: &mut Reader<'_>,
     node: &Node,
     names: &mut UniqueNames,
     scale: &SeverityScale,
-    faults: &mut Vec<Fault>,
 ) -> Option<ConditionRule> {
-    let before = faults.len();
+    let before = reader.faults.len();
     let entry: ConditionEntry = names.read(
-        file,
+        reader,
         node,
         &["name", "service", "metrics", "query", "degraded"],
-        faults,
     )?;
     for (key, text) in [
         ("service", &entry.service),
@@ -88,7 +85,7 @@ pub(crate) fn read(
         ("query", &entry.query),
     ] {
         if let Some(text) = text.as_ref().filter(|text| text.value.trim().is_empty()) {
-            faults.push(text.position.fault(file, format!("`{key}` is empty")));
+            reader.fault(text.position, format!("`{key}` is empty"));
         }
     }
     if let Some(no_data) = entry
@@ -96,56 +93,56 @@ pub(crate) fn read(
         .as_ref()
         .filter(|state| state.value == ConditionState::NearMiss)
     {
-        faults.push(no_data.position.fault(
-            file,
+        reader.fault(
+            no_data.position,
             "`no_data` must be `unknown` (the default), `degraded` or `healthy`",
-        ));
+        );
     }
     let severity = match &entry.severity {
         None => scale.place(Severity::Critical),
         Some(stated) => scale.accept(stated.value).unwrap_or_else(|why| {
-            faults.push(stated.position.fault(file, why));
+            reader.fault(stated.position, why);
             Severity::Unknown
         }),
     };
-    let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| {
-        positive(file, "every", every, faults)
-    });
+    let every = reader
+        .positive("every", entry.every.as_ref())
+        .unwrap_or(DEFAULT_EVERY);
     let degraded = entry
         .degraded
         .as_ref()
-        .and_then(|text| threshold(file, text, faults));
+        .and_then(|text| threshold(reader, text));
     let near_miss = entry
         .near_miss
         .as_ref()
-        .and_then(|text| threshold(file, text, faults));
+        .and_then(|text| threshold(reader, text));
     let recovered = entry
         .recovered
         .as_ref()
-        .and_then(|text| threshold(file, text, faults));
+        .and_then(|text| threshold(reader, text));
     let degraded = degraded?;
     if let (Some(near_miss), Some(text)) = (near_miss, &entry.near_miss) {
         contradiction(degraded, near_miss, true)
             .into_iter()
-            .for_each(|message| faults.push(text.position.fault(file, message)));
+            .for_each(|message| reader.fault(text.position, message));
     }
     if let (Some(recovered), Some(text)) = (recovered, &entry.recovered) {
         contradiction(degraded, recovered, false)
             .into_iter()
-            .for_each(|message| faults.push(text.position.fault(file, message)));
+            .for_each(|message| reader.fault(text.position, message));
     }
     if let Some(most) = entry
         .max_series
         .as_ref()
         .filter(|most| !(1..=MOST_SERIES).contains(&most.value))
     {
-        faults.push(most.position.fault(
-            file,
+        reader.fault(
+            most.position,
             format!(
                 "`max_series` must be from 1 to {MOST_SERIES}, found {}",
                 most.value
             ),
-        ));
+        );
     }
     let (metrics, query) = (entry.metrics?, entry.query?);
     let condition = ConditionRule {
@@ -153,7 +150,7 @@ pub(crate) fn read(
         service: entry.service?.value,
         severity,
         places: ConditionPositions {
-            file: file.to_owned(),
+            file: reader.file.to_owned(),
             metrics: metrics.position,
             query: query.position,
         },
@@ -171,11 +168,11 @@ pub(crate) fn read(
         every,
         max_series: entry.max_series.map_or(DEFAULT_SERIES, |most| most.value) as usize,
     };
-    (faults.len() == before).then_some(condition)
+    (reader.faults.len() == before).then_some(condition)
 }
 
 /// Parses a threshold, a PromQL comparison with a number: `> 0.02`.
-fn threshold(file: &str, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Option<Threshold> {
+fn threshold(reader: &mut Reader<'_>, text: &Spanned<String>) -> Option<Threshold> {
     const SIGNS: [(&str, Comparison); 6] = [
         (">=", Comparison::AtLeast),
         ("<=", Comparison::AtMost),
@@ -197,7 +194,7 @@ fn threshold(file: &str, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Opt
             let message = format!(
                 "{trimmed:?} is not a threshold; write a comparison and a number, for example \"> 0.02\" (one of > >= < <= == !=)"
             );
-            faults.push(text.position.fault(file, message));
+            reader.fault(text.position, message);
             None
         }
     }

@@ -5,12 +5,10 @@ use serde::Deserialize;
 
 use super::criterion;
 use crate::expr::root::Root;
-use crate::model::fault::Fault;
 use crate::model::severity_scale::SeverityScale;
-use crate::rules::positive::positive;
 use crate::rules::rule_set::Correlation;
-use crate::yaml;
 use crate::yaml::node::{Node, Value};
+use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Duration, Spanned};
 
 #[derive(Deserialize, JsonSchema)]
@@ -40,28 +38,23 @@ pub(crate) struct CorrelationEntry {
 }
 
 /// Reads it; missing keys take their defaults.
-pub(crate) fn read(
-    file: &str,
-    node: &Node,
-    scale: &SeverityScale,
-    faults: &mut Vec<Fault>,
-) -> Correlation {
+pub(crate) fn read(reader: &mut Reader<'_>, node: &Node, scale: &SeverityScale) -> Correlation {
     let defaults = Correlation::default();
     if node.value == Value::Null {
         return defaults;
     }
-    let Some(entry) = yaml::entry::read_entry::<CorrelationEntry>(file, node, &[], faults) else {
+    let Some(entry) = reader.read::<CorrelationEntry>(node, &[]) else {
         return defaults;
     };
     if let Some(labels) = &entry.correlate_by {
         if labels.value.is_empty() {
-            faults.push(labels.position.fault(
-                file,
+            reader.fault(
+                labels.position,
                 "`correlate_by` is empty; leave it out for the default, `[service]`",
-            ));
+            );
         }
         for label in labels.value.iter().filter(|label| label.value.is_empty()) {
-            faults.push(label.position.fault(file, "a label name must not be empty"));
+            reader.fault(label.position, "a label name must not be empty");
         }
     }
     let seconds = |duration: Option<Duration>, otherwise| {
@@ -75,11 +68,11 @@ pub(crate) fn read(
         settle: seconds(entry.settle, defaults.settle),
         reopen_within: seconds(entry.reopen_within, defaults.reopen_within),
         bridge: seconds(entry.bridge, defaults.bridge),
-        lifetime: entry.lifetime.map_or(defaults.lifetime, |lifetime| {
-            positive(file, "lifetime", &lifetime, faults)
-        }),
+        lifetime: reader
+            .positive("lifetime", entry.lifetime.as_ref())
+            .unwrap_or(defaults.lifetime),
         ignore: entry
             .ignore
-            .and_then(|source| criterion::filter(file, &source, (&[Root::Signal], scale), faults)),
+            .and_then(|source| criterion::filter(reader, &source, (&[Root::Signal], scale))),
     }
 }

@@ -6,14 +6,13 @@ use serde::Deserialize;
 use crate::expr;
 use crate::expr::Expr;
 use crate::expr::root::Root;
-use crate::model::fault::Fault;
 use crate::model::severity_scale::SeverityScale;
 use crate::model::verdict::{CriterionKind, Decision, PostmortemForm};
 use crate::rules::criterion_hours::{self, Calendars, HoursEntry};
-use crate::rules::positive::positive;
 use crate::rules::rule_set::{Criterion, CriterionTest, Likeness, StepGrouping, StepWindow};
 use crate::rules::seconds::Seconds;
 use crate::yaml::node::Node;
+use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Duration, Quota, Spanned, TextOrTexts};
 use crate::yaml::unique_names::UniqueNames;
 
@@ -139,39 +138,38 @@ pub(crate) struct CriteriaContext<'a> {
 
 /// Reads one criterion; `None` when it has a fault.
 pub(crate) fn read(
-    file: &str,
+    reader: &mut Reader<'_>,
     node: &Node,
     context: &CriteriaContext<'_>,
     names: &mut UniqueNames,
-    faults: &mut Vec<Fault>,
 ) -> Option<Criterion> {
-    let before = faults.len();
-    let mut entry: CriterionEntry = names.read(file, node, &["name", "on", "decision"], faults)?;
+    let before = reader.faults.len();
+    let mut entry: CriterionEntry = names.read(reader, node, &["name", "on", "decision"])?;
     if let Some(shadow) = entry
         .shadow
         .as_ref()
         .filter(|shadow| context.all_shadow && !shadow.value)
     {
         let message = "`shadow: true` at the top of the file applies to all its criteria; remove this line, or move the criterion to a file without it";
-        faults.push(shadow.position.fault(file, message));
+        reader.fault(shadow.position, message);
     }
     let on = entry.on?;
     let kind = kind(on);
-    refuse_parameters_of_others(file, node, &kind, faults);
+    refuse_parameters_of_others(reader, node, &kind);
     let filter = entry
         .r#where
         .as_ref()
-        .and_then(|source| filter(file, source, (kind.roots, context.scale), faults));
+        .and_then(|source| filter(reader, source, (kind.roots, context.scale)));
     let hours = [entry.during.take(), entry.outside.take()];
-    let hours = criterion_hours::read(file, node, hours, context.calendars, faults);
-    let mut reader = CriterionReader { file, node, faults };
+    let hours = criterion_hours::read(reader, node, hours, context.calendars);
+    let mut parameters = ParameterReader { reader, node };
     let test = match on {
         CriterionKind::Outage => Some(CriterionTest::Outage),
         CriterionKind::Request => Some(CriterionTest::Request),
-        CriterionKind::Degradation => reader.degradation(&entry),
-        CriterionKind::Intervention => Some(reader.intervention(&entry)),
-        CriterionKind::NearMiss => reader.near_miss(&entry),
-        CriterionKind::Recurrence => reader.recurrence(&entry),
+        CriterionKind::Degradation => parameters.degradation(&entry),
+        CriterionKind::Intervention => Some(parameters.intervention(&entry)),
+        CriterionKind::NearMiss => parameters.near_miss(&entry),
+        CriterionKind::Recurrence => parameters.recurrence(&entry),
     };
     let CriterionEntry {
         name,
@@ -190,7 +188,7 @@ pub(crate) fn read(
         hours,
         test: test?,
     };
-    (faults.len() == before).then_some(criterion)
+    (reader.faults.len() == before).then_some(criterion)
 }
 
 /// A near miss harmed nobody, so that a page about it is enough.
@@ -203,26 +201,20 @@ fn default_form(on: CriterionKind) -> PostmortemForm {
 
 /// Compiles an expression; its fault points at the exact character in the file.
 pub(crate) fn filter(
-    file: &str,
+    reader: &mut Reader<'_>,
     source: &Spanned<String>,
     (roots, scale): (&[Root], &SeverityScale),
-    faults: &mut Vec<Fault>,
 ) -> Option<Expr> {
     match expr::compile_for(&source.value, roots, &scale.words()) {
         Ok(expression) => Some(expression),
         Err(fault) => {
-            faults.push(source.place(fault.offset).fault(file, fault.message));
+            reader.fault(source.place(fault.offset), fault.message);
             None
         }
     }
 }
 
-fn refuse_parameters_of_others(
-    file: &str,
-    node: &Node,
-    kind: &KindFields,
-    faults: &mut Vec<Fault>,
-) {
+fn refuse_parameters_of_others(reader: &mut Reader<'_>, node: &Node, kind: &KindFields) {
     for parameter in [
         "longest",
         "total",
@@ -253,29 +245,22 @@ fn refuse_parameters_of_others(
             "`{parameter}` is not a parameter of `on: {}`; {own}",
             kind.word
         );
-        faults.push(node.key_position(parameter).fault(file, message));
+        reader.fault(node.key_position(parameter), message);
     }
 }
 
-struct CriterionReader<'a> {
-    file: &'a str,
-    node: &'a Node,
-    faults: &'a mut Vec<Fault>,
+struct ParameterReader<'r, 'f> {
+    reader: &'r mut Reader<'f>,
+    node: &'r Node,
 }
 
-impl CriterionReader<'_> {
+impl ParameterReader<'_, '_> {
     fn fault_here(&mut self, message: &str) {
-        self.faults
-            .push(self.node.position().fault(self.file, message));
+        self.reader.fault(self.node.position(), message);
     }
 
     fn fault_at_key(&mut self, key: &str, message: &str) {
-        self.faults
-            .push(self.node.key_position(key).fault(self.file, message));
-    }
-
-    fn duration(&mut self, key: &str, value: Option<&Spanned<Duration>>) -> Option<Seconds> {
-        value.map(|duration| positive(self.file, key, duration, self.faults))
+        self.reader.fault(self.node.key_position(key), message);
     }
 
     fn count(&mut self, key: &str, value: Option<&Spanned<u32>>, least: u32) -> u32 {
@@ -283,19 +268,16 @@ impl CriterionReader<'_> {
             return least;
         };
         if count.value < least {
-            self.faults.push(
-                count
-                    .position
-                    .fault(self.file, format!("`{key}` must be at least {least}")),
-            );
+            self.reader
+                .fault(count.position, format!("`{key}` must be at least {least}"));
         }
         count.value
     }
 
     fn degradation(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
-        let longest = self.duration("longest", entry.longest.as_ref());
-        let total = self.duration("total", entry.total.as_ref());
-        let within = self.duration("within", entry.within.as_ref());
+        let longest = self.reader.positive("longest", entry.longest.as_ref());
+        let total = self.reader.positive("total", entry.total.as_ref());
+        let within = self.reader.positive("within", entry.within.as_ref());
         let total = match (total, within) {
             (Some(total), Some(within)) => {
                 if total > within {
@@ -332,7 +314,7 @@ impl CriterionReader<'_> {
 
     fn intervention(&mut self, entry: &CriterionEntry) -> CriterionTest {
         let at_least = self.count("at_least", entry.at_least.as_ref(), 1);
-        let within = self.duration("within", entry.within.as_ref());
+        let within = self.reader.positive("within", entry.within.as_ref());
         let groupings = [
             ("service", StepGrouping::Service),
             ("scope", StepGrouping::Scope),
@@ -389,16 +371,16 @@ impl CriterionReader<'_> {
     fn near_miss(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
         let score_at_least = entry.score_at_least.as_ref().map_or(0.0, |score| {
             if !score.value.is_finite() || score.value < 0.0 {
-                self.faults.push(
-                    score
-                        .position
-                        .fault(self.file, "`score_at_least` must be a number of at least 0"),
+                self.reader.fault(
+                    score.position,
+                    "`score_at_least` must be a number of at least 0",
                 );
             }
             score.value
         });
         let quiet_for = self
-            .duration("quiet_for", entry.quiet_for.as_ref())
+            .reader
+            .positive("quiet_for", entry.quiet_for.as_ref())
             .unwrap_or(30 * DAY);
         let at_most = entry
             .at_most
@@ -431,7 +413,7 @@ impl CriterionReader<'_> {
                 _ => None,
             }
         });
-        let within = self.duration("within", entry.within.as_ref())?;
+        let within = self.reader.positive("within", entry.within.as_ref())?;
         Some(CriterionTest::Recurrence {
             times,
             within,

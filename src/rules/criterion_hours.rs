@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::ical::holidays;
-use crate::model::fault::Fault;
 use crate::rules::counted_hours::{CountedHours, Schedule, united};
 use crate::yaml::node::{Node, Value};
+use crate::yaml::reader::Reader;
 use crate::yaml::scalar::Spanned;
 use crate::yaml::weekly_hours::{TimeZone, WeeklyHours};
 
@@ -33,11 +33,10 @@ pub(crate) type Calendars<'a> = BTreeMap<&'a str, &'a str>;
 
 /// Reads both keys of a criterion; `None` when it has neither.
 pub(crate) fn read(
-    file: &str,
+    reader: &mut Reader<'_>,
     node: &Node,
     entries: [Option<HoursEntry>; 2],
     calendars: &Calendars<'_>,
-    faults: &mut Vec<Fault>,
 ) -> Option<CountedHours> {
     let [during, outside] = entries;
     let mut schedule = |key: &str, entry: Option<HoursEntry>| {
@@ -45,13 +44,13 @@ pub(crate) fn read(
         let hours = node.get(key).is_some_and(|node| node.mentions("hours"));
         if !hours {
             let message = "`hours` is missing; write for example `hours: Mon-Fri 09:00-18:00`";
-            faults.push(here.fault(file, message));
+            reader.fault(here, message);
         }
         let entry = entry?;
         let zone = entry.time_zone.map_or(chrono_tz::UTC, |zone| zone.0);
         let mut days = Vec::new();
         for named in entry.holidays.unwrap_or_default() {
-            let path = beside(file, &named.value);
+            let path = beside(reader.file, &named.value);
             let read = match calendars.get(path.as_str()) {
                 Some(text) => holidays::read(text, zone),
                 None => Err(format!(
@@ -60,7 +59,7 @@ pub(crate) fn read(
             };
             match read {
                 Ok(found) => days.extend(found),
-                Err(why) => faults.push(named.position.fault(file, why)),
+                Err(why) => reader.fault(named.position, why),
             }
         }
         Some(Schedule {

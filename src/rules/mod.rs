@@ -6,7 +6,6 @@ pub(crate) mod counted_hours;
 pub(crate) mod criterion;
 pub(crate) mod criterion_hours;
 pub mod parse;
-mod positive;
 pub mod promql;
 pub mod rule_set;
 pub mod scenario;

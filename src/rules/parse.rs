@@ -11,10 +11,10 @@ use super::criterion::{CriteriaContext, CriterionEntry};
 use super::rule_set::RuleSet;
 use super::{condition, correlation, criterion, criterion_hours};
 use crate::model::fault::Fault;
-use crate::model::field_names::field_names;
 use crate::model::severity_scale::SeverityScale;
 use crate::yaml;
 use crate::yaml::node::{Key, Node, Value};
+use crate::yaml::reader::Reader;
 use crate::yaml::unique_names::UniqueNames;
 
 /// The default rules: file name and content.
@@ -80,11 +80,10 @@ pub fn load_for(files: &[(String, String)], scale: &SeverityScale) -> Result<Rul
                 continue;
             }
         };
-        let mut found = Vec::new();
-        let sections =
-            yaml::reader::sections(file, &node, field_names::<RuleFileKeys>(), &mut found);
+        let mut reader = Reader::new(file);
+        let sections = reader.sections::<RuleFileKeys>(&node);
         let context = CriteriaContext {
-            all_shadow: shadow(file, &sections, &mut found),
+            all_shadow: shadow(&mut reader, &sections),
             calendars: &calendars,
             scale,
         };
@@ -92,35 +91,33 @@ pub fn load_for(files: &[(String, String)], scale: &SeverityScale) -> Result<Rul
             match key.name.as_str() {
                 "shadow" => {}
                 "criteria" => {
-                    for entry in yaml::reader::entries(file, section, &mut found) {
+                    for entry in reader.list(section) {
                         rules.criteria.extend(criterion::read(
-                            file,
+                            &mut reader,
                             entry,
                             &context,
                             &mut criteria,
-                            &mut found,
                         ));
                     }
                 }
                 "conditions" => {
-                    for entry in yaml::reader::entries(file, section, &mut found) {
+                    for entry in reader.list(section) {
                         rules.conditions.extend(condition::read(
-                            file,
+                            &mut reader,
                             entry,
                             &mut conditions,
                             scale,
-                            &mut found,
                         ));
                     }
                 }
                 _ => {
-                    correlations.declare(file, key.position(), "correlation", &mut found);
-                    rules.correlation = correlation::read(file, section, scale, &mut found);
+                    correlations.declare(&mut reader, key.position(), "correlation");
+                    rules.correlation = correlation::read(&mut reader, section, scale);
                 }
             }
         }
-        found.sort();
-        faults.extend(found);
+        reader.faults.sort();
+        faults.append(&mut reader.faults);
     }
     if faults.is_empty() {
         Ok(rules)
@@ -153,17 +150,14 @@ fn is_calendar(name: &str) -> bool {
 
 /// True when the whole file is a shadow. Such a file may hold criteria only, since everything else
 /// would affect decisions.
-fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bool {
+fn shadow(reader: &mut Reader<'_>, sections: &[(&Key, &Node)]) -> bool {
     let Some((_, node)) = sections
         .iter()
         .find(|(key, node)| key.name == "shadow" && node.value != Value::Null)
     else {
         return false;
     };
-    let shadow = yaml::reader::read::<bool>(file, node).unwrap_or_else(|fault| {
-        faults.push(fault);
-        false
-    });
+    let shadow = reader.read::<bool>(node, &[]).unwrap_or_default();
     for (key, _) in sections
         .iter()
         .filter(|(key, _)| shadow && matches!(key.name.as_str(), "conditions" | "correlation"))
@@ -172,7 +166,7 @@ fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bo
             "`{}` applies to all criteria, so a file with `shadow: true` cannot contain it; move it to a file without it",
             key.name
         );
-        faults.push(key.position().fault(file, message));
+        reader.fault(key.position(), message);
     }
     shadow
 }

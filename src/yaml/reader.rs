@@ -7,12 +7,14 @@ use serde::de::DeserializeOwned;
 use super::entry::read_entry;
 use super::error;
 use super::node::{Key, Node, Position, Value};
-use super::scalar::Spanned;
+use super::scalar::{Duration, Spanned};
 use crate::model::fault::{Fault, nearest};
+use crate::model::field_names::field_names;
 
 /// Reader of the sections of one file, which collects their faults.
 pub(crate) struct Reader<'a> {
-    file: &'a str,
+    /// Its name in faults.
+    pub(crate) file: &'a str,
     /// Faults so far.
     pub(crate) faults: Vec<Fault>,
 }
@@ -145,6 +147,60 @@ impl<'a> Reader<'a> {
             );
         }
     }
+
+    /// A positive duration, in seconds.
+    pub(crate) fn positive(
+        &mut self,
+        name: &str,
+        given: Option<&Spanned<Duration>>,
+    ) -> Option<i64> {
+        let given = given?;
+        if given.value.seconds == 0 {
+            let message = format!("`{name}` must be longer than 0; write for example 10s");
+            self.fault(given.position, message);
+            return None;
+        }
+        Some(given.value.seconds)
+    }
+
+    /// The entries of a list; a fault if it is not a list. Null is an empty list.
+    pub(crate) fn list<'n>(&mut self, node: &'n Node) -> &'n [Node] {
+        match &node.value {
+            Value::List(entries) => entries,
+            Value::Null => &[],
+            _ => {
+                let message = format!("expected a list, found {}", node.describe());
+                self.fault(node.position(), message);
+                &[]
+            }
+        }
+    }
+
+    /// The entries of a map with the keys of `T`; a fault for each other key, or if it is not a
+    /// map. Null is an empty map.
+    pub(crate) fn sections<'n, T: DeserializeOwned>(
+        &mut self,
+        node: &'n Node,
+    ) -> Vec<(&'n Key, &'n Node)> {
+        let sections = match &node.value {
+            Value::Map(sections) => sections.as_slice(),
+            Value::Null => &[],
+            _ => {
+                let message = format!("expected a map, found {}", node.describe());
+                self.fault(node.position(), message);
+                &[]
+            }
+        };
+        let known = field_names::<T>();
+        let (right, wrong): (Vec<_>, Vec<_>) = sections
+            .iter()
+            .map(|(key, node)| (key, node))
+            .partition(|(key, _)| known.contains(&key.name.as_str()));
+        for (key, _) in wrong {
+            self.fault(key.position(), error::unknown("key", &key.name, known));
+        }
+        right
+    }
 }
 
 /// The node of a key that has a value.
@@ -158,69 +214,4 @@ pub(crate) fn given<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
 /// The first position that does not fit.
 pub(crate) fn read<T: DeserializeOwned>(file: &str, node: &Node) -> Result<T, Fault> {
     T::deserialize(node).map_err(|error| error.fault(file, node.position()))
-}
-
-/// Entries of a list; a fault if it is not a list. Null is an empty list.
-pub(crate) fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -> &'a [Node] {
-    match &node.value {
-        Value::List(entries) => entries,
-        Value::Null => &[],
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Map(_) => {
-            faults.push(
-                node.position()
-                    .fault(file, format!("expected a list, found {}", node.describe())),
-            );
-            &[]
-        }
-    }
-}
-
-/// Sections of a map with the keys `known`; a fault for each other key, or if it is not a map. Null
-/// is an empty map.
-pub(crate) fn sections<'a>(
-    file: &str,
-    node: &'a Node,
-    known: &[&str],
-    faults: &mut Vec<Fault>,
-) -> Vec<(&'a Key, &'a Node)> {
-    let sections = match &node.value {
-        Value::Map(sections) => sections.as_slice(),
-        Value::Null => &[],
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => {
-            faults.push(
-                node.position()
-                    .fault(file, format!("expected a map, found {}", node.describe())),
-            );
-            &[]
-        }
-    };
-    let (right, wrong): (Vec<_>, Vec<_>) = sections
-        .iter()
-        .map(|(key, node)| (key, node))
-        .partition(|(key, _)| known.contains(&key.name.as_str()));
-    faults.extend(wrong.iter().map(|(key, _)| {
-        key.position()
-            .fault(file, error::unknown("key", &key.name, known))
-    }));
-    right
-}
-
-/// Reads each entry of a list as a `T` with its position, and records all faults. Null is an empty
-/// list.
-pub(crate) fn read_list<T: DeserializeOwned>(
-    file: &str,
-    node: &Node,
-    faults: &mut Vec<Fault>,
-) -> Vec<(Position, T)> {
-    let mut values = Vec::new();
-    for entry in entries(file, node, faults) {
-        let before = faults.len();
-        let value = read_entry(file, entry, &[], faults);
-        values.extend(
-            value
-                .filter(|_| faults.len() == before)
-                .map(|value| (entry.position(), value)),
-        );
-    }
-    values
 }

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::entry::read_entry;
 use super::node::{Node, Position, Value};
-use super::reader::{read, read_list};
+use super::reader::{Reader, read};
 use super::scalar::{Duration, Spanned};
 use super::tree::parse;
 
@@ -132,17 +132,21 @@ fn a_number_is_text_as_it_is_written_where_text_is_asked_for() {
 #[test]
 fn one_run_finds_the_fault_of_every_entry() {
     let node = tree("- {name: a}\n- {nam: b}\n- {name: c, longest: soon}\n- {name: d}");
-    let mut faults = Vec::new();
-    let entries: Vec<(Position, Entry)> = read_list("f", &node, &mut faults);
+    let mut reader = Reader::new("f");
+    let entries = reader.list(&node).iter();
+    let entries: Vec<Entry> = entries
+        .filter_map(|entry| reader.read_whole(entry, &[]))
+        .collect();
     assert_eq!(
         entries
             .iter()
-            .map(|(position, entry)| (position.line, entry.name.as_str()))
+            .map(|entry| entry.name.as_str())
             .collect::<Vec<_>>(),
-        [(1, "a"), (4, "d")]
+        ["a", "d"]
     );
     assert_eq!(
-        faults
+        reader
+            .faults
             .iter()
             .map(|fault| (fault.line, fault.column))
             .collect::<Vec<_>>(),

@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use serde::de::DeserializeOwned;
 
 use super::node::{Node, Position};
+use super::reader::{self, Reader};
 use super::scalar::Spanned;
-use super::{entry, reader};
-use crate::model::fault::Fault;
 
 /// Names so far, with their positions.
 pub(crate) struct UniqueNames {
@@ -26,60 +25,43 @@ impl UniqueNames {
     }
 
     /// Adds a name, with a fault if it is taken.
-    pub(crate) fn declare(
-        &mut self,
-        file: &str,
-        position: Position,
-        name: &str,
-        faults: &mut Vec<Fault>,
-    ) {
+    pub(crate) fn declare(&mut self, reader: &mut Reader<'_>, position: Position, name: &str) {
         if let Some((first, Position { line, column })) = self.first.get(name) {
             let what = self.what;
-            faults.push(position.fault(
-                file,
-                format!(
-                    "there is a second {what} `{name}`; the first is at {first}:{line}:{column}"
-                ),
-            ));
+            let message = format!(
+                "there is a second {what} `{name}`; the first is at {first}:{line}:{column}"
+            );
+            reader.fault(position, message);
         } else {
-            self.first
-                .insert(name.to_owned(), (file.to_owned(), position));
+            let place = (reader.file.to_owned(), position);
+            self.first.insert(name.to_owned(), place);
         }
     }
 
-    /// Reads an entry as [`entry::read_entry`] does and adds its `name`, even if another part of it
-    /// has a fault.
+    /// Reads an entry as [`Reader::read`] does and adds its `name`, even if another part of it has a
+    /// fault.
     pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
-        file: &str,
+        reader: &mut Reader<'_>,
         entry: &Node,
         required: &[&str],
-        faults: &mut Vec<Fault>,
     ) -> Option<T> {
-        if let Some(Ok(name)) = entry
-            .get("name")
-            .map(|node| reader::read::<Spanned<String>>(file, node))
+        let name = entry.get("name");
+        if let Some(Ok(name)) = name.map(|node| reader::read::<Spanned<String>>(reader.file, node))
         {
-            self.declare_word(file, &name, faults);
+            self.declare_word(reader, &name);
         }
-        entry::read_entry(file, entry, required, faults)
+        reader.read(entry, required)
     }
 
     /// Adds a name used in paths, metrics and other files, which must be one word.
-    pub(crate) fn declare_word(
-        &mut self,
-        file: &str,
-        name: &Spanned<String>,
-        faults: &mut Vec<Fault>,
-    ) {
+    fn declare_word(&mut self, reader: &mut Reader<'_>, name: &Spanned<String>) {
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.value.is_empty() || !name.value.chars().all(is_word) {
-            faults.push(name.position.fault(
-                file,
-                "this must be one word of letters, digits, `-`, `_` and `.`",
-            ));
+            let message = "this must be one word of letters, digits, `-`, `_` and `.`";
+            reader.fault(name.position, message);
         } else {
-            self.declare(file, name.position, &name.value, faults);
+            self.declare(reader, name.position, &name.value);
         }
     }
 }

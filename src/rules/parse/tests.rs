@@ -269,7 +269,7 @@ fn one_run_finds_every_fault_of_an_entry() {
             "2:9: this must be one word",
             "4:3: unknown key `longst`; did you mean `longest`?",
             "5:10: \"soon\" is not a duration",
-            "6:11: `within` must be longer than zero",
+            "6:11: `within` must be longer than 0",
             "7:11: expected `true` or `false`",
             "8:17: `signal` has no field `nam`",
         ],
@@ -282,7 +282,7 @@ fn one_run_finds_every_fault_of_an_entry() {
             "4:10: `query` is empty",
             "5:13: \"0.02\" is not a threshold",
             "6:14: \"> x\" is not a threshold",
-            "7:10: `every` must be longer than zero",
+            "7:10: `every` must be longer than 0",
             "8:8: \"5\" is not a duration",
         ],
     );
@@ -332,7 +332,7 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: degradation, longest: 0m, decision: hold",
         "0m",
-        "longer than zero",
+        "longer than 0",
     );
     criterion_fault(
         "name: a, on: degradation, longest: -5m, decision: hold",
@@ -397,7 +397,7 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: near_miss, quiet_for: 0d, decision: hold",
         "0d",
-        "longer than zero",
+        "longer than 0",
     );
     criterion_fault("name: a, on: outage", "{name", "`decision` is missing");
     criterion_fault(
@@ -506,7 +506,7 @@ fn conditions_that_contradict_themselves_are_faults() {
     assert!(fault("degraded: '< 2', near_miss: '< 1'").contains("never take effect"));
     assert!(fault("degraded: '> 2', recovered: '> 1'").contains("opposite direction"));
     assert!(fault("degraded: '> 2', recovered: '< 3'").contains("meet both thresholds"));
-    assert!(fault("degraded: '> 2', every: 0s").contains("longer than zero"));
+    assert!(fault("degraded: '> 2', every: 0s").contains("longer than 0"));
     assert!(
         fault("degraded: '> 2', no_data: near_miss")
             .contains("`unknown` (the default), `degraded` or `healthy`")

@@ -16,8 +16,8 @@ use crate::model::labels::Labels;
 use crate::model::severity_scale::SeverityScale;
 use crate::rules::scenario::event::{ScenarioAlert, ScenarioEvent, ScenarioFact, ScenarioSamples};
 use crate::rules::seconds::Seconds;
-use crate::yaml;
 use crate::yaml::node::{Node, Value};
+use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Duration, Spanned};
 
 /// A kind of event, by the key that gives it.
@@ -210,51 +210,49 @@ pub(crate) fn events_schema(generator: &mut SchemaGenerator) -> Schema {
 /// Parses all events and samples of a scenario. Resolutions and acknowledgements are linked to the
 /// earlier event.
 pub(crate) fn events(
-    file: &str,
+    reader: &mut Reader<'_>,
     nodes: &[Node],
     scale: &SeverityScale,
-    faults: &mut Vec<Fault>,
 ) -> (Vec<ScenarioEvent>, Vec<ScenarioSamples>) {
     let mut above = Before::default();
     let mut lost = false;
     for node in nodes {
-        let before = faults.len();
-        let Some(mut entry) = yaml::entry::read_entry::<EventEntry>(file, node, &["at"], faults)
-        else {
+        let before = reader.faults.len();
+        let Some(mut entry) = reader.read::<EventEntry>(node, &["at"]) else {
             continue;
         };
         if let Some(stated) = &mut entry.severity {
             match scale.accept(stated.value) {
                 Ok(severity) => stated.value = severity,
-                Err(why) => faults.push(stated.position.fault(file, why)),
+                Err(why) => reader.fault(stated.position, why),
             }
         }
         if let Some(at) = entry.at.as_ref().filter(|at| at.value.seconds < above.at) {
-            faults.push(at.position.fault(
-                file,
+            reader.fault(
+                at.position,
                 "this is before the event above it; list events in order of time",
-            ));
+            );
         }
         above.at = entry
             .at
             .as_ref()
             .map_or(above.at, |at| at.value.seconds.max(above.at));
         let kind = matches!(node.value, Value::Map(_))
-            .then(|| kind(file, node, faults))
+            .then(|| kind(reader, node))
             .flatten();
         // The remaining checks combine keys and earlier events, and would only report consequences
         // of faults.
-        let whole = faults.len() == before;
+        let whole = reader.faults.len() == before;
         let refers = kind == Some("acknowledgement") || entry.status == Some(AlertStatus::Resolved);
         let read = match kind.filter(|_| whole && !(refers && lost)) {
             None => Ok(()),
-            Some(SAMPLES) => samples(file, node, entry).map(|read| above.samples.push(read)),
+            Some(SAMPLES) => samples(reader.file, node, entry).map(|read| above.samples.push(read)),
             Some(kind) => {
-                event(file, node, kind, entry, &above).map(|read| above.events.push(read))
+                event(reader.file, node, kind, entry, &above).map(|read| above.events.push(read))
             }
         };
-        faults.extend(read.err());
-        lost |= faults.len() > before;
+        reader.faults.extend(read.err());
+        lost |= reader.faults.len() > before;
     }
     (above.events, above.samples)
 }
@@ -268,7 +266,7 @@ struct Before {
 }
 
 /// The key that gives the event's kind; a fault for every other key that does not fit it.
-fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str> {
+fn kind(reader: &mut Reader<'_>, node: &Node) -> Option<&'static str> {
     let mut present = KINDS.iter().filter(|kind| node.get(kind.key).is_some());
     let Some(kind) = present.next() else {
         let list = KINDS
@@ -276,10 +274,10 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
             .map(|kind| format!("`{}`", kind.key))
             .collect::<Vec<_>>()
             .join(", ");
-        faults.push(node.position().fault(
-            file,
+        reader.fault(
+            node.position(),
             format!("the kind of event is missing; give one of {list}"),
-        ));
+        );
         return None;
     };
     if let Some(second) = present.next() {
@@ -287,15 +285,15 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
             "this is both `{}` and `{}`; write two events",
             kind.key, second.key
         );
-        faults.push(node.key_position(second.key).fault(file, message));
+        reader.fault(node.key_position(second.key), message);
         return None;
     }
     let own: BTreeSet<&str> = kind.keys().collect();
     let all: BTreeSet<&str> = KINDS.iter().flat_map(EventKind::keys).collect();
     for key in all.difference(&own).filter(|key| node.get(key).is_some()) {
-        faults.push(
-            node.key_position(key)
-                .fault(file, format!("`{key}` does not apply to `{}`", kind.key)),
+        reader.fault(
+            node.key_position(key),
+            format!("`{key}` does not apply to `{}`", kind.key),
         );
     }
     Some(kind.key)

@@ -12,12 +12,12 @@ use serde::Deserialize;
 use super::rule_set::RuleSet;
 use super::seconds::Seconds;
 use crate::model::fault::{Fault, nearest};
-use crate::model::field_names::field_names;
 use crate::model::severity_scale::SeverityScale;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome, PostmortemForm};
 use crate::yaml;
 use crate::yaml::node::{Node, Position, Value};
+use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Duration, Spanned, Timestamp};
 use entry::EventEntry;
 use event::{ScenarioEvent, ScenarioSamples};
@@ -174,35 +174,34 @@ pub fn parse_for(
     scale: &SeverityScale,
 ) -> Result<ScenarioFile, Vec<Fault>> {
     let node = yaml::tree::parse(file, text).map_err(|fault| vec![fault])?;
-    let mut faults = Vec::new();
+    let mut reader = Reader::new(file);
     let mut read = ScenarioFile {
         rules: Vec::new(),
         scenarios: Vec::new(),
         named: Vec::new(),
     };
-    for (key, section) in
-        yaml::reader::sections(file, &node, field_names::<ScenarioFileKeys>(), &mut faults)
-    {
+    for (key, section) in reader.sections::<ScenarioFileKeys>(&node) {
         if key.name == "rules" {
-            read.rules = yaml::reader::read_list::<Spanned<String>>(file, section, &mut faults)
-                .into_iter()
-                .map(|(_, path)| path)
+            let entries = reader.list(section).iter();
+            read.rules = entries
+                .filter_map(|entry| reader.read_whole(entry, &[]))
                 .collect();
         } else {
-            let entries = yaml::reader::entries(file, section, &mut faults);
+            let entries = reader.list(section);
             read.scenarios = entries
                 .iter()
-                .filter_map(|entry| scenario(file, entry, scale, &mut faults))
+                .filter_map(|entry| scenario(&mut reader, entry, scale))
                 .collect();
             read.named = entries.iter().flat_map(named).collect();
         }
     }
     if read.rules.is_empty() && node.get("rules").is_none() {
-        faults.push(node.position().fault(
-            file,
+        reader.fault(
+            node.position(),
             "`rules` is missing: the rule files under test, as in `rules: [postmortems.yaml]`",
-        ));
+        );
     }
+    let mut faults = reader.faults;
     faults.sort();
     if faults.is_empty() {
         Ok(read)
@@ -211,12 +210,7 @@ pub fn parse_for(
     }
 }
 
-fn scenario(
-    file: &str,
-    node: &Node,
-    scale: &SeverityScale,
-    faults: &mut Vec<Fault>,
-) -> Option<Scenario> {
+fn scenario(reader: &mut Reader<'_>, node: &Node, scale: &SeverityScale) -> Option<Scenario> {
     let mut name = None;
     let mut scenario = Scenario {
         name: String::new(),
@@ -226,45 +220,36 @@ fn scenario(
         samples: Vec::new(),
         expect: Vec::new(),
     };
-    for (key, section) in yaml::reader::sections(file, node, field_names::<ScenarioKeys>(), faults)
-    {
+    for (key, section) in reader.sections::<ScenarioKeys>(node) {
         match key.name.as_str() {
             "name" => {
-                name = yaml::reader::read::<Spanned<String>>(file, section)
-                    .map_err(|fault| faults.push(fault))
-                    .ok();
+                name = reader.read::<String>(section, &[]);
             }
             "starts" => {
-                scenario.starts = yaml::reader::read::<Timestamp>(file, section)
-                    .map_err(|fault| faults.push(fault))
-                    .ok()
-                    .map(|starts| starts.0);
+                let starts: Option<Timestamp> = reader.read(section, &[]);
+                scenario.starts = starts.map(|starts| starts.0);
             }
             "events" => {
-                (scenario.events, scenario.samples) = {
-                    let entries = yaml::reader::entries(file, section, faults);
-                    entry::events(file, entries, scale, faults)
-                };
+                let entries = reader.list(section);
+                (scenario.events, scenario.samples) = entry::events(reader, entries, scale);
             }
             _ => {
-                let entries = yaml::reader::entries(file, section, faults).iter();
-                scenario.expect = entries
-                    .filter_map(|entry| expect(file, entry, faults))
-                    .collect();
+                let entries = reader.list(section).iter();
+                scenario.expect = entries.filter_map(|entry| expect(reader, entry)).collect();
             }
         }
     }
     for key in ["name", "events", "expect"] {
         if node.get(key).is_none() {
-            faults.push(node.position().fault(file, format!("`{key}` is missing")));
+            reader.fault(node.position(), format!("`{key}` is missing"));
         }
     }
-    scenario.name = name?.value;
+    scenario.name = name?;
     Some(scenario)
 }
 
-fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectation> {
-    let before = faults.len();
+fn expect(reader: &mut Reader<'_>, node: &Node) -> Option<Expectation> {
+    let before = reader.faults.len();
     let ExpectationEntry {
         at,
         service,
@@ -273,19 +258,16 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectatio
         criteria,
         incidents,
         postmortems,
-    } = yaml::entry::read_entry(file, node, &["at"], faults)?;
+    } = reader.read(node, &["at"])?;
     let criteria = criteria.unwrap_or_default();
-    if faults.len() == before
+    if reader.faults.len() == before
         && decision.is_none()
         && form.is_none()
         && criteria.is_empty()
         && incidents.is_none()
         && postmortems.is_none()
     {
-        faults.push(node.position().fault(
-            file,
-            "the expectation is empty; give `decision`, `form`, `criteria`, `incidents` or `postmortems`",
-        ));
+        reader.fault(node.position(), "the expectation is empty; give `decision`, `form`, `criteria`, `incidents` or `postmortems`");
     }
     Some(Expectation {
         at: at?.seconds,
