@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 
-use super::body_buffer::Growing;
+use super::body_buffer::BodyBuffer;
 use super::error::Error;
 use crate::app::App;
 use crate::app::intake::commit::{ReceivedBody, Unstored};
@@ -85,7 +85,7 @@ async fn packed_within(
 async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<ReceivedBody, Error> {
     let mut room = app.intake.commits.reserve(0)?;
     let mut first = Bytes::new();
-    let mut rest = Growing::up_to(if told == 0 { limit } else { told });
+    let mut rest = BodyBuffer::up_to(if told == 0 { limit } else { told });
     while let Some(frame) = body.frame().await {
         let frame = frame
             .map_err(|_| Error::BadRequest("the body ended early; send it again".to_owned()))?;
@@ -121,7 +121,7 @@ async fn unpack_somewhere(
     packed: ReceivedBody,
 ) -> Result<ReceivedBody, Error> {
     let mut room = app.intake.commits.reserve(0)?;
-    let mut bytes = Growing::up_to(limit + STEP);
+    let mut bytes = BodyBuffer::up_to(limit + STEP);
     let mut reader = MultiGzDecoder::new(std::io::Cursor::new(packed.bytes.clone()));
     let small = packed.len() <= SMALL;
     loop {

@@ -8,11 +8,11 @@ use memmap2::MmapMut;
 /// Size in bytes above which the buffer is a memory mapping.
 const SMALL: usize = 256 * 1024;
 
-/// Growable buffer with a maximum length. Above [`SMALL`] bytes it is an anonymous memory mapping, which
-/// takes memory only where it is written to, grows without a copy, and is returned to the system at
-/// once, while an allocator may keep freed memory.
+/// Growable buffer with a maximum length. A large one is an anonymous memory mapping, which takes
+/// memory only where it is written to, grows without a copy, and is returned to the system at once,
+/// while an allocator may keep freed memory: `benches/bodies` shows what is left of both.
 #[derive(Debug)]
-pub(crate) struct Growing {
+pub struct BodyBuffer {
     most: usize,
     small: BytesMut,
     large: Option<Large>,
@@ -30,9 +30,10 @@ impl AsRef<[u8]> for Large {
     }
 }
 
-impl Growing {
-    /// An empty buffer that holds at most `most` bytes.
-    pub(crate) fn up_to(most: usize) -> Self {
+impl BodyBuffer {
+    /// An empty buffer for at most `most` bytes.
+    #[must_use]
+    pub fn up_to(most: usize) -> Self {
         Self {
             most,
             small: BytesMut::new(),
@@ -46,14 +47,15 @@ impl Growing {
             .map_or(self.small.len(), |large| large.len)
     }
 
-    /// All of them.
-    pub(crate) fn into_bytes(self) -> Bytes {
+    /// All bytes.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
         self.large
             .map_or_else(|| self.small.freeze(), Bytes::from_owner)
     }
 }
 
-impl Write for Growing {
+impl Write for BodyBuffer {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         let len = self.len() + bytes.len();
         if len > self.most {
@@ -94,7 +96,7 @@ mod tests {
             let bytes: Vec<u8> = (0..len)
                 .map(|index| u8::try_from(index % 251).unwrap())
                 .collect();
-            let mut growing = Growing::up_to(len);
+            let mut growing = BodyBuffer::up_to(len);
             bytes
                 .chunks(1000)
                 .for_each(|piece| growing.write_all(piece).unwrap());

@@ -4,7 +4,7 @@
 mod access;
 mod api;
 mod body;
-mod body_buffer;
+pub mod body_buffer;
 mod body_preview;
 mod error;
 mod format;
