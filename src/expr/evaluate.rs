@@ -11,13 +11,14 @@ use std::borrow::Cow;
 use super::facts::{FieldValue, Scope};
 use super::tree;
 use super::tree::{
-    Arithmetic, Choice, Each, Labels, Logic, Number, Numbers, Order, Over, Part, Read, Text, Texts,
+    Arithmetic, Choice, Each, LabelsExpr, LogicExpr, NumberExpr, NumbersExpr, OrderTest, Over,
+    Part, Read, TextExpr, TextsExpr,
 };
 use crate::expr::truth::Truth;
 use crate::model::labels::LabelsRef;
 
 /// Evaluates `logic` against `scope`.
-pub(crate) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
+pub(crate) fn evaluate(logic: &tree::LogicExpr, scope: &Scope<'_>) -> Truth {
     match logic.of(&Sight {
         scope,
         item: Item::None,
@@ -108,7 +109,7 @@ where
     Ok(if condition.of(sight)? { yes } else { no })
 }
 
-impl Logic {
+impl LogicExpr {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, bool> {
         match self {
             Self::Literal(value) => Ok(*value),
@@ -193,7 +194,7 @@ impl Each {
     }
 }
 
-impl Order {
+impl OrderTest {
     fn of<'a>(self, one: f64, two: f64) -> Found<'a, bool> {
         let order = one.partial_cmp(&two).ok_or(Why::Unordered)?;
         Ok(match self {
@@ -205,7 +206,7 @@ impl Order {
     }
 }
 
-impl Text {
+impl TextExpr {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, &'a str> {
         match self {
             Self::Literal(text) => Ok(text),
@@ -227,7 +228,7 @@ impl Text {
     }
 }
 
-impl Number {
+impl NumberExpr {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, f64> {
         match self {
             Self::Literal(number) => Ok(*number),
@@ -268,7 +269,7 @@ fn count(entries: usize) -> f64 {
     entries as f64
 }
 
-impl Texts {
+impl TextsExpr {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, Many<'a>> {
         match self {
             Self::Literal(texts) => Ok(Many::Kept(texts)),
@@ -286,7 +287,7 @@ impl Texts {
     }
 }
 
-impl Numbers {
+impl NumbersExpr {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, Cow<'a, [f64]>> {
         match self {
             Self::Literal(numbers) => Ok(Cow::Borrowed(numbers)),
@@ -300,7 +301,7 @@ impl Numbers {
     }
 }
 
-impl Labels {
+impl LabelsExpr {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, LabelsRef<'a>> {
         match self {
             Self::Field(read) => match sight.value(*read) {

@@ -8,7 +8,9 @@
 //! unknown` is true, in either order.
 //!
 //! The `cel` crate parses; a tree of our own evaluates, since every criterion is evaluated for
-//! every signal.
+//! every signal. Its nodes have types, unlike those of [`json`], whose types are known only when a
+//! body has arrived: a filter takes 14 ns where one evaluator of untyped nodes for both took 86 ns,
+//! and 40 ns instead of 400 ns with three terms (compare `evaluate` of `benches/engine`).
 
 mod check;
 mod evaluate;
@@ -36,7 +38,7 @@ pub struct Expr(Arc<Compiled>);
 
 struct Compiled {
     source: String,
-    tree: tree::Logic,
+    tree: tree::LogicExpr,
     /// The roots it reads.
     roots: Vec<Root>,
 }

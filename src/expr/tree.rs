@@ -19,28 +19,28 @@ pub(crate) struct Read {
 }
 
 /// `condition ? yes : no`
-pub(crate) type Choice<T> = Box<(Logic, T, T)>;
+pub(crate) type Choice<T> = Box<(LogicExpr, T, T)>;
 
 /// Boolean expressions.
-pub(crate) enum Logic {
+pub(crate) enum LogicExpr {
     Literal(bool),
     Field(Read),
-    Not(Box<Logic>),
+    Not(Box<LogicExpr>),
     /// A conjunction; nested ones are flattened.
-    And(Vec<Logic>),
-    Or(Vec<Logic>),
-    Choice(Choice<Logic>),
-    TruthIs(Box<(Logic, Logic)>),
-    TextIs(Box<(Text, Text)>),
-    NumberIs(Box<(Number, Number)>),
-    TextsAre(Box<(Texts, Texts)>),
-    NumbersAre(Box<(Numbers, Numbers)>),
-    LabelsAre(Box<(Labels, Labels)>),
-    Order(Order, Box<(Number, Number)>),
-    TextIn(Box<(Text, Texts)>),
-    NumberIn(Box<(Number, Numbers)>),
-    LabelIn(Box<(Text, Labels)>),
-    Part(Part, Box<(Text, Text)>),
+    And(Vec<LogicExpr>),
+    Or(Vec<LogicExpr>),
+    Choice(Choice<LogicExpr>),
+    TruthIs(Box<(LogicExpr, LogicExpr)>),
+    TextIs(Box<(TextExpr, TextExpr)>),
+    NumberIs(Box<(NumberExpr, NumberExpr)>),
+    TextsAre(Box<(TextsExpr, TextsExpr)>),
+    NumbersAre(Box<(NumbersExpr, NumbersExpr)>),
+    LabelsAre(Box<(LabelsExpr, LabelsExpr)>),
+    Order(OrderTest, Box<(NumberExpr, NumberExpr)>),
+    TextIn(Box<(TextExpr, TextsExpr)>),
+    NumberIn(Box<(NumberExpr, NumbersExpr)>),
+    LabelIn(Box<(TextExpr, LabelsExpr)>),
+    Part(Part, Box<(TextExpr, TextExpr)>),
     /// `has(root.field)`
     Known(Read),
     /// `exists` and `all`.
@@ -49,7 +49,7 @@ pub(crate) enum Logic {
 
 /// Comparisons of numbers.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Order {
+pub(crate) enum OrderTest {
     Less,
     AtMost,
     More,
@@ -67,39 +67,39 @@ pub(crate) enum Part {
 /// A macro over the elements of a list or the names of labels.
 pub(crate) struct Each {
     pub(crate) over: Over,
-    pub(crate) body: Logic,
+    pub(crate) body: LogicExpr,
     /// The value of one element that decides: true for `exists`, false for `all`.
     pub(crate) settles: bool,
 }
 
 pub(crate) enum Over {
-    Texts(Texts),
-    Numbers(Numbers),
-    Labels(Labels),
+    Texts(TextsExpr),
+    Numbers(NumbersExpr),
+    Labels(LabelsExpr),
 }
 
-pub(crate) enum Text {
+pub(crate) enum TextExpr {
     Literal(String),
     Field(Read),
     /// The variable of the enclosing macro.
     Variable,
     /// `labels["name"]` and `labels.name`
-    Label(Box<(Labels, Text)>),
-    Choice(Choice<Text>),
+    Label(Box<(LabelsExpr, TextExpr)>),
+    Choice(Choice<TextExpr>),
 }
 
-pub(crate) enum Number {
+pub(crate) enum NumberExpr {
     Literal(f64),
     Field(Read),
     /// The variable of the enclosing macro.
     Variable,
-    Negative(Box<Number>),
-    Arithmetic(Arithmetic, Box<(Number, Number)>),
+    Negative(Box<NumberExpr>),
+    Arithmetic(Arithmetic, Box<(NumberExpr, NumberExpr)>),
     /// Number of characters of a string.
-    Length(Box<Text>),
+    Length(Box<TextExpr>),
     /// Number of elements of a list or of labels.
     Count(Box<Over>),
-    Choice(Choice<Number>),
+    Choice(Choice<NumberExpr>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -110,41 +110,41 @@ pub(crate) enum Arithmetic {
     By,
 }
 
-pub(crate) enum Texts {
+pub(crate) enum TextsExpr {
     Literal(Vec<String>),
     Field(Read),
     /// A list with elements that are not literals.
-    Made(Vec<Text>),
-    Choice(Choice<Texts>),
+    Made(Vec<TextExpr>),
+    Choice(Choice<TextsExpr>),
 }
 
-pub(crate) enum Numbers {
+pub(crate) enum NumbersExpr {
     Literal(Vec<f64>),
     /// A list with elements that are not literals.
-    Made(Vec<Number>),
-    Choice(Choice<Numbers>),
+    Made(Vec<NumberExpr>),
+    Choice(Choice<NumbersExpr>),
 }
 
-pub(crate) enum Labels {
+pub(crate) enum LabelsExpr {
     Field(Read),
-    Choice(Choice<Labels>),
+    Choice(Choice<LabelsExpr>),
 }
 
 /// An expression of any type.
 enum Tree {
-    Logic(Logic),
-    Text(Text),
-    Number(Number),
-    Texts(Texts),
-    Numbers(Numbers),
-    Labels(Labels),
+    Logic(LogicExpr),
+    Text(TextExpr),
+    Number(NumberExpr),
+    Texts(TextsExpr),
+    Numbers(NumbersExpr),
+    Labels(LabelsExpr),
 }
 
 /// Builds the tree of a checked expression.
 ///
 /// # Errors
 /// The id of a node that the tree cannot represent.
-pub(crate) fn tree(expression: &Expression) -> Result<Logic, u64> {
+pub(crate) fn tree(expression: &Expression) -> Result<LogicExpr, u64> {
     match (Planter { variable: None }).any(expression)? {
         Tree::Logic(logic) => Ok(logic),
         _ => Err(expression.id),
@@ -161,8 +161,10 @@ impl<'a> Planter<'a> {
         let found = match &node.expr {
             Expr::Literal(literal) => literal_of(literal),
             Expr::Ident(name) => match self.variable {
-                Some((variable, true)) if variable == name => Some(Tree::Number(Number::Variable)),
-                Some((variable, false)) if variable == name => Some(Tree::Text(Text::Variable)),
+                Some((variable, true)) if variable == name => {
+                    Some(Tree::Number(NumberExpr::Variable))
+                }
+                Some((variable, false)) if variable == name => Some(Tree::Text(TextExpr::Variable)),
                 _ => None,
             },
             Expr::Select(select) => self.select(select)?,
@@ -183,11 +185,11 @@ impl<'a> Planter<'a> {
         let Tree::Labels(labels) = self.any(&select.operand)? else {
             return Ok(None);
         };
-        let label = Text::Literal(select.field.clone());
+        let label = TextExpr::Literal(select.field.clone());
         Ok(Some(if select.test {
-            Tree::Logic(Logic::LabelIn(Box::new((label, labels))))
+            Tree::Logic(LogicExpr::LabelIn(Box::new((label, labels))))
         } else {
-            Tree::Text(Text::Label(Box::new((labels, label))))
+            Tree::Text(TextExpr::Label(Box::new((labels, label))))
         }))
     }
 
@@ -205,10 +207,10 @@ impl<'a> Planter<'a> {
         }
         Ok(match (texts.is_empty(), numbers.is_empty()) {
             (false, true) => Some(Tree::Texts(
-                literal_texts(&texts).map_or(Texts::Made(texts), Texts::Literal),
+                literal_texts(&texts).map_or(TextsExpr::Made(texts), TextsExpr::Literal),
             )),
             (true, false) => Some(Tree::Numbers(
-                literal_numbers(&numbers).map_or(Numbers::Made(numbers), Numbers::Literal),
+                literal_numbers(&numbers).map_or(NumbersExpr::Made(numbers), NumbersExpr::Literal),
             )),
             _ => None,
         })
@@ -227,7 +229,7 @@ impl<'a> Planter<'a> {
                 (Some(one), Some(two), None, None) => match name {
                     operators::EQUALS => equal(one, two).map(Tree::Logic),
                     operators::NOT_EQUALS => {
-                        equal(one, two).map(|equal| Tree::Logic(Logic::Not(Box::new(equal))))
+                        equal(one, two).map(|equal| Tree::Logic(LogicExpr::Not(Box::new(equal))))
                     }
                     operators::IN => within(one, two).map(Tree::Logic),
                     _ => binary(name, one, two),
@@ -265,7 +267,7 @@ impl<'a> Planter<'a> {
         let Tree::Logic(body) = inner.any(body)? else {
             return Ok(None);
         };
-        Ok(Some(Tree::Logic(Logic::Each(Box::new(Each {
+        Ok(Some(Tree::Logic(LogicExpr::Each(Box::new(Each {
             over,
             body,
             settles,
@@ -275,9 +277,11 @@ impl<'a> Planter<'a> {
 
 fn literal_of(literal: &LiteralValue) -> Option<Tree> {
     match literal {
-        LiteralValue::Boolean(value) => Some(Tree::Logic(Logic::Literal(*value.inner()))),
-        LiteralValue::String(value) => Some(Tree::Text(Text::Literal(value.inner().to_owned()))),
-        LiteralValue::Double(value) => Some(Tree::Number(Number::Literal(*value.inner()))),
+        LiteralValue::Boolean(value) => Some(Tree::Logic(LogicExpr::Literal(*value.inner()))),
+        LiteralValue::String(value) => {
+            Some(Tree::Text(TextExpr::Literal(value.inner().to_owned())))
+        }
+        LiteralValue::Double(value) => Some(Tree::Number(NumberExpr::Literal(*value.inner()))),
         LiteralValue::Int(_)
         | LiteralValue::UInt(_)
         | LiteralValue::Bytes(_)
@@ -298,21 +302,21 @@ fn field(root: &str, name: &str, asked: bool) -> Option<Tree> {
         name: field.name,
     };
     if asked {
-        return Some(Tree::Logic(Logic::Known(read)));
+        return Some(Tree::Logic(LogicExpr::Known(read)));
     }
     Some(match field.kind {
-        Type::Text => Tree::Text(Text::Field(read)),
-        Type::Number => Tree::Number(Number::Field(read)),
-        Type::Bool => Tree::Logic(Logic::Field(read)),
-        Type::Texts => Tree::Texts(Texts::Field(read)),
-        Type::Labels => Tree::Labels(Labels::Field(read)),
+        Type::Text => Tree::Text(TextExpr::Field(read)),
+        Type::Number => Tree::Number(NumberExpr::Field(read)),
+        Type::Bool => Tree::Logic(LogicExpr::Field(read)),
+        Type::Texts => Tree::Texts(TextsExpr::Field(read)),
+        Type::Labels => Tree::Labels(LabelsExpr::Field(read)),
         Type::Numbers => return None,
     })
 }
 
-fn literal_texts(entries: &[Text]) -> Option<Vec<String>> {
-    let literal = |entry: &Text| {
-        if let Text::Literal(text) = entry {
+fn literal_texts(entries: &[TextExpr]) -> Option<Vec<String>> {
+    let literal = |entry: &TextExpr| {
+        if let TextExpr::Literal(text) = entry {
             Some(text.clone())
         } else {
             None
@@ -321,9 +325,9 @@ fn literal_texts(entries: &[Text]) -> Option<Vec<String>> {
     entries.iter().map(literal).collect()
 }
 
-fn literal_numbers(entries: &[Number]) -> Option<Vec<f64>> {
-    let literal = |entry: &Number| {
-        if let Number::Literal(number) = entry {
+fn literal_numbers(entries: &[NumberExpr]) -> Option<Vec<f64>> {
+    let literal = |entry: &NumberExpr| {
+        if let NumberExpr::Literal(number) = entry {
             Some(*number)
         } else {
             None
@@ -344,15 +348,15 @@ fn over(list: Tree) -> Option<Over> {
 fn unary(name: &str, one: Tree) -> Option<Tree> {
     match (name, one) {
         (operators::LOGICAL_NOT, Tree::Logic(logic)) => {
-            Some(Tree::Logic(Logic::Not(Box::new(logic))))
+            Some(Tree::Logic(LogicExpr::Not(Box::new(logic))))
         }
         (operators::NEGATE, Tree::Number(number)) => {
-            Some(Tree::Number(Number::Negative(Box::new(number))))
+            Some(Tree::Number(NumberExpr::Negative(Box::new(number))))
         }
         // The check wraps each `size(…)` in `double(…)`.
         ("double", Tree::Number(number)) => Some(Tree::Number(number)),
-        ("size", Tree::Text(text)) => Some(Tree::Number(Number::Length(Box::new(text)))),
-        ("size", list) => over(list).map(|list| Tree::Number(Number::Count(Box::new(list)))),
+        ("size", Tree::Text(text)) => Some(Tree::Number(NumberExpr::Length(Box::new(text)))),
+        ("size", list) => over(list).map(|list| Tree::Number(NumberExpr::Count(Box::new(list)))),
         _ => None,
     }
 }
@@ -361,35 +365,35 @@ fn binary(name: &str, one: Tree, two: Tree) -> Option<Tree> {
     let logic = match (name, one, two) {
         (operators::LOGICAL_AND, Tree::Logic(one), Tree::Logic(two)) => {
             let terms = |term| {
-                if let Logic::And(terms) = term {
+                if let LogicExpr::And(terms) = term {
                     terms
                 } else {
                     vec![term]
                 }
             };
-            Logic::And(terms(one).into_iter().chain(terms(two)).collect())
+            LogicExpr::And(terms(one).into_iter().chain(terms(two)).collect())
         }
         (operators::LOGICAL_OR, Tree::Logic(one), Tree::Logic(two)) => {
             let terms = |term| {
-                if let Logic::Or(terms) = term {
+                if let LogicExpr::Or(terms) = term {
                     terms
                 } else {
                     vec![term]
                 }
             };
-            Logic::Or(terms(one).into_iter().chain(terms(two)).collect())
+            LogicExpr::Or(terms(one).into_iter().chain(terms(two)).collect())
         }
         (operators::INDEX, Tree::Labels(labels), Tree::Text(name)) => {
-            return Some(Tree::Text(Text::Label(Box::new((labels, name)))));
+            return Some(Tree::Text(TextExpr::Label(Box::new((labels, name)))));
         }
         ("contains", Tree::Text(one), Tree::Text(two)) => {
-            Logic::Part(Part::Anywhere, Box::new((one, two)))
+            LogicExpr::Part(Part::Anywhere, Box::new((one, two)))
         }
         ("startsWith", Tree::Text(one), Tree::Text(two)) => {
-            Logic::Part(Part::Start, Box::new((one, two)))
+            LogicExpr::Part(Part::Start, Box::new((one, two)))
         }
         ("endsWith", Tree::Text(one), Tree::Text(two)) => {
-            Logic::Part(Part::End, Box::new((one, two)))
+            LogicExpr::Part(Part::End, Box::new((one, two)))
         }
         (_, Tree::Number(one), Tree::Number(two)) => return numeric(name, Box::new((one, two))),
         _ => return None,
@@ -397,62 +401,66 @@ fn binary(name: &str, one: Tree, two: Tree) -> Option<Tree> {
     Some(Tree::Logic(logic))
 }
 
-fn numeric(name: &str, both: Box<(Number, Number)>) -> Option<Tree> {
+fn numeric(name: &str, both: Box<(NumberExpr, NumberExpr)>) -> Option<Tree> {
     Some(match name {
-        operators::LESS => Tree::Logic(Logic::Order(Order::Less, both)),
-        operators::LESS_EQUALS => Tree::Logic(Logic::Order(Order::AtMost, both)),
-        operators::GREATER => Tree::Logic(Logic::Order(Order::More, both)),
-        operators::GREATER_EQUALS => Tree::Logic(Logic::Order(Order::AtLeast, both)),
-        operators::ADD => Tree::Number(Number::Arithmetic(Arithmetic::Plus, both)),
-        operators::SUBSTRACT => Tree::Number(Number::Arithmetic(Arithmetic::Minus, both)),
-        operators::MULTIPLY => Tree::Number(Number::Arithmetic(Arithmetic::Times, both)),
-        operators::DIVIDE => Tree::Number(Number::Arithmetic(Arithmetic::By, both)),
+        operators::LESS => Tree::Logic(LogicExpr::Order(OrderTest::Less, both)),
+        operators::LESS_EQUALS => Tree::Logic(LogicExpr::Order(OrderTest::AtMost, both)),
+        operators::GREATER => Tree::Logic(LogicExpr::Order(OrderTest::More, both)),
+        operators::GREATER_EQUALS => Tree::Logic(LogicExpr::Order(OrderTest::AtLeast, both)),
+        operators::ADD => Tree::Number(NumberExpr::Arithmetic(Arithmetic::Plus, both)),
+        operators::SUBSTRACT => Tree::Number(NumberExpr::Arithmetic(Arithmetic::Minus, both)),
+        operators::MULTIPLY => Tree::Number(NumberExpr::Arithmetic(Arithmetic::Times, both)),
+        operators::DIVIDE => Tree::Number(NumberExpr::Arithmetic(Arithmetic::By, both)),
         _ => return None,
     })
 }
 
-fn equal(one: Tree, two: Tree) -> Option<Logic> {
+fn equal(one: Tree, two: Tree) -> Option<LogicExpr> {
     match (one, two) {
-        (Tree::Logic(one), Tree::Logic(two)) => Some(Logic::TruthIs(Box::new((one, two)))),
-        (Tree::Text(one), Tree::Text(two)) => Some(Logic::TextIs(Box::new((one, two)))),
-        (Tree::Number(one), Tree::Number(two)) => Some(Logic::NumberIs(Box::new((one, two)))),
-        (Tree::Texts(one), Tree::Texts(two)) => Some(Logic::TextsAre(Box::new((one, two)))),
-        (Tree::Numbers(one), Tree::Numbers(two)) => Some(Logic::NumbersAre(Box::new((one, two)))),
-        (Tree::Labels(one), Tree::Labels(two)) => Some(Logic::LabelsAre(Box::new((one, two)))),
-        _ => None,
-    }
-}
-
-fn within(entry: Tree, list: Tree) -> Option<Logic> {
-    match (entry, list) {
-        (Tree::Text(entry), Tree::Texts(list)) => Some(Logic::TextIn(Box::new((entry, list)))),
-        (Tree::Number(entry), Tree::Numbers(list)) => {
-            Some(Logic::NumberIn(Box::new((entry, list))))
+        (Tree::Logic(one), Tree::Logic(two)) => Some(LogicExpr::TruthIs(Box::new((one, two)))),
+        (Tree::Text(one), Tree::Text(two)) => Some(LogicExpr::TextIs(Box::new((one, two)))),
+        (Tree::Number(one), Tree::Number(two)) => Some(LogicExpr::NumberIs(Box::new((one, two)))),
+        (Tree::Texts(one), Tree::Texts(two)) => Some(LogicExpr::TextsAre(Box::new((one, two)))),
+        (Tree::Numbers(one), Tree::Numbers(two)) => {
+            Some(LogicExpr::NumbersAre(Box::new((one, two))))
         }
-        (Tree::Text(entry), Tree::Labels(list)) => Some(Logic::LabelIn(Box::new((entry, list)))),
+        (Tree::Labels(one), Tree::Labels(two)) => Some(LogicExpr::LabelsAre(Box::new((one, two)))),
         _ => None,
     }
 }
 
-fn choice(condition: Logic, yes: Tree, no: Tree) -> Option<Tree> {
+fn within(entry: Tree, list: Tree) -> Option<LogicExpr> {
+    match (entry, list) {
+        (Tree::Text(entry), Tree::Texts(list)) => Some(LogicExpr::TextIn(Box::new((entry, list)))),
+        (Tree::Number(entry), Tree::Numbers(list)) => {
+            Some(LogicExpr::NumberIn(Box::new((entry, list))))
+        }
+        (Tree::Text(entry), Tree::Labels(list)) => {
+            Some(LogicExpr::LabelIn(Box::new((entry, list))))
+        }
+        _ => None,
+    }
+}
+
+fn choice(condition: LogicExpr, yes: Tree, no: Tree) -> Option<Tree> {
     Some(match (yes, no) {
         (Tree::Logic(yes), Tree::Logic(no)) => {
-            Tree::Logic(Logic::Choice(Box::new((condition, yes, no))))
+            Tree::Logic(LogicExpr::Choice(Box::new((condition, yes, no))))
         }
         (Tree::Text(yes), Tree::Text(no)) => {
-            Tree::Text(Text::Choice(Box::new((condition, yes, no))))
+            Tree::Text(TextExpr::Choice(Box::new((condition, yes, no))))
         }
         (Tree::Number(yes), Tree::Number(no)) => {
-            Tree::Number(Number::Choice(Box::new((condition, yes, no))))
+            Tree::Number(NumberExpr::Choice(Box::new((condition, yes, no))))
         }
         (Tree::Texts(yes), Tree::Texts(no)) => {
-            Tree::Texts(Texts::Choice(Box::new((condition, yes, no))))
+            Tree::Texts(TextsExpr::Choice(Box::new((condition, yes, no))))
         }
         (Tree::Numbers(yes), Tree::Numbers(no)) => {
-            Tree::Numbers(Numbers::Choice(Box::new((condition, yes, no))))
+            Tree::Numbers(NumbersExpr::Choice(Box::new((condition, yes, no))))
         }
         (Tree::Labels(yes), Tree::Labels(no)) => {
-            Tree::Labels(Labels::Choice(Box::new((condition, yes, no))))
+            Tree::Labels(LabelsExpr::Choice(Box::new((condition, yes, no))))
         }
         _ => return None,
     })

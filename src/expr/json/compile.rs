@@ -9,17 +9,18 @@ use regex::RegexBuilder;
 use serde_json::Value as Json;
 
 use super::functions::number;
-use super::node::{Arithmetic, CALLS, Each, EachKind, FUNCTIONS, Node, Order};
+use super::node::{CALLS, EachKind, FUNCTIONS, JsonNode, MacroCall};
 use super::times;
 use crate::expr::fault::ExprFault;
+use crate::expr::tree::{Arithmetic, OrderTest};
 use crate::model::fault::nearest;
 
 /// Maximum size of a compiled pattern, in bytes.
 const PATTERN: usize = 1 << 17;
 
-type Compiled = Result<Node, ExprFault>;
+type Compiled = Result<JsonNode, ExprFault>;
 /// Builds a node from two operands.
-type OfTwo = Box<dyn FnOnce(Box<(Node, Node)>) -> Node>;
+type OfTwo = Box<dyn FnOnce(Box<(JsonNode, JsonNode)>) -> JsonNode>;
 
 /// Names, each with a field of it that is read.
 pub(crate) type Fields = Vec<(&'static str, String)>;
@@ -30,7 +31,7 @@ pub(crate) fn node(
     source: &str,
     places: &SourceInfo,
     names: &[&'static str],
-) -> Result<(Node, Fields), ExprFault> {
+) -> Result<(JsonNode, Fields), ExprFault> {
     let mut planter = Planter {
         source,
         places,
@@ -80,19 +81,19 @@ impl Planter<'_> {
     fn node(&mut self, expression: &Expression) -> Compiled {
         let id = expression.id;
         match &expression.expr {
-            Expr::Literal(literal) => self.literal(id, literal).map(Node::Literal),
+            Expr::Literal(literal) => self.literal(id, literal).map(JsonNode::Literal),
             Expr::Ident(name) => self.name(id, name),
             Expr::Select(select) => {
                 let operand = Box::new(self.node(&select.operand)?);
                 self.field(&operand, &select.field);
                 Ok(if select.test {
-                    Node::Has(operand, select.field.clone())
+                    JsonNode::Has(operand, select.field.clone())
                 } else {
-                    Node::Field(operand, select.field.clone())
+                    JsonNode::Field(operand, select.field.clone())
                 })
             }
             Expr::List(list) if list.optional_indices.is_empty() => {
-                self.nodes(&list.elements).map(Node::List)
+                self.nodes(&list.elements).map(JsonNode::List)
             }
             Expr::Map(map) => {
                 let entries = map.entries.iter().map(|entry| match &entry.expr {
@@ -101,7 +102,7 @@ impl Planter<'_> {
                     }
                     _ => Err(self.fault(id, "this part of CEL is not available")),
                 });
-                entries.collect::<Result<_, _>>().map(Node::Map)
+                entries.collect::<Result<_, _>>().map(JsonNode::Map)
             }
             Expr::Call(call) => self.call(id, call),
             Expr::Comprehension(call) => self.each(id, call),
@@ -112,7 +113,7 @@ impl Planter<'_> {
         }
     }
 
-    fn nodes(&mut self, expressions: &[Expression]) -> Result<Vec<Node>, ExprFault> {
+    fn nodes(&mut self, expressions: &[Expression]) -> Result<Vec<JsonNode>, ExprFault> {
         expressions
             .iter()
             .map(|expression| self.node(expression))
@@ -135,10 +136,10 @@ impl Planter<'_> {
 
     fn name(&mut self, id: u64, name: &str) -> Compiled {
         if let Some(place) = self.variables.iter().rposition(|variable| variable == name) {
-            return Ok(Node::Variable(place, name.to_owned()));
+            return Ok(JsonNode::Variable(place, name.to_owned()));
         }
         if let Some(known) = self.names.iter().find(|known| **known == name) {
-            return Ok(Node::Name(known));
+            return Ok(JsonNode::Name(known));
         }
         let known = || {
             self.names
@@ -173,16 +174,16 @@ impl Planter<'_> {
                     .iter()
                     .map(|part| self.node(part))
                     .collect::<Result<_, _>>()
-                    .map(Node::First);
+                    .map(JsonNode::First);
             }
             ("extract", [text, pattern]) if after => {
-                return Ok(Node::Extract(
+                return Ok(JsonNode::Extract(
                     Box::new(self.node(text)?),
                     self.pattern(pattern)?,
                 ));
             }
             ("matches", [text, pattern]) if after => {
-                return Ok(Node::Matches(
+                return Ok(JsonNode::Matches(
                     Box::new(self.node(text)?),
                     self.pattern(pattern)?,
                 ));
@@ -201,7 +202,7 @@ impl Planter<'_> {
                         })?),
                     _ => Err(Box::new(self.node(zone)?)),
                 };
-                return Ok(Node::Local(Box::new(self.node(text)?), zone));
+                return Ok(JsonNode::Local(Box::new(self.node(text)?), zone));
             }
             _ => {}
         }
@@ -214,21 +215,21 @@ impl Planter<'_> {
                 .iter()
                 .map(|part| self.node(part))
                 .collect::<Result<_, _>>()
-                .map(|parts| Node::Call(*function, parts)),
+                .map(|parts| JsonNode::Call(*function, parts)),
             None => Err(self.no_function(id, name)),
         }
     }
 
     fn operator(&mut self, name: &str, parts: &[&Expression]) -> Option<Compiled> {
-        let order = |order: Order| move |both| Node::Order(order, both);
-        let arithmetic = |kind: Arithmetic| move |both| Node::Arithmetic(kind, both);
+        let order = |order: OrderTest| move |both| JsonNode::Order(order, both);
+        let arithmetic = |kind: Arithmetic| move |both| JsonNode::Arithmetic(kind, both);
         let made: OfTwo = match name {
             operators::LOGICAL_NOT | operators::NEGATE => {
                 let [operand] = parts else { return None };
                 let make = if name == operators::NEGATE {
-                    Node::Negative
+                    JsonNode::Negative
                 } else {
-                    Node::Not
+                    JsonNode::Not
                 };
                 return Some(self.node(operand).map(Box::new).map(make));
             }
@@ -239,22 +240,22 @@ impl Planter<'_> {
                 let all = self
                     .node(condition)
                     .and_then(|condition| Ok((condition, self.node(yes)?, self.node(no)?)));
-                return Some(all.map(Box::new).map(Node::Choice));
+                return Some(all.map(Box::new).map(JsonNode::Choice));
             }
-            operators::LOGICAL_AND => Box::new(|both| Node::Logic(false, both)),
-            operators::LOGICAL_OR => Box::new(|both| Node::Logic(true, both)),
-            operators::EQUALS => Box::new(|both| Node::Equal(true, both)),
-            operators::NOT_EQUALS => Box::new(|both| Node::Equal(false, both)),
-            operators::LESS => Box::new(order(Order::Less)),
-            operators::LESS_EQUALS => Box::new(order(Order::AtMost)),
-            operators::GREATER => Box::new(order(Order::More)),
-            operators::GREATER_EQUALS => Box::new(order(Order::AtLeast)),
+            operators::LOGICAL_AND => Box::new(|both| JsonNode::Logic(false, both)),
+            operators::LOGICAL_OR => Box::new(|both| JsonNode::Logic(true, both)),
+            operators::EQUALS => Box::new(|both| JsonNode::Equal(true, both)),
+            operators::NOT_EQUALS => Box::new(|both| JsonNode::Equal(false, both)),
+            operators::LESS => Box::new(order(OrderTest::Less)),
+            operators::LESS_EQUALS => Box::new(order(OrderTest::AtMost)),
+            operators::GREATER => Box::new(order(OrderTest::More)),
+            operators::GREATER_EQUALS => Box::new(order(OrderTest::AtLeast)),
             operators::ADD => Box::new(arithmetic(Arithmetic::Plus)),
             operators::SUBSTRACT => Box::new(arithmetic(Arithmetic::Minus)),
             operators::MULTIPLY => Box::new(arithmetic(Arithmetic::Times)),
             operators::DIVIDE => Box::new(arithmetic(Arithmetic::By)),
-            operators::IN => Box::new(Node::In),
-            operators::INDEX => Box::new(Node::Index),
+            operators::IN => Box::new(JsonNode::In),
+            operators::INDEX => Box::new(JsonNode::Index),
             _ => return None,
         };
         let [left, right] = parts else { return None };
@@ -262,7 +263,8 @@ impl Planter<'_> {
             .node(left)
             .and_then(|left| Ok((left, self.node(right)?)));
         if let Ok(
-            (of, Node::Literal(Json::String(field))) | (Node::Literal(Json::String(field)), of),
+            (of, JsonNode::Literal(Json::String(field)))
+            | (JsonNode::Literal(Json::String(field)), of),
         ) = &both
             && matches!(name, operators::INDEX | operators::IN)
         {
@@ -272,8 +274,8 @@ impl Planter<'_> {
     }
 
     /// Records the read of a field, if its operand is a name.
-    fn field(&mut self, of: &Node, field: &str) {
-        if let Node::Name(name) = of {
+    fn field(&mut self, of: &JsonNode, field: &str) {
+        if let JsonNode::Name(name) = of {
             self.fields.push((name, field.to_owned()));
         }
     }
@@ -310,7 +312,7 @@ impl Planter<'_> {
         let body = filter.and_then(|filter| Ok((filter, self.node(body)?)));
         self.variables.pop();
         let (filter, body) = body?;
-        Ok(Node::Each(Box::new(Each {
+        Ok(JsonNode::Each(Box::new(MacroCall {
             kind,
             over,
             filter,

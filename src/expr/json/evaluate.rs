@@ -6,16 +6,17 @@ use serde_json::{Map, Value as Json};
 
 use super::functions;
 use super::functions::{bounded, number, text};
-use super::node::{Arithmetic, Each, EachKind, Node, Order};
+use super::node::{EachKind, JsonNode, MacroCall};
 use super::times;
 use super::times::what;
 use crate::expr::json::failure::Failure;
 use crate::expr::json::inputs::Given;
+use crate::expr::tree::{Arithmetic, OrderTest};
 
 type Value<'a> = Cow<'a, Json>;
 
 pub(crate) fn evaluate<'a>(
-    node: &'a Node,
+    node: &'a JsonNode,
     given: &Given<'a>,
     steps: &mut u64,
 ) -> Result<Value<'a>, Failure> {
@@ -28,7 +29,7 @@ pub(crate) fn evaluate<'a>(
 }
 
 pub(crate) fn give<'a>(
-    node: &'a Node,
+    node: &'a JsonNode,
     given: &Given<'a>,
     steps: &mut u64,
 ) -> Result<Json, Failure> {
@@ -83,15 +84,15 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    fn value(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
+    fn value(&mut self, node: &'a JsonNode) -> Result<Value<'a>, Failure> {
         self.spend(1)?;
         Ok(match node {
-            Node::Literal(value) => Cow::Borrowed(value),
-            Node::Name(name) => match self.given.get(name) {
+            JsonNode::Literal(value) => Cow::Borrowed(value),
+            JsonNode::Name(name) => match self.given.get(name) {
                 Some(value) => Cow::Borrowed(value),
                 None => return Err(Failure::Absent((*name).to_owned())),
             },
-            Node::Variable(place, name) => match self.variables.get(*place).cloned() {
+            JsonNode::Variable(place, name) => match self.variables.get(*place).cloned() {
                 Some(Cow::Borrowed(value)) => Cow::Borrowed(value),
                 Some(Cow::Owned(value)) => {
                     self.weigh(&value)?;
@@ -99,19 +100,19 @@ impl<'a> Run<'a, '_> {
                 }
                 None => return Err(Failure::Absent(name.clone())),
             },
-            Node::Field(operand, field) => {
+            JsonNode::Field(operand, field) => {
                 let found = self.value(operand)?;
                 inside(found, field).ok_or_else(|| Failure::Absent(path(node)))?
             }
-            Node::Has(operand, field) => Cow::Owned(match self.value(operand) {
+            JsonNode::Has(operand, field) => Cow::Owned(match self.value(operand) {
                 Ok(found) => inside(found, field)
                     .is_some_and(|value| !value.is_null())
                     .into(),
                 Err(Failure::Absent(_)) => false.into(),
                 Err(failure) => return Err(failure),
             }),
-            Node::Index(both) => self.index(node, &both.0, &both.1)?,
-            Node::List(nodes) => {
+            JsonNode::Index(both) => self.index(node, &both.0, &both.1)?,
+            JsonNode::List(nodes) => {
                 let mut list = Vec::with_capacity(nodes.len());
                 for node in nodes {
                     let value = self.value(node)?;
@@ -119,30 +120,30 @@ impl<'a> Run<'a, '_> {
                 }
                 Cow::Owned(Json::Array(list))
             }
-            Node::Map(nodes) => Cow::Owned(self.map(nodes)?),
-            Node::Not(operand) => Cow::Owned((!self.truth(operand)?).into()),
-            Node::Negative(operand) => Cow::Owned(number(-self.number(operand)?)?),
-            Node::Logic(settles, both) => {
+            JsonNode::Map(nodes) => Cow::Owned(self.map(nodes)?),
+            JsonNode::Not(operand) => Cow::Owned((!self.truth(operand)?).into()),
+            JsonNode::Negative(operand) => Cow::Owned(number(-self.number(operand)?)?),
+            JsonNode::Logic(settles, both) => {
                 Cow::Owned(self.logic(*settles, &both.0, &both.1)?.into())
             }
-            Node::Choice(all) => {
+            JsonNode::Choice(all) => {
                 let yes = self.truth(&all.0)?;
                 self.value(if yes { &all.1 } else { &all.2 })?
             }
-            Node::Equal(wanted, both) => {
+            JsonNode::Equal(wanted, both) => {
                 let (left, right) = (self.value(&both.0)?, self.value(&both.1)?);
                 self.weigh(&left)?;
                 Cow::Owned((equal(&left, &right) == *wanted).into())
             }
-            Node::Order(order, both) => {
+            JsonNode::Order(order, both) => {
                 let (left, right) = (self.value(&both.0)?, self.value(&both.1)?);
                 Cow::Owned(ordered(*order, &left, &right)?.into())
             }
-            Node::Arithmetic(Arithmetic::Plus, both) => {
+            JsonNode::Arithmetic(Arithmetic::Plus, both) => {
                 let (left, right) = (self.value(&both.0)?, self.value(&both.1)?);
                 Cow::Owned(self.sum(left, right)?)
             }
-            Node::Arithmetic(kind, both) => {
+            JsonNode::Arithmetic(kind, both) => {
                 let (left, right) = (self.number(&both.0)?, self.number(&both.1)?);
                 Cow::Owned(number(match kind {
                     Arithmetic::Times => left * right,
@@ -150,12 +151,12 @@ impl<'a> Run<'a, '_> {
                     Arithmetic::Minus | Arithmetic::Plus => left - right,
                 })?)
             }
-            Node::In(both) => {
+            JsonNode::In(both) => {
                 let (entry, list) = (self.value(&both.0)?, self.value(&both.1)?);
                 Cow::Owned(self.within(&entry, &list)?.into())
             }
-            Node::Each(each) => Cow::Owned(self.each(each)?),
-            Node::Call(function, nodes) => {
+            JsonNode::Each(each) => Cow::Owned(self.each(each)?),
+            JsonNode::Call(function, nodes) => {
                 let mut values = Vec::with_capacity(nodes.len());
                 for node in nodes {
                     let value = self.present(node)?;
@@ -166,8 +167,8 @@ impl<'a> Run<'a, '_> {
                 self.weigh(&given)?;
                 Cow::Owned(given)
             }
-            Node::First(nodes) => return self.first(nodes),
-            Node::Extract(operand, pattern) => {
+            JsonNode::First(nodes) => return self.first(nodes),
+            JsonNode::Extract(operand, pattern) => {
                 let found = self.present(operand)?;
                 self.length(&found)?;
                 let hit = pattern
@@ -183,12 +184,12 @@ impl<'a> Run<'a, '_> {
                     }
                 }
             }
-            Node::Matches(operand, pattern) => {
+            JsonNode::Matches(operand, pattern) => {
                 let found = self.present(operand)?;
                 self.length(&found)?;
                 Cow::Owned(pattern.is_match(text(&found)?).into())
             }
-            Node::Local(operand, zone) => {
+            JsonNode::Local(operand, zone) => {
                 let found = self.present(operand)?;
                 let zone = match zone {
                     Ok(zone) => *zone,
@@ -213,21 +214,26 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
+    fn truth(&mut self, node: &'a JsonNode) -> Result<bool, Failure> {
         let value = self.present(node)?;
         value
             .as_bool()
             .ok_or_else(|| Failure::Wrong(format!("{} is neither true nor false", what(&value))))
     }
 
-    fn number(&mut self, node: &'a Node) -> Result<f64, Failure> {
+    fn number(&mut self, node: &'a JsonNode) -> Result<f64, Failure> {
         let value = self.present(node)?;
         value
             .as_f64()
             .ok_or_else(|| Failure::Wrong(format!("{} is not a number", what(&value))))
     }
 
-    fn logic(&mut self, settles: bool, left: &'a Node, right: &'a Node) -> Result<bool, Failure> {
+    fn logic(
+        &mut self,
+        settles: bool,
+        left: &'a JsonNode,
+        right: &'a JsonNode,
+    ) -> Result<bool, Failure> {
         match self.truth(left) {
             Ok(value) if value == settles => Ok(settles),
             Ok(_) => self.truth(right),
@@ -242,9 +248,9 @@ impl<'a> Run<'a, '_> {
 
     fn index(
         &mut self,
-        node: &'a Node,
-        operand: &'a Node,
-        key: &'a Node,
+        node: &'a JsonNode,
+        operand: &'a JsonNode,
+        key: &'a JsonNode,
     ) -> Result<Value<'a>, Failure> {
         let (found, key) = (self.value(operand)?, self.value(key)?);
         let absent = || Failure::Absent(format!("{}[{key}]", path(operand)));
@@ -272,7 +278,7 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    fn map(&mut self, nodes: &'a [(Node, Node)]) -> Result<Json, Failure> {
+    fn map(&mut self, nodes: &'a [(JsonNode, JsonNode)]) -> Result<Json, Failure> {
         let mut map = Map::new();
         for (key, value) in nodes {
             let key = self.value(key)?;
@@ -332,7 +338,7 @@ impl<'a> Run<'a, '_> {
     }
 
     /// The first node with a value; otherwise the result of the last one.
-    fn first(&mut self, nodes: &'a [Node]) -> Result<Value<'a>, Failure> {
+    fn first(&mut self, nodes: &'a [JsonNode]) -> Result<Value<'a>, Failure> {
         let mut last = Err(Failure::Absent("each of `first(…)`".to_owned()));
         for node in nodes {
             last = self.value(node);
@@ -348,7 +354,7 @@ impl<'a> Run<'a, '_> {
     }
 
     /// A value that is not null.
-    fn present(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
+    fn present(&mut self, node: &'a JsonNode) -> Result<Value<'a>, Failure> {
         let value = self.value(node)?;
         if value.is_null() {
             Err(Failure::Absent(path(node)))
@@ -357,7 +363,7 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    fn each(&mut self, each: &'a Each) -> Result<Json, Failure> {
+    fn each(&mut self, each: &'a MacroCall) -> Result<Json, Failure> {
         let members: Vec<Value<'a>> = match self.present(&each.over)? {
             Cow::Borrowed(Json::Array(list)) => list.iter().map(Cow::Borrowed).collect(),
             Cow::Owned(Json::Array(list)) => list.into_iter().map(Cow::Owned).collect(),
@@ -406,7 +412,7 @@ impl<'a> Run<'a, '_> {
     }
 
     /// The macro's result for its current member; `None` when it is filtered out.
-    fn member(&mut self, each: &'a Each) -> Result<Option<Json>, Failure> {
+    fn member(&mut self, each: &'a MacroCall) -> Result<Option<Json>, Failure> {
         if let Some(filter) = &each.filter
             && !self.truth(filter)?
         {
@@ -443,7 +449,7 @@ fn equal(left: &Json, right: &Json) -> bool {
     }
 }
 
-fn ordered(order: Order, left: &Json, right: &Json) -> Result<bool, Failure> {
+fn ordered(order: OrderTest, left: &Json, right: &Json) -> Result<bool, Failure> {
     let found = match (left, right) {
         (Json::String(left), Json::String(right)) => Some(left.cmp(right)),
         _ => left
@@ -455,20 +461,20 @@ fn ordered(order: Order, left: &Json, right: &Json) -> Result<bool, Failure> {
         Failure::Wrong(format!("{} and {} have no order", what(left), what(right)))
     })?;
     Ok(match order {
-        Order::Less => found.is_lt(),
-        Order::AtMost => found.is_le(),
-        Order::More => found.is_gt(),
-        Order::AtLeast => found.is_ge(),
+        OrderTest::Less => found.is_lt(),
+        OrderTest::AtMost => found.is_le(),
+        OrderTest::More => found.is_gt(),
+        OrderTest::AtLeast => found.is_ge(),
     })
 }
 
 /// The path an expression reads, as written.
-fn path(node: &Node) -> String {
+fn path(node: &JsonNode) -> String {
     match node {
-        Node::Name(name) => (*name).to_owned(),
-        Node::Variable(_, name) => name.clone(),
-        Node::Field(operand, field) => format!("{}.{field}", path(operand)),
-        Node::Index(both) => format!("{}[…]", path(&both.0)),
+        JsonNode::Name(name) => (*name).to_owned(),
+        JsonNode::Variable(_, name) => name.clone(),
+        JsonNode::Field(operand, field) => format!("{}.{field}", path(operand)),
+        JsonNode::Index(both) => format!("{}[…]", path(&both.0)),
         _ => "(…)".to_owned(),
     }
 }

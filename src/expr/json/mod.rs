@@ -33,7 +33,7 @@ pub(crate) struct Formula(Arc<Compiled>);
 
 struct Compiled {
     source: String,
-    node: node::Node,
+    node: node::JsonNode,
     fields: compile::Fields,
     /// All texts it can return, with their offsets, when all of them are literals in it.
     texts: Option<Vec<(usize, String)>>,

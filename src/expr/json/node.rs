@@ -3,69 +3,54 @@
 use regex::Regex;
 use serde_json::Value as Json;
 
-use super::times::Zone;
+use super::times::SenderZone;
+use crate::expr::tree::{Arithmetic, OrderTest};
 
 /// A node of an expression.
-pub(crate) enum Node {
+pub(crate) enum JsonNode {
     Literal(Json),
     /// `body`, `headers`, …
     Name(&'static str),
     /// A macro's variable, by its index from the outermost macro, and its name.
     Variable(usize, String),
     /// `operand.field`
-    Field(Box<Node>, String),
+    Field(Box<JsonNode>, String),
     /// `has(operand.field)`
-    Has(Box<Node>, String),
+    Has(Box<JsonNode>, String),
     /// `operand[key]`
-    Index(Box<(Node, Node)>),
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
-    Not(Box<Node>),
-    Negative(Box<Node>),
+    Index(Box<(JsonNode, JsonNode)>),
+    List(Vec<JsonNode>),
+    Map(Vec<(JsonNode, JsonNode)>),
+    Not(Box<JsonNode>),
+    Negative(Box<JsonNode>),
     /// Short-circuits: the second operand is evaluated only if the first does not decide. `true`
     /// decides `||`, `false` decides `&&`.
-    Logic(bool, Box<(Node, Node)>),
-    Choice(Box<(Node, Node, Node)>),
+    Logic(bool, Box<(JsonNode, JsonNode)>),
+    Choice(Box<(JsonNode, JsonNode, JsonNode)>),
     /// `==`, or `!=` when false.
-    Equal(bool, Box<(Node, Node)>),
-    Order(Order, Box<(Node, Node)>),
-    Arithmetic(Arithmetic, Box<(Node, Node)>),
-    In(Box<(Node, Node)>),
-    Each(Box<Each>),
-    Call(Function, Vec<Node>),
+    Equal(bool, Box<(JsonNode, JsonNode)>),
+    Order(OrderTest, Box<(JsonNode, JsonNode)>),
+    Arithmetic(Arithmetic, Box<(JsonNode, JsonNode)>),
+    In(Box<(JsonNode, JsonNode)>),
+    Each(Box<MacroCall>),
+    Call(Function, Vec<JsonNode>),
     /// `first(…)`: the first operand with a value.
-    First(Vec<Node>),
+    First(Vec<JsonNode>),
     /// `text.extract("pattern")`
-    Extract(Box<Node>, Regex),
+    Extract(Box<JsonNode>, Regex),
     /// `text.matches("pattern")`
-    Matches(Box<Node>, Regex),
+    Matches(Box<JsonNode>, Regex),
     /// `local(text, "Zone")`
-    Local(Box<Node>, Result<Zone, Box<Node>>),
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Order {
-    Less,
-    AtMost,
-    More,
-    AtLeast,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Arithmetic {
-    Plus,
-    Minus,
-    Times,
-    By,
+    Local(Box<JsonNode>, Result<SenderZone, Box<JsonNode>>),
 }
 
 /// A macro over the members of a list or the keys of a map.
-pub(crate) struct Each {
+pub(crate) struct MacroCall {
     pub(crate) kind: EachKind,
-    pub(crate) over: Node,
+    pub(crate) over: JsonNode,
     /// The filter, where there is one.
-    pub(crate) filter: Option<Node>,
-    pub(crate) body: Node,
+    pub(crate) filter: Option<JsonNode>,
+    pub(crate) body: JsonNode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

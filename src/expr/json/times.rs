@@ -8,7 +8,7 @@ use crate::expr::json::failure::Failure;
 
 /// The zone of a timestamp that states none.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Zone {
+pub(crate) enum SenderZone {
     Named(Tz),
     Fixed(FixedOffset),
 }
@@ -30,17 +30,17 @@ const WITH_OFFSET: [&str; 3] = [
 ];
 
 /// Parses a zone name or an offset: `Europe/Berlin`, `UTC`, `+01:00`.
-pub(crate) fn zone(text: &str) -> Option<Zone> {
+pub(crate) fn zone(text: &str) -> Option<SenderZone> {
     let text = text.trim();
     text.parse()
-        .map(Zone::Named)
-        .or_else(|_| text.parse().map(Zone::Fixed))
+        .map(SenderZone::Named)
+        .or_else(|_| text.parse().map(SenderZone::Fixed))
         .ok()
 }
 
 /// Reads a timestamp in `zone`. One with an offset of its own keeps it; of an hour that comes twice
 /// the first is meant, or with `later` the second.
-pub(crate) fn local(text: &str, zone: Zone, later: bool) -> Result<String, Failure> {
+pub(crate) fn local(text: &str, zone: SenderZone, later: bool) -> Result<String, Failure> {
     let text = text.trim();
     let stated = DateTime::parse_from_rfc3339(text).ok();
     let stated = stated.or_else(|| {
@@ -61,8 +61,8 @@ pub(crate) fn local(text: &str, zone: Zone, later: bool) -> Result<String, Failu
         )));
     };
     let found = match zone {
-        Zone::Named(zone) => instant(zone.from_local_datetime(&naive), later),
-        Zone::Fixed(zone) => instant(zone.from_local_datetime(&naive), later),
+        SenderZone::Named(zone) => instant(zone.from_local_datetime(&naive), later),
+        SenderZone::Fixed(zone) => instant(zone.from_local_datetime(&naive), later),
     };
     found.map(written).ok_or_else(|| {
         Failure::Wrong(format!(

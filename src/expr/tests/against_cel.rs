@@ -15,8 +15,8 @@ use proptest::strategy::{BoxedStrategy, Union};
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::expr::facts::{Facts, FieldValue, Scope};
-use crate::expr::schema::Type;
 use crate::expr::root::Root;
+use crate::expr::schema::{SEVERITIES, Type};
 use crate::expr::truth::Truth;
 use crate::expr::{check, compile};
 use crate::model::labels::LabelSet;
@@ -273,7 +273,7 @@ fn value(field: FieldValue<'_>) -> Option<Value> {
 /// The checked expression in CEL's form, and the roots it reads.
 fn parsed(source: &str) -> (Expression, Vec<Root>) {
     let (mut expression, places) = Parser::new().parse_with_source_info(source).unwrap();
-    let reads = check::check(&mut expression, source, &places, &ROOTS).unwrap();
+    let reads = check::check(&mut expression, source, &places, (&ROOTS, SEVERITIES)).unwrap();
     (expression, reads.into_keys().collect())
 }
 

@@ -1,5 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod against_cel;
+
 use super::compile;
 use super::facts::{Facts, Scope};
 use crate::expr::root::Root;
