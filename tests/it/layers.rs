@@ -97,17 +97,6 @@ const LONGEST_FILE: usize = 800;
 /// Words with which a doc comment asks a riddle instead of naming the thing.
 const RIDDLES: &[&str] = &["What", "Whether", "Who", "Where", "How"];
 
-/// Type names that two modules still share. Nothing is to be added here.
-const STILL_SHARED: &[&str] = &[
-    "Arithmetic",
-    "Each",
-    "Labels",
-    "Node",
-    "Order",
-    "Text",
-    "Zone",
-];
-
 #[test]
 fn every_module_has_a_layer_above_those_it_names() {
     let lib = std::fs::read_to_string(source().join("lib.rs")).unwrap();
@@ -178,8 +167,37 @@ fn no_two_public_types_share_a_name() {
                 .push(path.display().to_string());
         }
     }
-    homes.retain(|name, files| files.len() > 1 && !STILL_SHARED.contains(&name.as_str()));
+    homes.retain(|_, files| files.len() > 1);
     assert_eq!(homes, BTreeMap::new());
+}
+
+#[test]
+fn every_file_is_part_of_the_build() {
+    let sources = Sources::read();
+    let mut left_out = Vec::new();
+    for path in sources.files.keys() {
+        let module = module_of(path);
+        let Some((name, above)) = module.split_last().filter(|_| module != ["main"]) else {
+            continue;
+        };
+        let folder: PathBuf = above.iter().collect();
+        let homes = if above.is_empty() {
+            vec![PathBuf::from("lib.rs")]
+        } else {
+            vec![folder.join("mod.rs"), folder.with_extension("rs")]
+        };
+        let declares = |home: &PathBuf| {
+            let text = sources.files.get(home).map_or("", String::as_str);
+            let tokens = tokens(text);
+            tokens
+                .windows(3)
+                .any(|item| item[0] == "mod" && item[1] == *name && item[2] == ";")
+        };
+        if !homes.iter().any(declares) {
+            left_out.push(path.display().to_string());
+        }
+    }
+    assert_eq!(left_out, Vec::<String>::new(), "no module declares them");
 }
 
 #[test]
