@@ -39,7 +39,11 @@ fn main() {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+#[expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark tells its figures, time among them"
+)]
 fn check(name: &str, mebibytes: usize, read: impl Fn(usize) -> Bytes) {
     let before = resident();
     let start = Instant::now();

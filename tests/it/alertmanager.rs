@@ -1,7 +1,6 @@
 //! Polling a real Alertmanager: the end of an alert hidden by a silence, the author of the silence,
 //! and no conclusions while it is down.
 
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -19,22 +18,12 @@ struct Asked {
 impl Asked {
     fn start() -> Self {
         let (mut world, port) = (World::new(), free_port());
-        world.write(
-            "alertmanager.yml",
-            &format!(
-                "route: {{receiver: afterword, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}}
-receivers:
-  - name: afterword
-    webhook_configs: [{{url: 'http://127.0.0.1:{}/ingest/alertmanager', send_resolved: true}}]
-",
-                world.port
-            ),
-        );
+        world.write_alertmanager_settings("1h");
         let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
         let api = format!("auth: none, api: {{url: 'http://127.0.0.1:{port}', every: 1s}}}}");
         world.write("afterword.yaml", &settings.replacen("auth: none}", &api, 1));
         world.start();
-        let pid = run_alertmanager(&mut world, port);
+        let pid = world.start_alertmanager_on(port);
         Self {
             world,
             alertmanager: Http::new(port),
@@ -75,23 +64,6 @@ receivers:
             .map(|member| member["event"].clone())
             .collect()
     }
-}
-
-fn run_alertmanager(world: &mut World, port: u16) -> u32 {
-    let mut command = Command::new("prometheus-alertmanager");
-    command.args([
-        "--config.file=alertmanager.yml",
-        "--storage.path=alertmanager",
-        "--cluster.listen-address=",
-    ]);
-    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    let pid = world.start_beside(&mut command, "alertmanager");
-    let http = Http::new(port);
-    until("alertmanager is ready", PATIENCE, || {
-        http.try_get("/-/ready")
-            .filter(|answer| answer.status == 200)
-    });
-    pid
 }
 
 fn of_kind<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
@@ -198,7 +170,7 @@ fn alert_missing_from_a_restarted_alertmanager_stays_open() {
     assert_eq!(asked.facts().len(), 1, "nothing is made up");
 
     // It comes back, and knows of no alert.
-    asked.pid = run_alertmanager(&mut asked.world, asked.port);
+    asked.pid = asked.world.start_alertmanager_on(asked.port);
     pause(Duration::from_secs(5));
     assert_eq!(asked.facts().len(), 1, "nothing is made up");
 }

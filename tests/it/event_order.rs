@@ -3,8 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use super::harness::World;
-use super::source_payloads::{Payload, payload};
+use super::source_payloads::{Payload, payload, world_with_sources};
 
 /// The beginning and the end of one alert, by payload.
 const PAIRS: &[(&str, &str)] = &[
@@ -31,43 +30,17 @@ const PAIRS: &[(&str, &str)] = &[
 
 /// What stands after the messages of every pair were posted in this order: 0 is the beginning, 1 the end.
 fn told(order: &[usize]) -> BTreeMap<String, Value> {
-    let mut world = World::new();
-    let mut text = format!("listen: 127.0.0.1:{}\nsources:\n", world.port);
-    for (first, _) in PAIRS {
-        let kind = first.split('/').next().unwrap();
-        let more = std::fs::read_to_string(format!(
-            "{}/tests/payloads/{kind}/source.yaml",
-            env!("CARGO_MANIFEST_DIR")
-        ))
-        .unwrap_or_default();
-        let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
-        text.push_str(&format!(
-            "  - name: {}\n    kind: {kind}\n    auth: none\n{more}",
-            kind.replace('_', "-")
-        ));
-    }
-    world.write("afterword.yaml", &text);
-    world.start();
-    let post = |payload: &Payload| {
-        let kind = payload.name.split('/').next().unwrap().replace('_', "-");
-        let headers: Vec<(&str, &str)> = payload
-            .headers
+    let world = world_with_sources(
+        PAIRS
             .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let body = std::str::from_utf8(&payload.body).unwrap();
-        let answer = world
-            .http
-            .try_post(&format!("/ingest/{kind}"), body, &headers)
-            .unwrap();
-        assert_eq!(answer.status, 200, "{}: {}", payload.name, answer.body);
-    };
+            .map(|(first, _)| first.split('/').next().unwrap()),
+    );
     let pairs: Vec<[Payload; 2]> = PAIRS
         .iter()
         .map(|(first, last)| [payload(first), payload(last)])
         .collect();
     for step in order {
-        pairs.iter().for_each(|pair| post(&pair[*step]));
+        pairs.iter().for_each(|pair| pair[*step].post(&world));
     }
     let signals = || {
         let mut found = BTreeMap::new();

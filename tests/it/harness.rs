@@ -585,10 +585,17 @@ alerting:
     /// Alertmanager, posting to our webhook at once and every five seconds; returns its port.
     pub(crate) fn start_alertmanager(&mut self) -> u16 {
         let port = free_port();
+        self.write_alertmanager_settings("5s");
+        self.start_alertmanager_on(port);
+        port
+    }
+
+    /// Settings of an Alertmanager that posts to our webhook at once and again after `repeat`.
+    pub(crate) fn write_alertmanager_settings(&self, repeat: &str) {
         self.write(
             "alertmanager.yml",
             &format!(
-                "route: {{receiver: afterword, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 5s}}
+                "route: {{receiver: afterword, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: {repeat}}}
 receivers:
   - name: afterword
     webhook_configs: [{{url: 'http://127.0.0.1:{}/ingest/alertmanager', send_resolved: true}}]
@@ -596,6 +603,10 @@ receivers:
                 self.port
             ),
         );
+    }
+
+    /// Alertmanager with its settings on this port, until it is ready; returns its process's id.
+    pub(crate) fn start_alertmanager_on(&mut self, port: u16) -> u32 {
         let mut command = Command::new("prometheus-alertmanager");
         command.args([
             "--config.file=alertmanager.yml",
@@ -603,8 +614,9 @@ receivers:
             "--cluster.listen-address=",
         ]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        self.start_other(&mut command, "alertmanager", port);
-        port
+        let pid = self.start_beside(&mut command, "alertmanager");
+        await_ready(port, "alertmanager");
+        pid
     }
 
     /// Prometheus with these settings; returns its API.
@@ -631,12 +643,7 @@ receivers:
 
     fn start_other(&mut self, command: &mut Command, name: &str, port: u16) -> Http {
         self.start_beside(command, name);
-        let http = Http::new(port);
-        until(&format!("{name} is ready"), PATIENCE, || {
-            http.try_get("/-/ready")
-                .filter(|answer| answer.status == 200)
-        });
-        http
+        await_ready(port, name)
     }
 
     fn spawn(&self, command: &mut Command, name: &str) -> Child {
@@ -657,6 +664,16 @@ receivers:
     fn log(&self, name: &str) -> String {
         read_to_string(self.path(&format!("{name}.log"))).unwrap_or_default()
     }
+}
+
+/// The API of a program on this port, once it is ready.
+fn await_ready(port: u16, name: &str) -> Http {
+    let http = Http::new(port);
+    until(&format!("{name} is ready"), PATIENCE, || {
+        http.try_get("/-/ready")
+            .filter(|answer| answer.status == 200)
+    });
+    http
 }
 
 impl Drop for World {

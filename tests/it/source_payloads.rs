@@ -14,6 +14,8 @@ use afterword::ingest::message::{Headers, Message};
 use afterword::ingest::reading::{Reading, Reported, Start};
 use afterword::model::time::Time;
 
+use super::harness::{World, repository};
+
 /// When every message comes.
 const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -106,16 +108,56 @@ fn settings(directory: &Path) -> Settings {
         .unwrap()
         .to_string_lossy()
         .into_owned();
-    let more = std::fs::read_to_string(directory.join("source.yaml")).unwrap_or_default();
-    let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
     let rest = std::fs::read_to_string(directory.join("settings.yaml")).unwrap_or_default();
-    let text =
-        format!("{rest}sources:\n  - name: source\n    kind: {kind}\n    auth: none\n{more}");
+    let text = format!("{rest}sources:\n{}", source_entry("source", &kind));
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("afterword.yaml");
     std::fs::write(&file, text).unwrap();
     Settings::load(Some(&file))
         .unwrap_or_else(|faults| panic!("{}: {faults:?}", directory.display()))
+}
+
+/// An entry of `sources:` without authentication, as the payloads of the kind need it.
+fn source_entry(name: &str, kind: &str) -> String {
+    let file = repository()
+        .join("tests/payloads")
+        .join(kind)
+        .join("source.yaml");
+    let more = std::fs::read_to_string(file).unwrap_or_default();
+    let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
+    format!("  - name: {name}\n    kind: {kind}\n    auth: none\n{more}")
+}
+
+/// A service with a source of each kind, named after it.
+pub(crate) fn world_with_sources<'k>(kinds: impl IntoIterator<Item = &'k str>) -> World {
+    let mut world = World::new();
+    let mut text = format!("listen: 127.0.0.1:{}\nsources:\n", world.port);
+    for kind in kinds {
+        text.push_str(&source_entry(&kind.replace('_', "-"), kind));
+    }
+    world.write("afterword.yaml", &text);
+    world.start();
+    world
+}
+
+impl Payload {
+    /// The directory that it is in.
+    pub(crate) fn kind(&self) -> &str {
+        self.name.split('/').next().unwrap()
+    }
+
+    /// Posts it to the source of its kind, which takes it.
+    pub(crate) fn post(&self, world: &World) {
+        let headers: Vec<(&str, &str)> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let body = std::str::from_utf8(&self.body).unwrap();
+        let path = format!("/ingest/{}", self.kind().replace('_', "-"));
+        let answer = world.http.try_post(&path, body, &headers).unwrap();
+        assert_eq!(answer.status, 200, "{}: {}", self.name, answer.body);
+    }
 }
 
 /// What came beside the body in a file.
