@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::yaml_schema;
+use super::derived::yaml_schema;
 use crate::config::parse::RawLimits;
 use crate::config::severities::RawSeverityLevel;
 use crate::expr::root::Root;
@@ -139,7 +139,8 @@ pub(crate) fn page() -> String {
         } else {
             kinds.join(", ")
         };
-        let required = |kind: &entry::EventKind| kind.key == *key || kind.required.contains(key);
+        let required =
+            |kind: &entry::ScenarioEventKind| kind.key == *key || kind.required.contains(key);
         let is_required =
             *key == COMMON[0] || (kinds.len() == 1 && entry::KINDS.iter().any(required));
         let (default, doc) = cells(&schema["properties"][key], is_required);

@@ -21,7 +21,7 @@ use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Duration, Spanned};
 
 /// A kind of event, by the key that gives it.
-pub(crate) struct EventKind {
+pub(crate) struct ScenarioEventKind {
     pub(crate) key: &'static str,
     /// Keys that it requires.
     pub(crate) required: &'static [&'static str],
@@ -33,8 +33,8 @@ const fn kind_of(
     key: &'static str,
     required: &'static [&'static str],
     optional: &'static [&'static str],
-) -> EventKind {
-    EventKind {
+) -> ScenarioEventKind {
+    ScenarioEventKind {
         key,
         required,
         optional,
@@ -43,7 +43,7 @@ const fn kind_of(
 
 /// All kinds of events.
 #[rustfmt::skip]
-pub(crate) const KINDS: [EventKind; 10] = [
+pub(crate) const KINDS: [ScenarioEventKind; 10] = [
     kind_of("alert", &["status"], &["severity", "labels", "end_reason"]),
     kind_of("condition", &["state"], &["severity", "labels", "value"]),
     kind_of("declaration", &[], &["status", "severity", "key", "planned", "data_loss", "detected_by"]),
@@ -175,7 +175,7 @@ pub(crate) struct EventEntry {
     revision: Option<String>,
 }
 
-impl EventKind {
+impl ScenarioEventKind {
     /// Keys of every kind. The rules define the rest of the samples.
     pub(crate) fn common(&self) -> &'static [&'static str] {
         if self.key == SAMPLES {
@@ -289,7 +289,7 @@ fn kind(reader: &mut Reader<'_>, node: &Node) -> Option<&'static str> {
         return None;
     }
     let own: BTreeSet<&str> = kind.keys().collect();
-    let all: BTreeSet<&str> = KINDS.iter().flat_map(EventKind::keys).collect();
+    let all: BTreeSet<&str> = KINDS.iter().flat_map(ScenarioEventKind::keys).collect();
     for key in all.difference(&own).filter(|key| node.get(key).is_some()) {
         reader.fault(
             node.key_position(key),
