@@ -95,9 +95,9 @@ impl App {
             store.release_deliveries()?;
         }
         let loaded = judge::term::load(&store, &settings, &progress)?;
-        let applied = loaded.applied;
+        let applied = loaded.stored.applied;
         let core = Arc::new(Core::new(store, settings, clock, applied, progress)?);
-        let intake = Intake::load(&core, judge::alert_events(&loaded.incidents))?;
+        let intake = Intake::load(&core, judge::alert_events(&loaded.stored.incidents))?;
         let intake = Arc::new(intake);
         let term = epoch.map(|epoch| JudgeTerm::restore(loaded, epoch, &core.settings()));
         let calendars = Arc::new(Mutex::new(OnCallCalendars::default()));

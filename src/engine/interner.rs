@@ -62,6 +62,13 @@ impl Interner {
         }
     }
 
+    /// Lets stored members share what others hold too.
+    pub(crate) fn share_members(&mut self, members: &mut [Member]) {
+        for member in members {
+            self.share_member(member);
+        }
+    }
+
     /// Lets a stored member share what others hold too.
     pub(crate) fn share_member(&mut self, member: &mut Member) {
         // An event that is shared already was interned before.

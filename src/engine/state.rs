@@ -41,7 +41,25 @@ impl State {
     #[must_use]
     pub fn restore(
         mut incidents: Vec<Incident>,
+        loose: Vec<Event>,
+        policy: &Policy,
+        now: Time,
+    ) -> Self {
+        let mut interner = Interner::default();
+        for incident in &mut incidents {
+            let mut members = std::mem::take(&mut incident.members).into_vec();
+            interner.share_members(&mut members);
+            incident.members = members.into();
+        }
+        Self::restore_shared(incidents, loose, interner, policy, now)
+    }
+
+    /// The same, of incidents whose members share what is equal by `interner`.
+    #[must_use]
+    pub(crate) fn restore_shared(
+        mut incidents: Vec<Incident>,
         mut loose: Vec<Event>,
+        interner: Interner,
         policy: &Policy,
         now: Time,
     ) -> Self {
@@ -49,6 +67,7 @@ impl State {
             now,
             correlation: CorrelationState::new(policy),
             retention: RetentionSchedule::starting_at(now),
+            interner,
             ..Self::default()
         };
         for event in &mut loose {
@@ -56,14 +75,15 @@ impl State {
             state.interner.share(event);
         }
         for incident in &mut incidents {
-            let mut members = std::mem::take(&mut incident.members).into_vec();
-            for member in &mut members {
-                if policy.changes(&member.event) {
+            let changes = |member: &Member| policy.changes(&member.event);
+            if incident.members.iter().any(changes) {
+                let mut members = std::mem::take(&mut incident.members).into_vec();
+                for member in members.iter_mut().filter(|member| changes(member)) {
                     policy.normalise(Arc::make_mut(&mut member.event));
+                    state.interner.share_member(member);
                 }
-                state.interner.share_member(member);
+                incident.members = members.into();
             }
-            incident.members = members.into();
             for signal in &mut incident.signals {
                 let placed = policy.severities.place(signal.severity);
                 if placed != signal.severity {

@@ -33,30 +33,40 @@ pub(crate) struct JudgeTerm {
     pub(super) one_by_one: bool,
 }
 
+/// The state of the last judge, as the next one takes it up.
+#[derive(Debug)]
+pub(crate) struct LoadedState {
+    pub(crate) stored: StoredState,
+    /// That by which its members share what is equal.
+    interner: Interner,
+}
+
 /// Loads open incidents, those closed ones that the engine still needs, and the position of the
 /// last judge.
 pub(crate) fn load(
     store: &Store,
     settings: &Settings,
     start: &StartProgress,
-) -> anyhow::Result<StoredState> {
+) -> anyhow::Result<LoadedState> {
     let clock = store.head()?.clock;
     // Shared from the beginning, so that a million events never need the memory of a million texts.
     let mut interner = Interner::default();
-    Ok(
-        store.load_sharing(clock - settings.policy.retention(), &mut |members| {
-            members
-                .iter_mut()
-                .for_each(|member| interner.share_member(member));
-            start.note_read(members.len());
-        })?,
-    )
+    let since = clock - settings.policy.retention();
+    let stored = store.load_sharing(since, &mut |members| {
+        interner.share_members(members);
+        start.note_read(members.len());
+    })?;
+    Ok(LoadedState { stored, interner })
 }
 
 impl JudgeTerm {
     /// Continues where the last judge stopped, at the time it had reached: later records are judged
     /// at their own time, whenever that is done.
-    pub(crate) fn restore(loaded: StoredState, epoch: u64, settings: &Settings) -> Self {
+    pub(crate) fn restore(loaded: LoadedState, epoch: u64, settings: &Settings) -> Self {
+        let LoadedState {
+            stored: loaded,
+            interner,
+        } = loaded;
         let now = loaded.judged_until;
         let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
             Fact::Settings(fact) => Some((event.occurred_at, fact)),
@@ -70,7 +80,7 @@ impl JudgeTerm {
             |(hash, policy)| (Some(hash), policy),
         );
         let applied = loaded.applied;
-        let state = State::restore(loaded.incidents, loaded.loose, &policy, now);
+        let state = State::restore_shared(loaded.incidents, loaded.loose, interner, &policy, now);
         Self {
             state,
             applied,

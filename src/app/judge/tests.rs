@@ -27,6 +27,7 @@ use crate::model::incident::Incident;
 use crate::model::labels::LabelSet;
 use crate::model::time::Time;
 use crate::store::database::{DatabaseLocation, Store};
+use crate::store::error::StoreError;
 use crate::store::incident::IncidentFilter;
 
 /// As many cases as `PROPTEST_CASES` says.
@@ -76,7 +77,8 @@ fn step() -> impl Strategy<Value = Step> {
 struct Live {
     dir: TempDir,
     time: Arc<Mutex<Option<Time>>>,
-    app: Arc<App>,
+    /// `None` during a restart.
+    running: Option<Arc<App>>,
 }
 
 impl Live {
@@ -84,23 +86,31 @@ impl Live {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), 0, "");
         let time = Arc::new(Mutex::new(Some(at(0))));
-        let app = start(dir.path(), &time);
-        Self { dir, time, app }
+        let running = Some(start(dir.path(), &time));
+        Self { dir, time, running }
+    }
+
+    fn app(&self) -> &Arc<App> {
+        self.running.as_ref().unwrap()
     }
 
     fn take(&mut self, step: Step) {
         match step {
             Step::Wait => return,
             Step::Judge => {}
-            Step::Restart => self.app = start(self.dir.path(), &self.time),
+            Step::Restart => {
+                // The database is for one process at a time.
+                drop(self.running.take());
+                self.running = Some(start(self.dir.path(), &self.time));
+            }
             Step::Rules(number) => {
                 write(self.dir.path(), number, "");
-                self.app.config_watcher.reload().unwrap();
+                self.app().config_watcher.reload().unwrap();
             }
         }
-        while self.app.judge.step().unwrap().more {}
+        while self.app().judge.step().unwrap().more {}
         // What was put in force has been judged: its window is over.
-        let now = self.app.core.now();
+        let now = self.app().core.now();
         *self.time.lock().unwrap() = Some(now + TimeDelta::milliseconds(250));
     }
 }
@@ -118,7 +128,14 @@ fn write(dir: &Path, number: usize, note: &str) {
 
 fn start(dir: &Path, time: &Arc<Mutex<Option<Time>>>) -> Arc<App> {
     let now = time.lock().unwrap().unwrap();
-    let store = Store::open_at(&DatabaseLocation::Sqlite(dir.join("afterword.db")), now).unwrap();
+    let place = DatabaseLocation::Sqlite(dir.join("afterword.db"));
+    // The thread of the last commit may hold the database of the former service for a moment.
+    let store = loop {
+        match Store::open_at(&place, now) {
+            Err(StoreError::InUse { .. }) => std::thread::yield_now(),
+            opened => break opened.unwrap(),
+        }
+    };
     App::start(
         store,
         Settings::load(Some(&dir.join("afterword.yaml"))).unwrap(),
@@ -168,11 +185,11 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
     for ((comes, event), (step, _, apart)) in coming.into_iter().zip(steps.iter().cycle()) {
         if *apart {
             // What comes while a window is open is judged with it.
-            let now = live.app.core.now();
+            let now = live.app().core.now();
             *live.time.lock().unwrap() = Some(comes.max(now) + TimeDelta::milliseconds(250));
             live.take(*step);
         }
-        live.app
+        live.app()
             .intake
             .receive_now(Arrival {
                 source: "test".to_owned(),
@@ -181,14 +198,14 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
             })
             .unwrap();
     }
-    *live.time.lock().unwrap() = Some(live.app.core.now().max(at(500)) + TimeDelta::days(1));
+    *live.time.lock().unwrap() = Some(live.app().core.now().max(at(500)) + TimeDelta::days(1));
     live.take(Step::Judge);
     // What lasts is measured up to when it was looked at last: now, once for all.
     write(live.dir.path(), 0, "the last");
-    live.app.config_watcher.reload().unwrap();
+    live.app().config_watcher.reload().unwrap();
     live.take(Step::Judge);
     let mut stored = live
-        .app
+        .app()
         .core
         .store
         .incidents(IncidentFilter {
@@ -197,7 +214,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
         })
         .unwrap();
     stored.sort_by(|one, other| one.id.cmp(&other.id));
-    let mut again = backtested(&live.app.core.store, live.app.core.now());
+    let mut again = backtested(&live.app().core.store, live.app().core.now());
     // A process that begins looks at everything once more, and a revision counts the looks that found something else.
     stored
         .iter_mut()
@@ -260,7 +277,7 @@ impl Intake {
 fn received_late(events: &[Event], size: usize, steps: &[Step]) -> Vec<Incident> {
     let mut live = Live::new();
     *live.time.lock().unwrap() = Some(at(600));
-    let intake = Intake::new(Arc::clone(&live.app));
+    let intake = Intake::new(Arc::clone(live.app()));
     for (message, step) in events.chunks(size).zip(steps.iter().cycle()) {
         intake.receive(message);
         if *step != Step::Restart {
@@ -277,7 +294,7 @@ fn received_late(events: &[Event], size: usize, steps: &[Step]) -> Vec<Incident>
         *live.time.lock().unwrap() = Some(at(600 + later));
         live.take(Step::Judge);
         write(live.dir.path(), 0, note);
-        live.app.config_watcher.reload().unwrap();
+        live.app().config_watcher.reload().unwrap();
         *live.time.lock().unwrap() = Some(at(600 + later + 1));
         live.take(Step::Judge);
     }
@@ -285,7 +302,7 @@ fn received_late(events: &[Event], size: usize, steps: &[Step]) -> Vec<Incident>
         open_only: false,
         limit: 10_000,
     };
-    settled_parts(live.app.core.store.incidents(all).unwrap().iter())
+    settled_parts(live.app().core.store.incidents(all).unwrap().iter())
 }
 
 /// The events without alerts that no sender could send: each episode is reported firing, ends well
