@@ -1,12 +1,13 @@
 //! `afterword export` and `afterword import`.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, ErrorKind, Write};
-use std::path::PathBuf;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
+use super::exported_files;
 use super::options::SettingsFile;
 use super::output::{FAULTS, complain};
 use super::serve;
@@ -25,47 +26,61 @@ pub(crate) struct Export {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// File written by `afterword export`.
+    /// File written by `afterword export` of this or an earlier version.
     file: PathBuf,
     #[command(flatten)]
     settings: SettingsFile,
 }
 
 pub(crate) fn export(asked: &Export) -> u8 {
-    with_store(&asked.settings, Store::open_to_read, |settings, store| {
-        let write = |out: &mut dyn Write| -> anyhow::Result<u64> {
-            let rows = store.export(&mut *out)?;
+    with_store(&asked.settings, Store::open_to_export, |settings, store| {
+        let mut count = 0;
+        let mut files = exported_files::read_all(settings)?.inspect(|_| count += 1);
+        let mut write = |out: &mut dyn Write| -> anyhow::Result<u64> {
+            let rows = store.export_with(&mut files, &mut *out)?;
             out.flush().context("cannot write the export")?;
             Ok(rows)
         };
         let rows = match &asked.file {
             None => write(&mut BufWriter::new(std::io::stdout().lock()))?,
-            Some(path) => {
-                let mut file = File::options();
-                // Never overwrite an earlier backup.
-                file.write(true).create_new(true);
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-                let file = file.open(path).map_err(|fault| match fault.kind() {
-                    ErrorKind::AlreadyExists => {
-                        anyhow::anyhow!("{} already exists; name another file", path.display())
-                    }
-                    _ => anyhow::anyhow!("cannot create {}: {fault}", path.display()),
-                })?;
-                let mut out = BufWriter::new(file);
-                let rows = write(&mut out)?;
-                out.get_ref()
-                    .sync_all()
-                    .with_context(|| format!("cannot write {}", path.display()))?;
-                rows
-            }
+            Some(path) => write_whole(path, &mut write)?,
         };
         Ok(format!(
-            "exported {rows} {} from the database {}",
-            rows_word(rows),
+            "exported {} and {} from the database {}",
+            counted(rows, "row"),
+            counted(count, "file"),
             settings.place
         ))
     })
+}
+
+/// Writes a file that is whole and durable, or not there. An existing one is never overwritten.
+fn write_whole(
+    path: &Path,
+    write: &mut dyn FnMut(&mut dyn Write) -> anyhow::Result<u64>,
+) -> anyhow::Result<u64> {
+    let cannot = || format!("cannot write {}", path.display());
+    if path.exists() {
+        bail!("{} already exists; name another file", path.display());
+    }
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    // Readable by its owner only, and removed unless it is kept below.
+    let file = tempfile::Builder::new()
+        .prefix(".afterword-export-")
+        .tempfile_in(directory)
+        .with_context(cannot)?;
+    let mut out = BufWriter::new(file);
+    let rows = write(&mut out).with_context(cannot)?;
+    let file = out.into_inner().with_context(cannot)?;
+    file.as_file().sync_all().with_context(cannot)?;
+    file.persist_noclobber(path).with_context(cannot)?;
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .with_context(cannot)?;
+    Ok(rows)
 }
 
 pub(crate) fn import(asked: &Import) -> u8 {
@@ -73,19 +88,28 @@ pub(crate) fn import(asked: &Import) -> u8 {
     with_store(&asked.settings, open, |settings, store| {
         let file = File::open(&asked.file)
             .with_context(|| format!("cannot read {}", asked.file.display()))?;
+        let mut files = 0;
         let rows = store
-            .import(&mut BufReader::new(file))
+            .import_with(
+                &mut BufReader::new(file),
+                &mut |file| {
+                    files += 1;
+                    exported_files::restore(settings, file)
+                },
+                Clock::System.now(),
+            )
             .with_context(|| format!("{}", asked.file.display()))?;
         Ok(format!(
-            "imported {rows} {} into the database {}",
-            rows_word(rows),
+            "imported {} and {} into the database {}",
+            counted(rows, "row"),
+            counted(files, "file"),
             settings.place
         ))
     })
 }
 
-fn rows_word(rows: u64) -> &'static str {
-    if rows == 1 { "row" } else { "rows" }
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Runs `work` on the configured store and reports the result on standard error, since standard

@@ -7,6 +7,7 @@ mod client;
 mod demo;
 mod explain;
 mod export;
+mod exported_files;
 mod init;
 mod junit;
 mod nearby_settings;
@@ -78,13 +79,13 @@ enum Command {
     /// Run a command, passing its output and exit code through, and record it at the service as a
     /// manual intervention.
     Run(run::Run),
-    /// Export all data as JSON lines, for a backup or a move to another database. The service may
-    /// keep running.
+    /// Export all data as JSON lines, drafts and invites included, for a back-up or a move to another
+    /// database. The service may keep running.
     Export(export::Export),
     /// Import a file written by `export` into an empty database.
     Import(export::Import),
-    /// Migrate the database schema to this version.
-    Migrate(SettingsFile),
+    /// Migrate the database to this version. A SQLite database is copied first.
+    Migrate(serve::Migrate),
 }
 
 /// Runs the command line.
@@ -116,7 +117,7 @@ pub fn run() -> ExitCode {
         Command::Run(asked) => run::run(&asked),
         Command::Export(asked) => export::export(&asked),
         Command::Import(asked) => export::import(&asked),
-        Command::Migrate(settings) => serve::migrate(settings.config.as_deref()),
+        Command::Migrate(asked) => serve::migrate(&asked),
     };
     ExitCode::from(code)
 }

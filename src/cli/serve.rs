@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::options::SettingsFile;
 use super::output::{FAULTS, complain, say};
 use super::systemd;
 use crate::app::App;
@@ -18,7 +20,8 @@ use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::app::start_progress::StartProgress;
 use crate::http::EarlyServer;
-use crate::store::database::Store;
+use crate::store::database::{self, Backup, DatabaseLocation, Migrated, Store};
+use crate::store::migration::MigrationReport;
 
 /// Time for the answers to requests that were sent whole before the stop.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -246,24 +249,51 @@ async fn reload(app: &Arc<App>) {
     }
 }
 
-pub(crate) fn migrate(file: Option<&Path>) -> u8 {
-    let settings = match load(find_settings_file(file).as_deref()) {
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Migrate a SQLite database without copying it first.
+    #[arg(long)]
+    no_backup: bool,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+pub(crate) fn migrate(asked: &Migrate) -> u8 {
+    let file = find_settings_file(asked.settings.config.as_deref());
+    let settings = match load(file.as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    match crate::store::database::migrate(&settings.place, Clock::System.now()) {
-        Ok(done) => {
-            let change = if done.from == done.to {
-                format!("is at version {}", done.to)
+    let backup = if asked.no_backup {
+        Backup::Skipped
+    } else {
+        Backup::Made
+    };
+    match database::migrate(&settings.place, backup, Clock::System.now()) {
+        Ok(Migrated { versions, backup }) => {
+            let MigrationReport { from, to } = versions;
+            let change = if from == to {
+                format!("is at version {to}")
             } else {
-                format!("was migrated from version {} to {}", done.from, done.to)
+                format!("was migrated from version {from} to {to}")
             };
             say(&format!("the database {} {change}", settings.place));
+            if let Some(backup) = backup {
+                say(&format!(
+                    "a back-up of version {from} is {}",
+                    backup.display()
+                ));
+            }
+            if (1..to).contains(&from) && matches!(settings.place, DatabaseLocation::Postgres(_)) {
+                say(
+                    "PostgreSQL is not backed up by this command; before an upgrade, run pg_dump or `afterword export`",
+                );
+            }
             0
         }
         Err(fault) => {
             complain(&format!(
-                "afterword: the database {}: {fault}",
+                "afterword: the database {}: {fault:#}",
                 settings.place
             ));
             FAULTS

@@ -2,12 +2,17 @@
 //! databases.
 //!
 //! The first line is `{"afterword": VERSION}`, each following one a row: `{"table": NAME, "row":
-//! [VALUE, …]}`, with bytes in hex. The last line is `{"end": ROWS}`, which reveals a truncated
+//! [VALUE, …]}`, with its values in the order of the table's columns and bytes in hex, or a file
+//! beside the database: `{"file": {…}}`. The last line is `{"end": LINES}`, which reveals a truncated
 //! file.
+//!
+//! The tables are those that the database has: a database of an earlier version is exported as it is,
+//! and an export of an earlier version is imported into a database of that version and then migrated.
 
 use std::io::{BufRead, Write};
 
 use anyhow::{Context, anyhow, bail};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
@@ -21,253 +26,119 @@ use crate::model::time::Time;
 use crate::store::database::Store;
 
 const NOUN: &str = "export";
-/// The oldest database version whose exports can be read: since then tables were only renamed.
-const OLDEST: u32 = 4;
-/// Tables under their earlier names, with their present ones.
-const RENAMED: [(&str, &str); 1] = [("sight", "active_alert")];
 /// Rows read per query.
-const PAGE: i64 = 500;
+const PAGE: i64 = 100;
 
 /// Column types.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum ColumnKind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnKind {
     Integer,
     Text,
     Bytes,
 }
 
-/// A table: its name, its key columns in export order, and all columns.
-struct Table {
-    name: &'static str,
-    key: &'static [&'static str],
-    columns: &'static [(&'static str, ColumnKind)],
-}
-
 use ColumnKind::{Bytes as B, Integer as I, Text as T};
 
-/// Every table except `migration`, which each database maintains itself. A test compares them with
-/// the migrations.
-const TABLES: &[Table] = &[
-    Table {
-        name: "head",
-        key: &["id"],
-        columns: &[
-            ("id", I),
-            ("next", I),
-            ("clock", I),
-            ("applied", I),
-            ("epoch", I),
-            ("lease_until", I),
-            ("last_alert", I),
-            ("judged_at", I),
-        ],
-    },
-    Table {
-        name: "log",
-        key: &["position"],
-        columns: &[
-            ("position", I),
-            ("logged_at", I),
-            ("source", T),
-            ("events", T),
-        ],
-    },
-    Table {
-        name: "log_start",
-        key: &["id"],
-        columns: &[("id", I), ("at", I)],
-    },
-    Table {
-        name: "raw",
-        key: &["position"],
-        columns: &[("position", I), ("body", B), ("headers", T), ("came_at", I)],
-    },
-    Table {
-        name: "quarantine",
-        key: &["position"],
-        columns: &[
-            ("position", I),
-            ("logged_at", I),
-            ("source", T),
-            ("fault", T),
-            ("state", T),
-            ("passed", I),
-            ("tried_at", I),
-            ("mended_by", I),
-        ],
-    },
-    Table {
-        name: "source_stat",
-        key: &["source"],
-        columns: &[
-            ("source", T),
-            ("records", I),
-            ("events", I),
-            ("faults", I),
-            ("last_position", I),
-            ("last_at", I),
-        ],
-    },
-    Table {
-        name: "source_seen",
-        key: &["source"],
-        columns: &[
-            ("source", T),
-            ("last_message", I),
-            ("last_event", I),
-            ("last_refused", I),
-            ("last_limited", I),
-        ],
-    },
-    Table {
-        name: "source_hour",
-        key: &["source", "hour"],
-        columns: &[
-            ("source", T),
-            ("hour", I),
-            ("messages", I),
-            ("events", I),
-            ("refused", I),
-            ("limited", I),
-            ("first_message", I),
-            ("longest", I),
-        ],
-    },
-    Table {
-        name: "active_alert",
-        key: &["subject"],
-        columns: &[("subject", T), ("last_seen", I), ("lease_end", I)],
-    },
-    Table {
-        name: "incident",
-        key: &["id"],
-        columns: &[
-            ("id", T),
-            ("revision", I),
-            ("phase", T),
-            ("phase_since", I),
-            ("standing", T),
-            ("opened_at", I),
-            ("updated_at", I),
-            ("state", T),
-            ("parts", I),
-            ("measured", I),
-        ],
-    },
-    Table {
-        name: "part",
-        key: &["incident", "kind", "number"],
-        columns: &[
-            ("incident", T),
-            ("kind", T),
-            ("number", I),
-            ("hash", I),
-            ("state", T),
-        ],
-    },
-    Table {
-        name: "alias",
-        key: &["alias"],
-        columns: &[("alias", T), ("incident", T)],
-    },
-    Table {
-        name: "loose",
-        key: &["event_id"],
-        columns: &[("event_id", T), ("occurred_at", I), ("event", T)],
-    },
-    Table {
-        name: "ledger",
-        key: &["incident"],
-        columns: &[
-            ("incident", T),
-            ("closed_at", I),
-            ("decision", T),
-            ("standing", T),
-            ("entry", T),
-            ("amended_at", I),
-            ("amended", T),
-        ],
-    },
-    Table {
-        name: "postmortem",
-        key: &["id"],
-        columns: &[
-            ("id", T),
-            ("incident", T),
-            ("status", T),
-            ("opened_at", I),
-            ("state", T),
-        ],
-    },
-    Table {
-        name: "meeting",
-        key: &["id"],
-        columns: &[("id", T), ("sequence", I), ("starts_at", I), ("state", T)],
-    },
-    Table {
-        name: "delivery",
-        key: &["sequence"],
-        columns: &[
-            ("sequence", I),
-            ("key", T),
-            ("destination", T),
-            ("action", T),
-            ("state", T),
-            ("attempts", I),
-            ("next_at", I),
-            ("error", T),
-            ("created_at", I),
-            ("done_at", I),
-            ("claimed_until", I),
-        ],
-    },
-    Table {
-        name: "watch",
-        key: &["condition"],
-        columns: &[("condition", T), ("state", T)],
-    },
-    Table {
-        name: "recall",
-        key: &["metrics"],
-        columns: &[("metrics", T), ("state", T)],
-    },
-    Table {
-        name: "sample",
-        key: &["position"],
-        columns: &[
-            ("position", I),
-            ("metrics", T),
-            ("came_at", I),
-            ("samples", T),
-        ],
-    },
-    Table {
-        name: "sample_head",
-        key: &["id"],
-        columns: &[("id", I), ("next", I)],
-    },
-    Table {
-        name: "plot",
-        key: &["incident", "condition"],
-        columns: &[
-            ("incident", T),
-            ("condition", T),
-            ("drawn_at", I),
-            ("state", T),
-            ("svg", T),
-            ("hash", T),
-        ],
-    },
-];
+/// A table as the database has it.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) name: String,
+    /// Its columns, in order, with their types and places in the primary key, from 1; 0: not in it.
+    pub(super) columns: Vec<(String, ColumnKind, i64)>,
+}
 
-/// Single-row tables that exist in every new database.
-const HEADS: [&str; 3] = ["head", "sample_head", "log_start"];
+impl Table {
+    /// The columns of the primary key, in order, by their places.
+    fn key(&self) -> Vec<usize> {
+        let mut key: Vec<(i64, usize)> = self
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(_, (.., place))| *place > 0)
+            .map(|(index, (.., place))| (*place, index))
+            .collect();
+        key.sort_unstable();
+        key.into_iter().map(|(_, index)| index).collect()
+    }
+
+    fn names(&self, columns: impl IntoIterator<Item = usize>) -> String {
+        let names = columns
+            .into_iter()
+            .map(|index| self.columns[index].0.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The tables of the database by name, but `migration`, which each database keeps by itself.
+pub(super) fn tables(at: &SqlConnection<'_>) -> Result<Vec<Table>, StoreError> {
+    let text = match at {
+        SqlConnection::Sqlite(_) => {
+            "select t.name, c.name, lower(c.type), c.pk from sqlite_master t, pragma_table_info(t.name) c \
+             where t.type = 'table' and t.name not like 'sqlite_%' and t.name <> 'migration' order by t.name, c.cid"
+        }
+        SqlConnection::Postgres(_) => {
+            "select c.relname::text, a.attname::text, format_type(a.atttypid, null)::text, \
+             coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0)::bigint \
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace \
+             join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped \
+             left join pg_index i on i.indrelid = c.oid and i.indisprimary \
+             where n.nspname = current_schema() and c.relkind = 'r' and c.relname <> 'migration' \
+             order by c.relname::text collate \"C\", a.attnum"
+        }
+    };
+    let columns = sql::rows(at, NOUN, text, &[], |row| {
+        let kind: String = row.get(2)?;
+        let kind = match kind.as_str() {
+            "integer" | "bigint" => I,
+            "text" => T,
+            "blob" | "bytea" => B,
+            other => return Err(sql::unreadable(2, &other)),
+        };
+        Ok((
+            row.get::<String>(0)?,
+            (row.get::<String>(1)?, kind, row.get::<i64>(3)?),
+        ))
+    })?;
+    let mut tables: Vec<Table> = Vec::new();
+    for (name, column) in columns {
+        match tables.last_mut().filter(|table| table.name == name) {
+            Some(table) => table.columns.push(column),
+            None => tables.push(Table {
+                name,
+                columns: vec![column],
+            }),
+        }
+    }
+    Ok(tables)
+}
+
+/// A file beside the database that belongs to its data: a draft, a picture of one, or an invite.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportedFile {
+    /// The directory of the settings that it is in.
+    pub directory: ExportedDirectory,
+    /// Its name there.
+    pub name: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// Directories of the settings whose files are exported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportedDirectory {
+    /// `postmortems.directory`
+    Postmortems,
+    /// `meetings.directory`
+    Meetings,
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum ExportLine {
     Begin { afterword: u32 },
     Row { table: String, row: Vec<Json> },
+    File { file: ExportedFile },
     End { end: u64 },
 }
 
@@ -278,43 +149,69 @@ struct LineHeader<'a> {
     #[serde(borrow)]
     row: Option<&'a RawValue>,
     afterword: Option<u64>,
+    file: Option<IgnoredAny>,
     end: Option<u64>,
 }
 
 impl Store {
-    /// Exports a snapshot and returns the number of rows. The service may keep running.
+    /// Exports a snapshot of the database, whatever its version, and `files`; returns the number of
+    /// rows. The service may keep running.
     ///
     /// # Errors
-    /// When the database cannot be read or `out` not written.
-    pub fn export(&self, out: &mut dyn Write) -> Result<u64, StoreError> {
+    /// When the database or a file cannot be read, or `out` not written.
+    pub fn export_with(
+        &self,
+        files: &mut dyn Iterator<Item = anyhow::Result<ExportedFile>>,
+        out: &mut dyn Write,
+    ) -> Result<u64, StoreError> {
         self.read(NOUN, |at| {
-            let version = migration::STEPS.last().map_or(0, |step| step.version);
+            let version = migration::version(at)?;
             line(out, &ExportLine::Begin { afterword: version })?;
-            let mut rows = 0;
-            for table in TABLES {
-                rows += write_table(at, table, out)?;
+            let (mut rows, mut written) = (0, 0);
+            for table in tables(at)? {
+                rows += write_table(at, &table, out)?;
             }
-            line(out, &ExportLine::End { end: rows })?;
+            for file in files {
+                line(out, &ExportLine::File { file: file? })?;
+                written += 1;
+            }
+            line(
+                out,
+                &ExportLine::End {
+                    end: rows + written,
+                },
+            )?;
             Ok(rows)
         })
     }
 
-    /// Imports the output of [`Store::export`] into an empty database, as a whole or not at all;
-    /// returns the number of rows.
+    /// Exports a snapshot of the database alone.
     ///
     /// # Errors
-    /// When the database is not empty, or a line cannot be read: then with its number.
-    pub fn import(&self, from: &mut dyn BufRead) -> Result<u64, StoreError> {
+    /// As for [`Store::export_with`].
+    pub fn export(&self, out: &mut dyn Write) -> Result<u64, StoreError> {
+        self.export_with(&mut std::iter::empty(), out)
+    }
+
+    /// Imports the output of [`Store::export_with`], of this or any earlier version, into an empty
+    /// database, as a whole or not at all; hands its files to `keep`, and returns the number of rows.
+    ///
+    /// # Errors
+    /// When the database is not empty, a line cannot be read, or `keep` fails: then with the number of
+    /// the line.
+    pub fn import_with(
+        &self,
+        from: &mut dyn BufRead,
+        keep: &mut dyn FnMut(&ExportedFile) -> anyhow::Result<()>,
+        now: Time,
+    ) -> Result<u64, StoreError> {
         self.write(NOUN, |at| {
             let held = sql::row(at, NOUN, "select next + epoch from head where id = 1", &[], |row| row.get::<i64>(0))?;
             // A database that has never logged or judged anything.
             if held != Some(1) {
                 return Err(anyhow!("the database already holds data; import into an empty one").into());
             }
-            for table in HEADS {
-                sql::execute(at, NOUN, &format!("delete from {table}"), &[])?;
-            }
-            let rows = read_all(at, from)?;
+            let rows = read_all(at, from, keep, now)?;
             if let SqlConnection::Postgres(_) = at {
                 let text = "select setval(pg_get_serial_sequence('delivery', 'sequence'), (select coalesce(max(sequence), 0) + 1 from delivery), false)";
                 sql::rows(at, NOUN, text, &[], |_| Ok(()))?;
@@ -324,6 +221,35 @@ impl Store {
             Ok(rows)
         })
     }
+
+    /// Imports a database without its files.
+    ///
+    /// # Errors
+    /// As for [`Store::import_with`].
+    pub fn import(&self, from: &mut dyn BufRead, now: Time) -> Result<u64, StoreError> {
+        self.import_with(from, &mut |_| Ok(()), now)
+    }
+}
+
+/// Makes the tables of an empty database those of `version`, without rows.
+pub(super) fn make_empty(
+    at: &SqlConnection<'_>,
+    version: u32,
+    now: Time,
+) -> Result<Vec<Table>, StoreError> {
+    if version < migration::known() {
+        for table in tables(at)? {
+            sql::batch(at, NOUN, &format!("drop table {}", table.name))?;
+        }
+        sql::batch(at, NOUN, "drop table migration")?;
+        let until = migration::STEPS.partition_point(|step| step.version <= version);
+        migration::migrate(at, &migration::STEPS[..until], now)?;
+    }
+    let tables = tables(at)?;
+    for table in &tables {
+        sql::execute(at, NOUN, &format!("delete from {}", table.name), &[])?;
+    }
+    Ok(tables)
 }
 
 fn line(out: &mut dyn Write, line: &ExportLine) -> anyhow::Result<()> {
@@ -336,32 +262,27 @@ fn write_table(
     table: &Table,
     out: &mut dyn Write,
 ) -> Result<u64, StoreError> {
-    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    let (names, key) = (names.join(", "), table.key.join(", "));
-    let after: Vec<String> = (1..=table.key.len())
-        .map(|index| format!("${index}"))
-        .collect();
-    let first = format!(
-        "select {names} from {} order by {key} limit {PAGE}",
-        table.name
-    );
+    let key = table.key();
+    let (name, names) = (&table.name, table.names(0..table.columns.len()));
+    let order = table.names(key.iter().copied());
+    let after: Vec<String> = (1..=key.len()).map(|index| format!("${index}")).collect();
+    let first = format!("select {names} from {name} order by {order} limit {PAGE}");
     let next = format!(
-        "select {names} from {} where ({key}) > ({}) order by {key} limit {PAGE}",
-        table.name,
+        "select {names} from {name} where ({order}) > ({}) order by {order} limit {PAGE}",
         after.join(", ")
     );
     let mut last: Option<Vec<Json>> = None;
     let mut count = 0;
     loop {
-        let place: Vec<Json> = last.iter().flat_map(|row| key_of(table, row)).collect();
-        let values: Vec<SqlValue<'_>> = place.iter().map(|value| given(value, I, &[])).collect();
+        let place = last
+            .iter()
+            .flat_map(|row| key.iter().map(|index| &row[*index]));
+        let values: Vec<SqlValue<'_>> = place.map(|value| given(value, I, &[])).collect();
         let text = if last.is_some() { &next } else { &first };
-        let rows = sql::rows(at, table.name, text, &values, |row| {
-            table
-                .columns
-                .iter()
-                .enumerate()
-                .map(|(index, (_, kind))| read(row, index, *kind))
+        let rows = sql::rows(at, name, text, &values, |row| {
+            let columns = table.columns.iter().enumerate();
+            columns
+                .map(|(index, (_, kind, _))| read(row, index, *kind))
                 .collect::<Result<Vec<Json>, StoreError>>()
         })?;
         let Some(end) = rows.last().cloned() else {
@@ -369,25 +290,11 @@ fn write_table(
         };
         for row in rows {
             count += 1;
-            line(
-                out,
-                &ExportLine::Row {
-                    table: table.name.to_owned(),
-                    row,
-                },
-            )?;
+            let table = name.clone();
+            line(out, &ExportLine::Row { table, row })?;
         }
         last = Some(end);
     }
-}
-
-fn key_of<'a>(table: &'a Table, row: &'a [Json]) -> impl Iterator<Item = Json> + 'a {
-    let index = |key: &&str| table.columns.iter().position(|(name, _)| name == key);
-    table
-        .key
-        .iter()
-        .filter_map(index)
-        .filter_map(|index| row.get(index).cloned())
 }
 
 fn read(row: &SqlRow<'_>, index: usize, kind: ColumnKind) -> Result<Json, StoreError> {
@@ -418,7 +325,7 @@ pub(crate) fn logged(line: &str) -> Result<Option<LogRecord>, StoreError> {
     let row = match (line.table, line.row) {
         (Some("log"), Some(row)) => row,
         (Some(_), Some(_)) => return Ok(None),
-        _ if line.afterword.or(line.end).is_some() => return Ok(None),
+        _ if line.afterword.or(line.end).is_some() || line.file.is_some() => return Ok(None),
         _ => {
             return Err(anyhow!("not a line of an export: `table` or `row` is missing").into());
         }
@@ -455,9 +362,15 @@ fn given<'a>(value: &'a Json, kind: ColumnKind, bytes: &'a [u8]) -> SqlValue<'a>
     }
 }
 
-fn read_all(at: &SqlConnection<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
-    let known = migration::STEPS.last().map_or(0, |step| step.version);
-    let (mut rows, mut ended) = (0, false);
+fn read_all(
+    at: &SqlConnection<'_>,
+    from: &mut dyn BufRead,
+    keep: &mut dyn FnMut(&ExportedFile) -> anyhow::Result<()>,
+    now: Time,
+) -> anyhow::Result<u64> {
+    let known = migration::known();
+    let (mut tables, mut version) = (Vec::new(), known);
+    let (mut rows, mut files, mut ended) = (0, 0, false);
     let mut text = String::new();
     for number in 1.. {
         text.clear();
@@ -471,19 +384,28 @@ fn read_all(at: &SqlConnection<'_>, from: &mut dyn BufRead) -> anyhow::Result<u6
         let line = serde_json::from_str(&text)
             .map_err(|error| anyhow!("line {number}: not a line of an export: {error}"))?;
         match line {
-            ExportLine::Begin { afterword }
-                if number == 1 && (OLDEST..=known).contains(&afterword) => {}
+            ExportLine::Begin { afterword } if number == 1 && (1..=known).contains(&afterword) => {
+                version = afterword;
+                tables = make_empty(at, version, now)?;
+            }
             ExportLine::Begin { afterword } if number == 1 => {
                 bail!(
-                    "the export is of database version {afterword}, this program knows {known}: import it with the version that wrote it, then migrate"
+                    "the export is of database version {afterword}, this program knows {known}: import it with a newer version of afterword"
                 );
             }
             ExportLine::Row { table, row } if number > 1 && !ended => {
-                insert(at, &table, &row).with_context(|| format!("line {number}"))?;
+                insert(at, &tables, &table, &row).with_context(|| format!("line {number}"))?;
                 rows += 1;
             }
-            ExportLine::End { end } if end == rows && !ended => ended = true,
-            ExportLine::Begin { .. } | ExportLine::Row { .. } | ExportLine::End { .. } => {
+            ExportLine::File { file } if number > 1 && !ended => {
+                keep(&file).with_context(|| format!("line {number}: the file {}", file.name))?;
+                files += 1;
+            }
+            ExportLine::End { end } if end == rows + files && !ended => ended = true,
+            ExportLine::Begin { .. }
+            | ExportLine::Row { .. }
+            | ExportLine::File { .. }
+            | ExportLine::End { .. } => {
                 bail!(
                     "line {number} is out of place: the file is not a complete export; export again"
                 )
@@ -493,13 +415,20 @@ fn read_all(at: &SqlConnection<'_>, from: &mut dyn BufRead) -> anyhow::Result<u6
     if !ended {
         bail!("the file ends early, after {rows} rows: it is not a complete export; export again");
     }
+    if version < known {
+        migration::migrate(at, migration::STEPS, now)
+            .with_context(|| format!("the export of version {version} cannot be migrated"))?;
+    }
     Ok(rows)
 }
 
-fn insert(at: &SqlConnection<'_>, table: &str, row: &[Json]) -> anyhow::Result<()> {
-    let renamed = RENAMED.iter().find(|(earlier, _)| *earlier == table);
-    let table = renamed.map_or(table, |(_, present)| present);
-    let table = TABLES
+pub(super) fn insert(
+    at: &SqlConnection<'_>,
+    tables: &[Table],
+    table: &str,
+    row: &[Json],
+) -> anyhow::Result<()> {
+    let table = tables
         .iter()
         .find(|known| known.name == table)
         .with_context(|| format!("there is no table {table}"))?;
@@ -513,8 +442,8 @@ fn insert(at: &SqlConnection<'_>, table: &str, row: &[Json]) -> anyhow::Result<(
     }
     let bytes: Vec<Vec<u8>> = row
         .iter()
-        .zip(table.columns)
-        .map(|(value, (_, kind))| {
+        .zip(&table.columns)
+        .map(|(value, (_, kind, _))| {
             if *kind == B {
                 unhex(value.as_str().unwrap_or_default())
             } else {
@@ -525,16 +454,16 @@ fn insert(at: &SqlConnection<'_>, table: &str, row: &[Json]) -> anyhow::Result<(
         .context("a binary value is not in hex")?;
     let values: Vec<SqlValue<'_>> = row
         .iter()
-        .zip(table.columns)
+        .zip(&table.columns)
         .zip(&bytes)
-        .map(|((value, (_, kind)), bytes)| given(value, *kind, bytes))
+        .map(|((value, (_, kind, _)), bytes)| given(value, *kind, bytes))
         .collect();
-    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    let (name, names) = (&table.name, table.names(0..table.columns.len()));
     sql::insert(
         at,
-        table.name,
-        &format!("insert into {} ({})", table.name, names.join(", ")),
-        names.len(),
+        name,
+        &format!("insert into {name} ({names})"),
+        table.columns.len(),
         &values,
         "",
     )?;
@@ -554,26 +483,4 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
             .ok()
         })
         .collect()
-}
-
-#[cfg(test)]
-impl Store {
-    /// Columns of the database that the export does not cover.
-    pub(crate) fn tables_unknown_to_export(&self) -> Result<Vec<String>, StoreError> {
-        self.read(NOUN, |at| {
-            let text = match at {
-                SqlConnection::Sqlite(_) => {
-                    "select t.name || '.' || c.name from sqlite_master t, pragma_table_info(t.name) c \
-                     where t.type = 'table' and t.name not like 'sqlite_%'"
-                }
-                SqlConnection::Postgres(_) => {
-                    "select table_name || '.' || column_name from information_schema.columns where table_schema = current_schema()"
-                }
-            };
-            let known: Vec<String> =
-                TABLES.iter().flat_map(|table| table.columns.iter().map(|(name, _)| format!("{}.{name}", table.name))).collect();
-            let all: Vec<String> = sql::rows(at, NOUN, text, &[], |row| row.get(0))?;
-            Ok(all.into_iter().filter(|name| !known.contains(name) && !name.starts_with("migration.")).collect())
-        })
-    }
 }

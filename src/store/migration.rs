@@ -73,29 +73,50 @@ pub(crate) fn version(at: &SqlConnection<'_>) -> Result<u32, StoreError> {
     Ok(sql::row(at, NOUN, text, &[], |row| row.get::<u32>(0))?.unwrap_or(0))
 }
 
+/// The version of the database; 0 for one without tables of ours.
+pub(crate) fn version_if_any(at: &SqlConnection<'_>) -> Result<u32, StoreError> {
+    if has_migrations(&table_names(at)?) {
+        version(at)
+    } else {
+        Ok(0)
+    }
+}
+
+fn has_migrations(tables: &[String]) -> bool {
+    tables.iter().any(|table| table == "migration")
+}
+
+fn table_names(at: &SqlConnection<'_>) -> Result<Vec<String>, StoreError> {
+    let text = match at {
+        SqlConnection::Sqlite(_) => {
+            "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+        }
+        SqlConnection::Postgres(_) => {
+            "select tablename::text from pg_tables where schemaname = current_schema()"
+        }
+    };
+    sql::rows(at, NOUN, text, &[], |row| row.get(0))
+}
+
 /// Applies missing migrations, all or none: the caller commits.
 pub(crate) fn migrate(
     at: &SqlConnection<'_>,
     steps: &[Migration],
     now: Time,
 ) -> Result<MigrationReport, StoreError> {
-    let tables = match at {
-        SqlConnection::Sqlite(_) => "select name from sqlite_master where type = 'table'",
-        SqlConnection::Postgres(_) => {
-            // Replicas start together; one migrates, the others wait and find it done. The number
-            // is arbitrary and unlikely to collide with other programs.
-            sql::rows(
-                at,
-                NOUN,
-                "select 1 from (select pg_advisory_xact_lock(20861)) as held",
-                &[],
-                |_| Ok(()),
-            )?;
-            "select tablename::text from pg_tables where schemaname = current_schema()"
-        }
-    };
-    let tables: Vec<String> = sql::rows(at, NOUN, tables, &[], |row| row.get(0))?;
-    if !tables.iter().any(|table| table == "migration") {
+    if let SqlConnection::Postgres(_) = at {
+        // Replicas start together; one migrates, the others wait and find it done. The number is
+        // arbitrary and unlikely to collide with other programs.
+        sql::rows(
+            at,
+            NOUN,
+            "select 1 from (select pg_advisory_xact_lock(20861)) as held",
+            &[],
+            |_| Ok(()),
+        )?;
+    }
+    let tables = table_names(at)?;
+    if !has_migrations(&tables) {
         if !tables.is_empty() {
             return Err(
                 anyhow!("the database belongs to another program (it has a table {}); name another under `storage:`", tables[0]).into()

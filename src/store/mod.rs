@@ -5,6 +5,7 @@
 
 pub(crate) mod active_alerts;
 pub(crate) mod apply;
+mod backup;
 pub(crate) mod condition_state;
 pub mod database;
 pub(crate) mod delivery;

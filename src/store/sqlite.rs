@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rustix::fs::StatVfsMountFlags;
 
 use super::error::{StoreError, fault};
 use super::process_lock::ProcessLock;
@@ -22,6 +23,8 @@ use crate::store::mutex::lock;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Idle read connections kept open; more are opened on demand.
 const KEPT_READERS: usize = 4;
+/// Free bytes below which a disk counts as full.
+const ROOM: u64 = 1 << 20;
 /// Prepared statements cached per connection; more than there are texts.
 const KEPT_STATEMENTS: usize = 100;
 
@@ -31,8 +34,10 @@ pub(crate) struct Sqlite {
     path: PathBuf,
     /// The file that was opened.
     id: FileId,
-    pub(crate) writer: Mutex<Connection>,
+    /// Dropped before the writer: only the last connection to close writes the log into the file, and a
+    /// reader cannot.
     readers: Mutex<Readers>,
+    pub(crate) writer: Mutex<Connection>,
     /// Wakes who waits for all readers to be back.
     returned: Condvar,
     /// `None` for a database that is only read.
@@ -138,6 +143,36 @@ impl Sqlite {
             Ok(writer) => self.check_content(kept, &writer),
             Err(_) => Ok(()),
         }
+    }
+
+    /// Checks that the disk of the file has room and is not read-only; says why not.
+    pub(crate) fn check_disk(&self) -> Result<(), String> {
+        let name = self.path.display();
+        let found = rustix::fs::statvfs(&self.path).map_err(|error| format!("{name}: {error}"))?;
+        if found.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Err(format!("{name}: the file system is read-only"));
+        }
+        let free = found.f_bavail.saturating_mul(found.f_frsize);
+        if free < ROOM {
+            return Err(format!("{name}: the disk has {} KiB left", free >> 10));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Copies all that is committed into an empty file.
+    pub(crate) fn copy_into(&self, file: &Path) -> Result<(), StoreError> {
+        let name = self.path.display().to_string();
+        let file = file
+            .to_str()
+            .ok_or_else(|| anyhow!("{name}: its directory has a name that is no text"))?;
+        lock(&self.writer)
+            .execute("vacuum into ?1", [file])
+            .map(drop)
+            .map_err(|error| fault(&name, error))
     }
 
     fn away(&self, why: impl Display) -> StoreError {

@@ -7,6 +7,7 @@ mod alert_history;
 mod alert_storms;
 mod alertmanager;
 mod backtest;
+mod backups;
 mod bad_input;
 mod broken_servers;
 mod cloud_sources;

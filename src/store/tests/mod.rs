@@ -10,6 +10,7 @@ mod metrics;
 mod neighbours;
 mod quarantine;
 mod shared;
+mod upgrade;
 
 use chrono::Duration;
 

@@ -291,11 +291,11 @@ fn export_and_import_move_a_database_without_loss() {
         fill(&from);
         let exported = text(&from).replace("\\u0000", "\u{fffd}");
         for (_home, to) in stores() {
-            let whole = to.import(&mut exported.as_bytes()).unwrap();
+            let whole = to.import(&mut exported.as_bytes(), at(0)).unwrap();
             assert_eq!(exported.lines().count() as u64, whole + 2);
             assert_eq!(text(&to), exported);
             assert!(
-                to.import(&mut exported.as_bytes())
+                to.import(&mut exported.as_bytes(), at(0))
                     .unwrap_err()
                     .to_string()
                     .contains("already holds data")
@@ -312,21 +312,13 @@ fn export_and_import_move_a_database_without_loss() {
         for (_home, to) in stores() {
             let half: String = exported.split_inclusive('\n').take(50).collect();
             assert!(
-                to.import(&mut half.as_bytes())
+                to.import(&mut half.as_bytes(), at(0))
                     .unwrap_err()
                     .to_string()
                     .contains("ends early, after 49 rows")
             );
             assert_eq!(to.head().unwrap().next, 1, "nothing of it was kept");
         }
-    }
-}
-
-#[test]
-fn an_export_knows_every_column() {
-    for (_home, store) in stores() {
-        let tables = store.tables_unknown_to_export().unwrap();
-        assert_eq!(tables, [""; 0]);
     }
 }
 
@@ -357,24 +349,5 @@ fn migration_removes_active_alerts_whose_lease_ran_out_long_ago() {
             })
             .unwrap();
         assert_eq!(store.active_alerts().unwrap(), alerts[1..]);
-    }
-}
-
-#[test]
-fn export_of_the_version_before_active_alerts_were_renamed_is_imported() {
-    for ((_home, from), (_other, to)) in stores().into_iter().zip(stores()) {
-        let alerts = [active(1, 60)];
-        from.save_active_alerts(&alerts, &[]).unwrap();
-        let mut exported = Vec::new();
-        from.export(&mut exported).unwrap();
-        let exported = String::from_utf8(exported).unwrap();
-        let version = migration::STEPS.len();
-        let begin = |version: usize| format!("{{\"afterword\":{version}}}");
-        let earlier = exported
-            .replace("\"active_alert\"", "\"sight\"")
-            .replace(&begin(version), &begin(4));
-        assert_ne!(earlier, exported);
-        to.import(&mut earlier.as_bytes()).unwrap();
-        assert_eq!(to.active_alerts().unwrap(), alerts);
     }
 }
