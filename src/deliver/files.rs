@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use rustix::fs::{Access, StatVfsMountFlags};
+
 use crate::model::delivery::DeliveryOutcome;
 
 /// Maximum length of a name in bytes: file systems allow 255, and the temporary name needs a few.
@@ -50,6 +52,33 @@ pub(crate) fn read(directory: &Path, file: &str) -> io::Result<Option<String>> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Checks that files can be written to the directory, which may have to be created; says why not,
+/// and what to do.
+///
+/// # Errors
+/// When they cannot.
+pub(crate) fn check(directory: &Path) -> Result<(), String> {
+    let existing = directory.ancestors().find(|path| path.exists());
+    let existing = existing.filter(|path| !path.as_os_str().is_empty());
+    writable(existing.unwrap_or(Path::new(".")))
+        .map_err(|error| advice(directory, "the next file", &error))
+}
+
+fn writable(directory: &Path) -> io::Result<()> {
+    if !directory.is_dir() {
+        return Err(ErrorKind::NotADirectory.into());
+    }
+    rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)?;
+    let disk = rustix::fs::statvfs(directory)?;
+    if disk.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Err(ErrorKind::ReadOnlyFilesystem.into());
+    }
+    if disk.f_bavail == 0 {
+        return Err(ErrorKind::StorageFull.into());
+    }
+    Ok(())
 }
 
 fn put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> DeliveryOutcome {

@@ -167,6 +167,23 @@ pub(crate) async fn metrics(
         "1 if the on-call calendar of the service was read successfully last time",
         rotas,
     );
+    let (database, files) = (Gauge::<i64>::default(), Gauges::default());
+    database.set(i64::from(app.core.database_fault().is_none()));
+    for (directory, writable) in app.delivery.writable_directories() {
+        files
+            .get_or_create(&vec![("directory", directory.to_owned())])
+            .set(i64::from(writable));
+    }
+    registry.register(
+        "database_writable",
+        "1 if the database can be written; 0 for example while its disk is full or read-only",
+        database,
+    );
+    registry.register(
+        "files_writable",
+        "1 if files can be written to the directory; 0 for example while its disk is full or read-only",
+        files,
+    );
     let measured = read_store(&app, |app| app.conditions.status()).await?;
     let (series, left_out, answers, cut) = (
         Gauges::default(),

@@ -41,13 +41,13 @@ use ColumnKind::{Bytes as B, Integer as I, Text as T};
 
 /// A table as the database has it.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct ExportedTable {
     pub(super) name: String,
     /// Its columns, in order, with their types and places in the primary key, from 1; 0: not in it.
     pub(super) columns: Vec<(String, ColumnKind, i64)>,
 }
 
-impl Table {
+impl ExportedTable {
     /// The columns of the primary key, in order, by their places.
     fn key(&self) -> Vec<usize> {
         let mut key: Vec<(i64, usize)> = self
@@ -70,7 +70,7 @@ impl Table {
 }
 
 /// The tables of the database by name, but `migration`, which each database keeps by itself.
-pub(super) fn tables(at: &SqlConnection<'_>) -> Result<Vec<Table>, StoreError> {
+pub(super) fn tables(at: &SqlConnection<'_>) -> Result<Vec<ExportedTable>, StoreError> {
     let text = match at {
         SqlConnection::Sqlite(_) => {
             "select t.name, c.name, lower(c.type), c.pk from sqlite_master t, pragma_table_info(t.name) c \
@@ -99,11 +99,11 @@ pub(super) fn tables(at: &SqlConnection<'_>) -> Result<Vec<Table>, StoreError> {
             (row.get::<String>(1)?, kind, row.get::<i64>(3)?),
         ))
     })?;
-    let mut tables: Vec<Table> = Vec::new();
+    let mut tables: Vec<ExportedTable> = Vec::new();
     for (name, column) in columns {
         match tables.last_mut().filter(|table| table.name == name) {
             Some(table) => table.columns.push(column),
-            None => tables.push(Table {
+            None => tables.push(ExportedTable {
                 name,
                 columns: vec![column],
             }),
@@ -236,7 +236,7 @@ pub(super) fn make_empty(
     at: &SqlConnection<'_>,
     version: u32,
     now: Time,
-) -> Result<Vec<Table>, StoreError> {
+) -> Result<Vec<ExportedTable>, StoreError> {
     if version < migration::known() {
         for table in tables(at)? {
             sql::batch(at, NOUN, &format!("drop table {}", table.name))?;
@@ -259,7 +259,7 @@ fn line(out: &mut dyn Write, line: &ExportLine) -> anyhow::Result<()> {
 
 fn write_table(
     at: &SqlConnection<'_>,
-    table: &Table,
+    table: &ExportedTable,
     out: &mut dyn Write,
 ) -> Result<u64, StoreError> {
     let key = table.key();
@@ -424,7 +424,7 @@ fn read_all(
 
 pub(super) fn insert(
     at: &SqlConnection<'_>,
-    tables: &[Table],
+    tables: &[ExportedTable],
     table: &str,
     row: &[Json],
 ) -> anyhow::Result<()> {

@@ -129,6 +129,7 @@ fn newer_binary_exports_an_older_database_without_changing_it() {
     until("it has stopped", PATIENCE, || {
         (!world.is_alive()).then_some(())
     });
+    world.kill();
     downgrade(&world);
     let before = std::fs::read(world.path("data/afterword.db")).unwrap();
     let done = world.run(&["export", "--config", "afterword.yaml", "all.jsonl"]);
@@ -163,6 +164,7 @@ fn migration_and_start_name_the_backup_that_they_made() {
     until("it has stopped", PATIENCE, || {
         (!world.is_alive()).then_some(())
     });
+    world.kill();
     downgrade(&world);
     let done = world.run(&["migrate", "--config", "afterword.yaml"]);
     assert_eq!(done.code, Some(0), "{}", done.said);

@@ -16,6 +16,7 @@ mod crashes;
 mod declared_outages;
 mod degradation;
 mod deploy_files;
+mod disks;
 mod event_order;
 mod exposition;
 mod generic_mappings;
