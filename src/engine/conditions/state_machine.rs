@@ -113,6 +113,9 @@ pub struct SeriesStateMachine {
     reported: Option<ConditionState>,
     /// The end of the last unknown time.
     known_from: Option<Time>,
+    /// The first value since it was reported unknown, while the state waits for `for`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    returned_at: Option<Time>,
 }
 
 /// The thresholds that an observation meets.
@@ -208,21 +211,41 @@ impl SeriesStateMachine {
             }
             Some(found) => {
                 if self.reported == Some(ConditionState::Unknown) {
-                    self.known_from = Some(at);
+                    let known_from = self.returned_at.unwrap_or(at);
+                    (self.returned_at, self.known_from) = (Some(known_from), Some(known_from));
                 }
                 let ended = self.advance(rule, at, found, value);
                 let (state, since) = self.state(at, ended);
                 let since = since.max(self.known_from.unwrap_or(since));
-                StateChange {
-                    state,
-                    at,
-                    since: Some(since).filter(|since| *since < at),
-                    value,
+                // It may have been so for as long as `for` asks: a value beyond a threshold is no sign
+                // of health after a time that is unknown.
+                if self.reported == Some(ConditionState::Unknown)
+                    && state == ConditionState::Healthy
+                    && self.is_pending()
+                {
+                    unknown
+                } else {
+                    StateChange {
+                        state,
+                        at,
+                        since: Some(since).filter(|since| *since < at),
+                        value,
+                    }
                 }
             }
         };
+        if value.is_none() || turn.state != ConditionState::Unknown {
+            self.returned_at = None;
+        }
         turns.extend(self.report(turn));
         turns
+    }
+
+    /// True while a threshold is met, not yet for long enough.
+    fn is_pending(&self) -> bool {
+        [&self.degraded, &self.near_miss]
+            .iter()
+            .any(|alert| matches!(alert.phase, AlertPhase::Pending { .. }))
     }
 
     /// The thresholds that an observation meets; `None` if unknown.

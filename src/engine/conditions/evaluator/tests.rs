@@ -294,6 +294,27 @@ fn late_answer_replaces_unknown() {
 }
 
 #[test]
+fn value_beyond_its_threshold_is_not_healthy_after_an_unknown_time() {
+    // Unknown for lack of data; then beyond the threshold, for as long as `for` asks or not.
+    check(
+        "for: 2m",
+        "=3 =3 =3 _ _ =3 =3 =3",
+        "Degraded@2<0 Unknown@3 Degraded@7<5",
+    );
+    check(
+        "for: 2m",
+        "=3 =3 =3 _ _ =3 =1",
+        "Degraded@2<0 Unknown@3 Healthy@6",
+    );
+    // Missed for longer than a gap.
+    check(
+        "for: 2m",
+        "=3 =3 =3 ! ! ! ! ! =3 =1",
+        "Degraded@2<0 Unknown@3 Degraded@8 Healthy@9",
+    );
+}
+
+#[test]
 fn backfill_before_the_first_evaluation_starts_with_the_first_value() {
     let (rules, mut watches) = (rules(""), ConditionEvaluator::default());
     let rule = &rules.conditions[0];
