@@ -182,7 +182,7 @@ impl ActiveAlerts {
         replayed: Option<&BTreeSet<EventId>>,
         now: Time,
     ) -> Vec<NewEvent> {
-        let mut new = Vec::with_capacity(reports.len());
+        let mut new: Vec<NewEvent> = Vec::with_capacity(reports.len());
         let declared = ended_declarations(&reports);
         for Reported {
             mut event,
@@ -196,6 +196,12 @@ impl ActiveAlerts {
                 if guessed {
                     self.keep_early(event, now);
                 }
+                continue;
+            }
+            // A message may tell the beginning with the end.
+            let tells = |(begun, _): &NewEvent| begun.subject == event.subject;
+            if guessed && is_end(&event) && new.iter().any(tells) {
+                new.push((event, lease));
                 continue;
             }
             if guessed && !self.adopt_start(&mut event) {

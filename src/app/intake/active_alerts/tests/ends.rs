@@ -12,10 +12,11 @@ use super::super::ActiveAlerts;
 use super::super::promised_renewals::PromisedRenewal;
 use crate::engine::incident::intervals::{Interval, total, union};
 use crate::engine::replay::Replay;
-use crate::engine::tests::policy_of;
+use crate::engine::tests::{alert, policy_of};
 use crate::ingest;
 use crate::ingest::alertmanager_api::ListedRenewal;
 use crate::ingest::message::{Headers, Message};
+use crate::ingest::reading::{Reported, Start};
 use crate::model::event::{AlertStatus, EndReason, Event, Fact};
 use crate::model::id::Subject;
 use crate::model::incident::Incident;
@@ -262,6 +263,31 @@ fn end_at_the_instant_of_a_promised_renewal_is_unknown() {
         };
         assert_eq!((last.state, last.start, last.end), expected);
     }
+}
+
+#[test]
+fn end_with_a_guessed_start_closes_the_episode_that_its_message_begins() {
+    // PagerDuty reports each change once.
+    let guessed = |event: Event| Reported {
+        event,
+        lease: Some(Time::MAX_UTC),
+        start: Start::Guessed,
+        only_if_firing: false,
+    };
+    let (begun, ended) = (
+        alert("A", "checkout", 0, None),
+        alert("A", "checkout", 0, Some(40)),
+    );
+    let mut alerts = ActiveAlerts::default();
+    let message = || vec![guessed(begun.clone()), guessed(ended.clone())];
+    let new = alerts.new_events(message(), None, at(0, 0));
+    let events: Vec<Event> = new.iter().map(|(event, _)| event.clone()).collect();
+    assert_eq!(events, [begun.clone(), ended.clone()]);
+    for (event, lease) in new {
+        alerts.record(&event, lease, at(0, 0));
+    }
+    let again = alerts.new_events(message(), None, at(5, 0));
+    assert!(again.is_empty(), "{again:?}");
 }
 
 #[test]
