@@ -234,9 +234,12 @@ fn sentences(
         ),
         Outcome::NotMet => {
             let sentence = if measure.lower < 1.5 {
+                // What opened another one may have happened there, too.
+                let which = what
+                    .strip_prefix("An incident")
+                    .map_or_else(|| format!(" that {what} opened"), str::to_owned);
                 format!(
-                    "First occurrence of {} within {within}; {:.0} are needed.",
-                    what.replacen("An incident", "an incident", 1),
+                    "First incident{which} within {within}; {:.0} are needed.",
                     measure.required
                 )
             } else {

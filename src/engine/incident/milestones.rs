@@ -28,9 +28,11 @@ pub(crate) fn milestones(
     acted: &dyn Fn(&Event) -> Option<ActorKind>,
 ) -> Milestones {
     let stated = |kind| stated(members, kind);
+    let began = stated(MilestoneKind::Began).or_else(|| began(members, signals));
+    let onset = began.as_ref().map(|began| began.at);
     Milestones {
-        began: stated(MilestoneKind::Began).or_else(|| began(members, signals)),
-        detected: stated(MilestoneKind::Detected).or_else(|| detected(members)),
+        detected: stated(MilestoneKind::Detected).or_else(|| detected(members, signals, onset)),
+        began,
         acknowledged: stated(MilestoneKind::Acknowledged)
             .or_else(|| acknowledged(members, rollbacks, acted)),
         mitigated: stated(MilestoneKind::Mitigated).or_else(|| mitigated(signals)),
@@ -117,25 +119,63 @@ fn known_onsets(members: &Members) -> BTreeSet<&Subject> {
     known.map(|member| &member.event.subject).collect()
 }
 
-fn detected(members: &Members) -> Option<Milestone> {
-    members
+/// The first sign of it. What was over before it began, as an earlier near miss, was no sign of it.
+fn detected(members: &Members, signals: &[Signal], began: Option<Time>) -> Option<Milestone> {
+    let was_over = |event: &Event, began: Time| {
+        let active = match &event.fact {
+            Fact::Alert(_) | Fact::Condition(_) => activity(event) == Some(true),
+            _ => return false,
+        };
+        let signal = || {
+            signals
+                .iter()
+                .find(|signal| signal.subject == event.subject)
+        };
+        let end = || unbroken_end(signal()?, event.occurred_at);
+        event.occurred_at < began && (!active || end().is_some_and(|end| end < began))
+    };
+    let signs = || members.iter().map(|member| &*member.event);
+    let first = signs()
+        .filter(|event| began.is_none_or(|began| !was_over(event, began)))
+        .find_map(sign);
+    first.or_else(|| signs().find_map(sign))
+}
+
+/// The time at which an event shows that something is wrong.
+fn sign(event: &Event) -> Option<Milestone> {
+    match &event.fact {
+        Fact::Alert(alert) => Some(milestone(
+            signals::began(event, alert),
+            Certainty::Measured,
+            event,
+        )),
+        Fact::Condition(_) => Some(milestone(event.occurred_at, Certainty::Measured, event)),
+        Fact::Declaration(declaration) if declaration.planned => None,
+        Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Request(_) => {
+            Some(milestone(event.occurred_at, Certainty::Stated, event))
+        }
+        Fact::Intervention(step) if step.stated => {
+            Some(milestone(event.occurred_at, Certainty::Stated, event))
+        }
+        _ => None,
+    }
+}
+
+/// The end of the spans that follow one another without a gap from the one at `at` on; `None` where
+/// there is none, or it lasts.
+fn unbroken_end(signal: &Signal, at: Time) -> Option<Time> {
+    let mut spans = signal
+        .spans
         .iter()
-        .find_map(|Member { event, .. }| match &event.fact {
-            Fact::Alert(alert) => Some(milestone(
-                signals::began(event, alert),
-                Certainty::Measured,
-                event,
-            )),
-            Fact::Condition(_) => Some(milestone(event.occurred_at, Certainty::Measured, event)),
-            Fact::Declaration(declaration) if declaration.planned => None,
-            Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Request(_) => {
-                Some(milestone(event.occurred_at, Certainty::Stated, event))
-            }
-            Fact::Intervention(step) if step.stated => {
-                Some(milestone(event.occurred_at, Certainty::Stated, event))
-            }
-            _ => None,
-        })
+        .skip_while(|span| span.end.is_some_and(|end| end <= at));
+    let mut end = spans.next().filter(|span| span.start <= at)?.end?;
+    for span in spans {
+        if span.start > end {
+            break;
+        }
+        end = span.end?;
+    }
+    Some(end)
 }
 
 fn acknowledged(
@@ -207,8 +247,8 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
     })
 }
 
-/// The end of the last activity, without near misses that came once the degraded time had been over
-/// for `settle`: these are other trouble, and moved no end.
+/// The end of the last activity, without near misses and unknown time of conditions that came once the
+/// degraded time had been over for `settle`: these are other trouble, and moved no end.
 fn end_of_trouble(
     members: &Members,
     signals: &[Signal],
@@ -224,13 +264,13 @@ fn end_of_trouble(
         .non_alerts()
         .filter(|member| matches!(member.event.fact, Fact::NearMiss(_)))
         .map(|member| (member.event.occurred_at, member.event.occurred_at));
-    let mut near_misses: Vec<(Time, Time)> = measured
-        .filter(|span| span.state == SpanState::NearMiss)
+    let mut later: Vec<(Time, Time)> = measured
+        .filter(|span| matches!(span.state, SpanState::NearMiss | SpanState::Unknown))
         .map(|span| (span.start, span.end.unwrap_or(Time::MAX_UTC)))
         .chain(reported)
         .collect();
-    near_misses.sort_unstable();
-    let apart = near_misses.into_iter().find(|(start, until)| {
+    later.sort_unstable();
+    let apart = later.into_iter().find(|(start, until)| {
         let apart = *start - end > settle;
         if !apart {
             end = end.max(*until);
@@ -240,7 +280,7 @@ fn end_of_trouble(
     let Some((apart, _)) = apart else {
         return last_activity;
     };
-    let of_near_miss = |event: &Event| {
+    let is_apart = |event: &Event| {
         matches!(event.fact, Fact::NearMiss(_) | Fact::Condition(_))
             && signals::onset(event) >= apart
     };
@@ -249,7 +289,7 @@ fn end_of_trouble(
         .filter(|member| member.reason != JoinReason::Context)
         .map(|member| &*member.event)
         .filter(|event| activity(event).is_some() && !matches!(event.fact, Fact::Request(_)))
-        .filter(|event| !of_near_miss(event))
+        .filter(|event| !is_apart(event))
         .map(|event| event.occurred_at)
         .max()
         .unwrap_or(last_activity)

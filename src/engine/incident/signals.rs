@@ -468,6 +468,14 @@ fn enter(signal: &mut Signal, at: Time, state: Option<SpanState>) {
             .last()
             .and_then(|span| span.end)
             .map_or(at, |end| end.max(at));
+        // It goes on where it was cut.
+        if let Some(last) = signal.spans.last_mut()
+            && last.state == state
+            && last.end == Some(start)
+        {
+            last.end = None;
+            return;
+        }
         signal.spans.push(Span {
             start,
             end: None,

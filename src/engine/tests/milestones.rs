@@ -117,7 +117,19 @@ fn declaration_that_was_ended_late_does_not_move_the_mitigation() {
 }
 
 #[test]
-fn separate_near_miss_moves_no_resolved_milestone() {
+fn near_miss_that_was_over_before_it_began_did_not_detect_it() {
+    use ConditionState::{Degraded, Healthy, NearMiss};
+    let detected = |events: Vec<Event>| resolved(events).milestones.detected.unwrap().at;
+    let outage = [condition(9, Degraded), condition(20, Healthy)];
+    let before = [condition(0, NearMiss), condition(3, Healthy)];
+    assert_eq!(detected([&before[..], &outage[..]].concat()), at(9));
+    let warning = [condition(0, NearMiss)];
+    assert_eq!(detected([&warning[..], &outage[..]].concat()), at(0));
+    assert_eq!(detected(before.to_vec()), at(0));
+}
+
+#[test]
+fn separate_near_miss_or_loss_of_data_moves_no_resolved_milestone() {
     use ConditionState::{Degraded, Healthy, NearMiss};
     let outage = [condition(0, Degraded), condition(10, Healthy)];
     let told = |more: &[Event]| {
@@ -132,6 +144,11 @@ fn separate_near_miss_moves_no_resolved_milestone() {
     );
     let soon = [condition(13, NearMiss), condition(18, Healthy)];
     assert_eq!(told(&soon), Some(at(18)), "it is still the same trouble");
+    let lost = [
+        condition(16, ConditionState::Unknown),
+        condition(18, Healthy),
+    ];
+    assert_eq!(told(&lost), Some(at(10)), "lost data is other trouble");
     let again = [condition(16, Degraded), condition(18, Healthy)];
     assert_eq!(told(&again), Some(at(18)));
 }
