@@ -156,12 +156,13 @@ impl Members {
                     && event.occurred_at - known.occurred_at <= RETOLD_WITHIN
             });
             match repeated {
-                // Its Prometheus knows the end better than a notification does.
+                // Its Prometheus knows the end better than a notification does, which has the links.
                 Some((known, known_alert))
-                    if alert.status == AlertStatus::Resolved
-                        && alert.recalled
-                        && !known_alert.recalled
-                        && event.occurred_at != known.occurred_at =>
+                    if event.occurred_at == known.occurred_at && known_alert.recalled
+                        || event.occurred_at != known.occurred_at
+                            && alert.status == AlertStatus::Resolved
+                            && alert.recalled
+                            && !known_alert.recalled =>
                 {
                     retold.insert(known.id);
                     told.insert(&alert.labels, event);

@@ -24,7 +24,7 @@ struct Piece {
     end: Time,
     measured: bool,
     declared: bool,
-    /// Unknown for some signal, and neither measured nor declared as degraded.
+    /// Unknown for some signal, and not measured as degraded.
     no_data: bool,
 }
 
@@ -54,15 +54,32 @@ pub(crate) fn impact(draft: &DraftInput) -> Vec<String> {
     facts
 }
 
-/// Degraded time as measured after `at`: the ended part, and true if it lasts. `None` without any.
-pub(crate) fn measured_after(draft: &DraftInput, at: Time) -> Option<(TimeDelta, bool)> {
+/// The degraded time that was measured after a step: to be listed as one does not say that it helped.
+pub(crate) fn went_on(draft: &DraftInput, step: Time) -> Option<String> {
     let pieces = pieces(&felt(draft));
-    let after = stretches(&pieces, |piece| piece.measured)
-        .into_iter()
-        .filter(|(_, end)| *end > at)
-        .map(|(start, end)| (start.max(at), end));
-    let (ended, open): (Vec<Stretch>, Vec<Stretch>) = after.partition(|(_, end)| *end < OPEN);
-    (!ended.is_empty() || !open.is_empty()).then(|| (length(&ended), !open.is_empty()))
+    let after = |passes: fn(&Piece) -> bool| -> Vec<Stretch> {
+        stretches(&pieces, passes)
+            .into_iter()
+            .filter(|(_, end)| *end > step)
+            .map(|(start, end)| (start.max(step), end))
+            .collect()
+    };
+    let measured = after(|piece| piece.measured);
+    if measured.last()?.1 == OPEN {
+        return Some("degraded after it, not yet over".to_owned());
+    }
+    let at_least = if after(|piece| piece.no_data).is_empty() {
+        ""
+    } else {
+        "at least "
+    };
+    let length = length(&measured);
+    (length >= TimeDelta::seconds(1)).then(|| {
+        format!(
+            "degraded for {at_least}{} after it",
+            duration::exact(length)
+        )
+    })
 }
 
 /// Signals that users felt; one on a cause only explains.
@@ -102,7 +119,9 @@ fn degradation(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Vec<Str
         .into_iter()
         .collect();
     // An end is often entered late: what only a person says is told apart from what was measured.
-    let only = stretches(&pieces, |piece| piece.declared && !piece.measured);
+    let only = stretches(&pieces, |piece| {
+        piece.declared && !piece.measured && !piece.no_data
+    });
     let is_over = only.iter().all(|(_, end)| *end < OPEN);
     let only = if is_over && length(&only) >= TimeDelta::seconds(1) {
         let length = duration::exact(length(&only));
@@ -265,7 +284,7 @@ fn pieces(signals: &[&Signal]) -> Vec<Piece> {
             end: *end,
             measured,
             declared,
-            no_data: unknown && !measured && !declared,
+            no_data: unknown && !measured,
         });
     }
     pieces
@@ -284,7 +303,10 @@ fn stretches(pieces: &[Piece], passes: impl Fn(&Piece) -> bool) -> Vec<Stretch> 
 }
 
 fn length(stretches: &[Stretch]) -> TimeDelta {
-    stretches.iter().map(|(start, end)| *end - *start).sum()
+    stretches
+        .iter()
+        .map(|(start, end)| duration::between(*start, *end))
+        .sum()
 }
 
 fn instant(at: Time) -> String {

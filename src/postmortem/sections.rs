@@ -3,12 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
-
 use super::contributors::Contributors;
 use super::draft_input::DraftInput;
 use super::event_text::{event_sentence, noun};
-use super::impact::measured_after;
+use super::impact::went_on;
 use super::references::{certainty, event, incident_page, page, source};
 use crate::model::correction::Answer;
 use crate::model::event::{ActorKind, Event, Fact};
@@ -126,7 +124,15 @@ fn asked(draft: &DraftInput, verdict: &Verdict, called: &Contributors) -> Option
     };
     let id = request.requester.as_deref()?;
     let name = called.name(&event.source, id, ActorKind::Human);
-    Some(format!("{name} asked for a postmortem: {}", request.reason))
+    let stop = if request.reason.trim().ends_with(['.', '!', '?', '…']) {
+        ""
+    } else {
+        "."
+    };
+    Some(format!(
+        "{name} asked for a postmortem: {}{stop}",
+        request.reason.trim()
+    ))
 }
 
 /// First events, and the changes before them. The text says that order in time is not causation.
@@ -147,9 +153,14 @@ pub(crate) fn trigger(draft: &DraftInput, called: &Contributors) -> Vec<String> 
         })
         .into_iter()
         .collect();
+    let before = if draft.incident.milestones.began.is_some() {
+        "Change before it began"
+    } else {
+        "Change before that"
+    };
     facts.extend(changes(draft).map(|event| {
         format!(
-            "Change before that, at {}: {}",
+            "{before}, at {}: {}",
             instant(event.occurred_at),
             told(draft, called, event)
         )
@@ -200,6 +211,8 @@ pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<Strin
                 instant(event.occurred_at),
                 told(draft, called, event),
                 went_on(draft, event.occurred_at)
+                    .map(|words| format!("; {words}"))
+                    .unwrap_or_default()
             )
         })
         .collect();
@@ -209,7 +222,12 @@ pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<Strin
             .as_ref()
             .filter(|began| began.at <= turn.at);
         began
-            .map(|began| format!(", {} after it began", duration::exact(turn.at - began.at)))
+            .map(|began| {
+                format!(
+                    ", {} after it began",
+                    duration::exact(duration::between(began.at, turn.at))
+                )
+            })
             .unwrap_or_default()
     };
     for (name, turn) in [
@@ -231,17 +249,6 @@ pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<Strin
     facts
 }
 
-/// Degraded time after a step: to be listed here does not say that it helped.
-fn went_on(draft: &DraftInput, step: Time) -> String {
-    match measured_after(draft, step) {
-        Some((_, true)) => "; degraded after it, not yet over".to_owned(),
-        Some((length, false)) if length >= TimeDelta::seconds(1) => {
-            format!("; degraded for {} after it", duration::exact(length))
-        }
-        _ => String::new(),
-    }
-}
-
 /// Time and means of detection, time to detect, and the people on call.
 pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let milestones = &draft.incident.milestones;
@@ -257,7 +264,7 @@ pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String
             Some(began) if began.at < detected.at => {
                 format!(
                     ", {} after it began",
-                    duration::exact(detected.at - began.at)
+                    duration::exact(duration::between(began.at, detected.at))
                 )
             }
             Some(_) => String::new(),
@@ -278,7 +285,7 @@ pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String
             .map(|detected| {
                 format!(
                     ", {} after it was detected",
-                    duration::exact(taken.at - detected.at)
+                    duration::exact(duration::between(detected.at, taken.at))
                 )
             })
             .unwrap_or_default();

@@ -324,8 +324,9 @@ fn a_whole_draft() {
 
     ## Impact
 
-    - Degraded for 42m, from 2026-11-23 10:00:00 UTC to 2026-11-23 10:42:00 UTC; measured by alert HighErrorRate ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)).
+    - Degraded for at least 42m, from 2026-11-23 10:00:00 UTC to 2026-11-23 10:42:00 UTC or later; measured by alert HighErrorRate ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)).
     - Declared as an outage since 2026-11-23 10:05:00 UTC, not yet over; stated by declaration Checkout &lt;down&gt; ([pagerduty](https://afterword.example/incidents/i-0123456789#2546a8b98b208402fb7e765302a27129)).
+    - For 2m there is no data on whether it was degraded: from 2026-11-23 10:42:00 UTC to 2026-11-23 10:44:00 UTC.
 
     *What did users see, and how many of them?*
 
@@ -336,11 +337,11 @@ fn a_whole_draft() {
     ## Trigger
 
     - First event, at 2026-11-23 10:02:00 UTC: Alert HighErrorRate fired (critical, checkout): 5 % of calls fail \| p99 &gt; 2s ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1))
-    - Change before that, at 2026-11-23 09:58:00 UTC: Change by ci: deploy (a1b2c3): Faster carts ([argo](https://afterword.example/incidents/i-0123456789#99a0c5b9c9f45f591d0b7e053a30ffe6))
+    - Change before it began, at 2026-11-23 09:58:00 UTC: Change by ci: deploy (a1b2c3): Faster carts ([argo](https://afterword.example/incidents/i-0123456789#99a0c5b9c9f45f591d0b7e053a30ffe6))
 
     ## Resolution
 
-    - 2026-11-23 10:20:00 UTC: Manual step by Ada L.: rollback (entered by a person): errors began with the deploy ([cli](https://afterword.example/incidents/i-0123456789#c10a580e7247bbc68c0f37dba49c9d33)); degraded for 22m after it
+    - 2026-11-23 10:20:00 UTC: Manual step by Ada L.: rollback (entered by a person): errors began with the deploy ([cli](https://afterword.example/incidents/i-0123456789#c10a580e7247bbc68c0f37dba49c9d33)); degraded for at least 22m after it
     - Mitigated at 2026-11-23 10:42:00 UTC ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)), 42m after it began.
     - Resolved at 2026-11-23 10:47:00 UTC (inferred), 47m after it began.
     - Responders: Ada L.
@@ -384,7 +385,7 @@ fn a_whole_draft() {
     | 10:05:00 | **Incident declared**: Outage declared by Ada L.: Checkout &lt;down&gt; | [pagerduty](https://afterword.example/incidents/i-0123456789#2546a8b98b208402fb7e765302a27129) |
     | 10:06:00 | Acknowledged by Ada L. | [pagerduty](https://afterword.example/incidents/i-0123456789#fb794581d564071fd53299c9d47d2b8b) |
     | 10:20:00 | Manual step by Ada L.: rollback (entered by a person): errors began with the deploy | [cli](https://afterword.example/incidents/i-0123456789#c10a580e7247bbc68c0f37dba49c9d33) |
-    | 10:42:00 | **Outage mitigated**: Alert HighErrorRate resolved (critical, checkout): 5 % of calls fail \| p99 &gt; 2s | [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1) |
+    | 10:42:00 | **Outage mitigated**: Alert HighErrorRate resolved (critical, checkout) | [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1) |
     | 10:47:00 | **Issue resolved** (inferred) | [afterword](https://afterword.example/incidents/i-0123456789) |
     | 10:50:00 | Postmortem requested by Lin: Customers called | [form](https://afterword.example/incidents/i-0123456789#fe4beb16647bdfb6f8d4d4dbd7dc8d92) |
 

@@ -268,8 +268,12 @@ pub(crate) fn alert_change(alert: &Alert) -> &'static str {
     }
 }
 
-/// Summary of an alert for people, from the customary annotations.
+/// Summary of a firing alert for people, from the customary annotations. At its end these still tell
+/// what it was like while it fired.
 pub(crate) fn alert_summary(alert: &Alert) -> &str {
+    if alert.status == AlertStatus::Resolved {
+        return "";
+    }
     ["summary", "description", "message"]
         .iter()
         .find_map(|name| alert.annotations.get(name))

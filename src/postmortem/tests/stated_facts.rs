@@ -117,6 +117,20 @@ fn late_end_of_a_declared_outage_is_no_measured_degradation() {
             "Declared as an outage for 10m, from 2026-11-23 10:10:00 UTC to 2026-11-23 10:20:00 UTC; stated by declaration errors; 2m of it without measured degradation.",
         ]
     );
+    // Without data for a minute of it, nothing contradicts the declaration there.
+    let gap = [
+        span("10:00:00", Some("10:12:00"), "degraded"),
+        span("10:12:00", Some("10:13:00"), "unknown"),
+        span("10:13:00", Some("10:18:00"), "degraded"),
+    ];
+    assert_eq!(
+        facts(&degraded(&gap, Some("10:20:00")), "Impact"),
+        [
+            "Degraded for at least 17m between 2026-11-23 10:00:00 UTC and 2026-11-23 10:18:00 UTC; measured by condition errors.",
+            "Declared as an outage for 10m, from 2026-11-23 10:10:00 UTC to 2026-11-23 10:20:00 UTC; stated by declaration errors; 2m of it without measured degradation.",
+            "For 1m there is no data on whether it was degraded: from 2026-11-23 10:12:00 UTC to 2026-11-23 10:13:00 UTC.",
+        ]
+    );
     let mut stated = degraded(&spans, Some("10:20:00"));
     stated.signals.remove(0);
     assert_eq!(
