@@ -358,7 +358,7 @@ const NEAR_MISS: &[Field] = &[
         "by_luck",
         Type::Bool,
         ANY,
-        ("True if it was noticed by luck.", "near_miss.by_luck"),
+        ("True if it was noticed only by luck.", "near_miss.by_luck"),
     ),
     field(
         "reported",

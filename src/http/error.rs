@@ -21,6 +21,9 @@ pub(crate) enum Error {
     /// 404: no such resource.
     #[error("{0}")]
     NotFound(String),
+    /// 405: the address takes other methods only, which are listed.
+    #[error("this address takes only {0}")]
+    Method(String),
     /// 409: the resource has changed or does not allow this.
     #[error("{0}")]
     Conflict(String),
@@ -53,6 +56,7 @@ impl Error {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoding | Self::Unspoken(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,

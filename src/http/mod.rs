@@ -14,6 +14,7 @@ mod management;
 mod metrics;
 mod pages;
 mod paging;
+mod query;
 mod remote_write;
 mod serve;
 mod starting;
@@ -115,6 +116,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/style.css", get(pages::layout::style))
         .merge(guarded)
         .fallback(pages::error::not_found)
+        .layer(middleware::from_fn(pages::error::explain_method))
         .layer(CsrfLayer::new())
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,

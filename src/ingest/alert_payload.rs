@@ -443,7 +443,7 @@ pub(crate) fn read<'a>(
     if labels.0.is_empty() {
         return Err(position.fault(
             "labels",
-            "an alert needs at least one label that is not empty, `alertname` above all",
+            "an alert needs a label that is not empty, such as `alertname`",
         ));
     }
     Ok(AlertPayload {

@@ -159,7 +159,7 @@ pub(crate) fn plain_words(text: &str) -> String {
         return format!("{field} appears twice");
     }
     match text {
-        "expected value" => "a value is missing or misspelled",
+        "expected value" | "expected ident" => "a value is missing or misspelled",
         "key must be a string" => "a key is not a string in double quotes",
         "trailing characters" => "text follows the end of the document",
         "trailing comma" => "a comma precedes the closing bracket",
@@ -176,7 +176,7 @@ pub(crate) fn expect_opening(
     expected: &'static str,
 ) -> Result<(), IngestFault> {
     match body.trim_ascii_start().first() {
-        Some(&first) if first != open && b"{[\"tfn-0123456789".contains(&first) => {
+        Some(&first) if first != open && begins_a_value(body.trim_ascii_start()) => {
             Err(IngestFault::Shape {
                 line: 1,
                 column: 1,
@@ -186,6 +186,15 @@ pub(crate) fn expect_opening(
         }
         _ => Ok(()),
     }
+}
+
+/// True if a text begins with a JSON value.
+fn begins_a_value(text: &[u8]) -> bool {
+    let literals: [&[u8]; 3] = [b"true", b"false", b"null"];
+    literals.iter().any(|literal| text.starts_with(literal))
+        || text
+            .first()
+            .is_some_and(|first| b"{[\"-0123456789".contains(first))
 }
 
 /// The kind of a JSON value, judged by its first byte.

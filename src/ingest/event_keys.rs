@@ -205,7 +205,7 @@ pub(crate) struct NearMissKeys {
     /// Closeness to an incident, from 0 (remote) to 1 (almost happened).
     #[schemars(range(min = 0, max = 1))]
     closeness: Option<f64>,
-    /// Avoided only by luck.
+    /// Noticed only by luck.
     #[schemars(extend("default" = false))]
     by_luck: Option<bool>,
     /// Number of remaining barriers.

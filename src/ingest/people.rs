@@ -56,7 +56,11 @@ pub(crate) fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 ///
 /// # Errors
 /// The first fault, with its field.
-pub(crate) fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+pub(crate) fn declaration(
+    body: &[u8],
+    names: &LabelNames,
+    now: Time,
+) -> Result<Event, IngestFault> {
     state(
         body,
         &[
@@ -73,7 +77,7 @@ pub(crate) fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> 
         |fields| {
             concerning(fields)?;
             Ok((
-                Fact::Declaration(events::declaration(fields, &LabelNames::default())?),
+                Fact::Declaration(events::declaration(fields, names)?),
                 fields.single_line("actor")?,
             ))
         },
@@ -119,7 +123,7 @@ pub(crate) fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault>
 ///
 /// # Errors
 /// The first fault, with its field.
-pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+pub(crate) fn near_miss(body: &[u8], names: &LabelNames, now: Time) -> Result<Event, IngestFault> {
     state(
         body,
         &[
@@ -134,7 +138,7 @@ pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
         |fields| {
             concerning(fields)?;
             Ok((
-                Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?),
+                Fact::NearMiss(events::near_miss(fields, names)?),
                 fields.single_line("actor")?,
             ))
         },

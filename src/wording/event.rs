@@ -85,7 +85,7 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
         }
         Fact::NearMiss(near_miss) => {
             let luck = if near_miss.by_luck {
-                " (noticed by luck)"
+                " (noticed only by luck)"
             } else {
                 ""
             };

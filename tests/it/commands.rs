@@ -298,6 +298,138 @@ fn stale_answer_gets_409_with_the_current_state() {
 }
 
 #[test]
+fn check_names_the_files_that_it_read() {
+    let world = World::new();
+    let checked = world.run(&["check"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.said);
+    assert!(
+        checked.said.contains("2 files checked, no faults: "),
+        "{}",
+        checked.said
+    );
+    assert!(checked.said.contains("rules.yaml"), "{}", checked.said);
+}
+
+#[test]
+fn check_of_a_missing_file_says_so_without_a_position() {
+    let world = World::new();
+    let checked = world.run(&["check", "gone.yaml"]);
+    assert_eq!(checked.code, Some(1), "{}", checked.said);
+    assert_eq!(checked.said.trim(), "gone.yaml: this file does not exist");
+}
+
+#[test]
+fn check_places_a_missing_secret_where_it_is_named() {
+    let world = World::new();
+    world.write(
+        "secret.yaml",
+        "listen: 127.0.0.1:9099\nsources:\n  - {name: am, kind: alertmanager, auth: {bearer_token_file: gone}}\n",
+    );
+    let checked = world.run(&["check", "secret.yaml"]);
+    assert_eq!(checked.code, Some(1), "{}", checked.said);
+    let fault = "secret.yaml:3:62: the secret file gone does not exist";
+    assert!(checked.said.contains(fault), "{}", checked.said);
+}
+
+#[test]
+fn check_refuses_the_storage_that_serve_refuses() {
+    let world = World::new();
+    world.write(
+        "tls.yaml",
+        "listen: 127.0.0.1:9099\nstorage: postgres://a@db/b?sslmode=require\n",
+    );
+    let checked = world.run(&["check", "tls.yaml"]);
+    assert_eq!(checked.code, Some(1), "{}", checked.said);
+    let fault = "tls.yaml:2:10: `sslmode=require` is not supported";
+    assert!(checked.said.contains(fault), "{}", checked.said);
+}
+
+#[test]
+fn report_without_a_service_names_the_option() {
+    let world = World::new();
+    for arguments in [
+        &["declare", "Nobody can pay"][..],
+        &["near-miss", "the disk was at 98 %"],
+        &["intervene", "restart", "--why", "workers hung"],
+    ] {
+        let ended = world.run(arguments);
+        assert_eq!(ended.code, Some(2), "{}", ended.said);
+        assert!(
+            ended.said.contains("--service is missing"),
+            "{}",
+            ended.said
+        );
+    }
+}
+
+#[test]
+fn end_of_an_outage_that_nobody_declared_says_so() {
+    let world = World::started();
+    let url = format!("http://127.0.0.1:{}", world.port);
+    let end = [
+        "declare",
+        "--resolved",
+        "--service",
+        "nosuch",
+        "--url",
+        &url,
+    ];
+    let ended = world.run(&end);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    assert!(
+        ended.said.contains("no declared outage of nosuch is open"),
+        "{}",
+        ended.said
+    );
+    let declared = world.run(&[
+        "declare",
+        "Nobody can pay",
+        "--service",
+        "checkout",
+        "--at",
+        "1h",
+        "--url",
+        &url,
+    ]);
+    assert!(declared.said.contains("Status: "), "{}", declared.said);
+    let end = [
+        "declare",
+        "--resolved",
+        "--service",
+        "checkout",
+        "--url",
+        &url,
+    ];
+    let ended = world.run(&end);
+    assert!(ended.said.contains("Status: "), "{}", ended.said);
+}
+
+#[test]
+fn wrong_method_and_query_are_told_in_json() {
+    let world = World::started();
+    let method = world.post("/api/v1/criteria", "{}");
+    assert_eq!(method.status, 405, "{}", method.body);
+    assert_eq!(method.json()["error"], "this address takes only GET");
+    for (path, fault) in [
+        (
+            "/api/v1/ledger?decison=hold",
+            "unknown parameter `decison`; did you mean `decision`?",
+        ),
+        (
+            "/api/v1/quarantine?open=maybe",
+            "`open` must be true or false",
+        ),
+    ] {
+        let answer = world.get(path);
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert_eq!(answer.json()["error"], fault);
+    }
+    let page = world.get("/incidents/nosuch").body;
+    assert!(page.contains("<h1>Not found</h1>"), "{page}");
+    assert!(!page.contains("/api/"), "{page}");
+}
+
+#[test]
 fn unreachable_service_exits_with_3() {
     let world = World::new();
     let ended = world.run(&[

@@ -149,7 +149,7 @@ fn score(
         ),
     });
     if by_luck {
-        factors.push(factor("luck", 2.0, "noticed by luck"));
+        factors.push(factor("luck", 2.0, "noticed only by luck"));
     }
     let until = opened_at(context.incident);
     let earlier = |within: TimeDelta| {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::app::backtest::jobs::{BacktestRequest, Job, JobState, Refused};
 use crate::http::body::read_within;
 use crate::http::error::Error;
+use crate::http::query::Query;
 use crate::http::time_range;
 use crate::model::event::RuleFile;
 use crate::trial::csv;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,11 +11,11 @@ use crate::app::App;
 use crate::app::ledger;
 use crate::http::error::Error;
 use crate::http::handler::read_store;
+use crate::http::query::Query;
 use crate::http::time_range;
 use crate::model::time::Time;
 use crate::trial::precision::proportion::Proportion;
 use crate::trial::precision::report::{CriterionRecord, PrecisionReport};
-use axum::extract::rejection::QueryRejection;
 use chrono::TimeDelta;
 
 /// Default period: a quarter holds enough answers for an estimate and only recent rules.
@@ -29,13 +29,13 @@ pub(crate) struct PeriodQuery {
     until: Option<String>,
 }
 
-pub(crate) type PeriodQueryResult = Result<Query<PeriodQuery>, QueryRejection>;
+pub(crate) type PeriodQueryResult = Result<Query<PeriodQuery>, Error>;
 
 pub(crate) async fn read_precision(
     app: &Arc<App>,
     queried: PeriodQueryResult,
 ) -> Result<(Time, Time, PrecisionReport), Error> {
-    let Query(asked) = queried.map_err(|fault| Error::BadRequest(fault.body_text()))?;
+    let Query(asked) = queried?;
     let now = app.core.now();
     let until = time_range::until(asked.until.as_deref(), now)?.unwrap_or(now);
     let since = time_range::since(asked.since.as_deref(), now)?.unwrap_or(until - DEFAULT_PERIOD);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::http::error::Error;
 use crate::http::handler::{IncidentSelection, find_incident, read_store};
 use crate::http::paging::{self, JsonPage};
+use crate::http::query::Query;
 use crate::model::incident::Incident;
 use crate::store::incident::{IncidentList, ListStep};
 use crate::store::list_cursor::ListCursor;

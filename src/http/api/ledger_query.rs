@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::Query;
-use axum::extract::rejection::QueryRejection;
 use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +10,7 @@ use crate::app::ledger;
 use crate::app::ledger::{LedgerRow, LedgerSelection};
 use crate::http::error::Error;
 use crate::http::handler::read_store;
+use crate::http::query::Query;
 use crate::http::time_range;
 use crate::model::id::IncidentId;
 use crate::model::verdict::Decision;
@@ -39,11 +38,11 @@ pub(crate) struct LedgerQuery {
     pub(crate) format: Option<String>,
 }
 
-pub(crate) type LedgerQueryResult = Result<Query<LedgerQuery>, QueryRejection>;
+pub(crate) type LedgerQueryResult = Result<Query<LedgerQuery>, Error>;
 
 impl LedgerQuery {
     pub(crate) fn parse(queried: LedgerQueryResult) -> Result<Self, Error> {
-        let Query(query) = queried.map_err(|fault| Error::BadRequest(fault.body_text()))?;
+        let Query(query) = queried?;
         let given = |text: Option<String>| {
             text.map(|text| text.trim().to_owned())
                 .filter(|text| !text.is_empty())

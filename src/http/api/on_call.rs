@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::http::error::Error;
+use crate::http::query::Query;
 use crate::http::time_range;
 use crate::model::on_call::OnCall;
 use crate::model::time::Time;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use crate::http::body_preview::BodyPreview;
 use crate::http::error::Error;
 use crate::http::handler::read_store;
 use crate::http::paging::{self, JsonPage};
+use crate::http::query::Query;
 use crate::store::log::RawMessage;
 use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
 

@@ -17,13 +17,11 @@ use crate::ingest::error::IngestFault;
 use crate::model::event::Event;
 use crate::model::time::Time;
 
-type ReportParser = fn(&[u8], Time) -> Result<Event, IngestFault>;
-
 pub(crate) async fn post_report(
     app: &Arc<App>,
     headers: &HeaderMap,
     raw: Body,
-    parse: ReportParser,
+    parse: impl Fn(&[u8], Time) -> Result<Event, IngestFault>,
 ) -> Result<(StatusCode, Json<Recorded>), Error> {
     let body = body(app, headers, raw).await?;
     let event =
@@ -44,7 +42,10 @@ pub(crate) async fn declare(
     headers: HeaderMap,
     raw: Body,
 ) -> Result<(StatusCode, Json<Recorded>), Error> {
-    post_report(&app, &headers, raw, ingest::people::declaration).await
+    let settings = app.core.settings();
+    let names = &settings.config.labels;
+    let parse = |body: &[u8], now| ingest::people::declaration(body, names, now);
+    post_report(&app, &headers, raw, parse).await
 }
 
 /// `POST /api/v1/requests`
@@ -71,5 +72,8 @@ pub(crate) async fn near_miss(
     headers: HeaderMap,
     raw: Body,
 ) -> Result<(StatusCode, Json<Recorded>), Error> {
-    post_report(&app, &headers, raw, ingest::people::near_miss).await
+    let settings = app.core.settings();
+    let names = &settings.config.labels;
+    let parse = |body: &[u8], now| ingest::people::near_miss(body, names, now);
+    post_report(&app, &headers, raw, parse).await
 }

@@ -261,6 +261,16 @@ pub(crate) fn on_call(who: &OnCall) -> String {
     }
 }
 
+/// Words as a sentence, with a full stop unless they bring their own.
+pub(crate) fn with_full_stop(words: &str) -> String {
+    let stop = if words.ends_with(['.', '!', '?', '…']) {
+        ""
+    } else {
+        "."
+    };
+    format!("{words}{stop}")
+}
+
 pub(crate) fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
     letters

@@ -14,7 +14,15 @@ use crate::http::pages::error::PageError;
 use crate::http::pages::layout::{Tab, render_template};
 use crate::ingest::people;
 
-use crate::http::pages::form::{FormFields, json_body};
+use crate::http::pages::form::{FormFields, form_fault, json_body};
+
+/// The labels of the fields.
+const LABELS: [(&str, &str); 4] = [
+    ("reason", "What happened"),
+    ("service", "Service"),
+    ("at", "Approximate time"),
+    ("requester", "Your name or email"),
+];
 
 /// Data of the form. Fields: `reason`, `service`, `when`, `requester`; on an incident's page also
 /// `incident`.
@@ -100,7 +108,7 @@ pub(crate) async fn post(
             let view = AskView {
                 services: service_names(&app),
                 entered,
-                fault: Some(fault.to_string()),
+                fault: Some(form_fault(&fault, &LABELS)),
             };
             Ok((StatusCode::BAD_REQUEST, Html(render(&view))).into_response())
         }

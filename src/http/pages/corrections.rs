@@ -88,10 +88,7 @@ pub(crate) async fn milestone(
         format!("{}Z", form.when)
     };
     let at = text.parse().map_err(|_| {
-        Error::BadRequest(format!(
-            "{:?} is not a valid time; use the form 2026-11-23T10:30",
-            form.when
-        ))
+        Error::BadRequest("enter a time in UTC, such as 2026-11-23T10:30".to_owned())
     })?;
     let incident = find_incident(&app, &id).await?;
     let _ = record_event(

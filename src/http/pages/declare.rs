@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -14,7 +15,15 @@ use crate::http::pages::error::PageError;
 use crate::http::pages::layout::{Tab, render_template};
 use crate::ingest::people;
 
-use crate::http::pages::form::{FormFields, json_body};
+use crate::http::pages::form::{FormFields, form_fault, json_body};
+
+/// The labels of the fields.
+const LABELS: [(&str, &str); 4] = [
+    ("title", "What is wrong"),
+    ("service", "Service"),
+    ("at", "Time (UTC)"),
+    ("severity", "Severity"),
+];
 
 /// Data of the form. Fields of `POST /declare`: `title`, `service`, `severity` (`critical`,
 /// `warning`), `status` (`firing`, `resolved`), `when`.
@@ -22,6 +31,8 @@ use crate::http::pages::form::{FormFields, json_body};
 pub(crate) struct DeclareView {
     /// Service names to choose from.
     pub(crate) services: Vec<String>,
+    /// Severities to choose from, highest first.
+    pub(crate) severities: Vec<String>,
     /// Previous input, when the form is shown again.
     pub(crate) entered: DeclareInput,
     /// Validation error.
@@ -55,6 +66,7 @@ pub(crate) fn render(view: &DeclareView) -> String {
 pub(crate) async fn page(State(app): State<Arc<App>>) -> Html<String> {
     Html(render(&DeclareView {
         services: service_names(&app),
+        severities: severities(&app),
         ..DeclareView::default()
     }))
 }
@@ -64,28 +76,56 @@ pub(crate) async fn post(
     Form(posted): Form<FormFields>,
 ) -> Result<Response, PageError> {
     let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
-    match people::declaration(&json_body(&posted), app.core.now()) {
+    let again = |fault: String| {
+        let entered = DeclareInput {
+            title: field("title"),
+            service: field("service"),
+            when: field("when"),
+        };
+        Html(render(&DeclareView {
+            services: service_names(&app),
+            severities: severities(&app),
+            entered,
+            fault: Some(fault),
+        }))
+    };
+    let settings = app.core.settings();
+    let names = &settings.config.labels;
+    match people::declaration(&json_body(&posted), names, app.core.now()) {
         Ok(event) => {
-            let (_, said) = record_event(&app, event).await?;
-            let to = said
-                .0
-                .incident
-                .map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
-            Ok(Redirect::to(&to).into_response())
+            let (_, Json(said)) = record_event(&app, event).await?;
+            match said.incident {
+                Some(id) => Ok(Redirect::to(&format!("/incidents/{id}")).into_response()),
+                // An end opens no incident.
+                None if said.applied => {
+                    let service = field("service");
+                    let fault = format!("Recorded, but no declared outage of {service} is open.");
+                    Ok(again(fault).into_response())
+                }
+                None => Ok(Redirect::to("/incidents").into_response()),
+            }
         }
         Err(fault) => {
-            let entered = DeclareInput {
-                title: field("title"),
-                service: field("service"),
-                when: field("when"),
-            };
-            let view = DeclareView {
-                services: service_names(&app),
-                entered,
-                fault: Some(fault.to_string()),
-            };
-            Ok((StatusCode::BAD_REQUEST, Html(render(&view))).into_response())
+            let page = again(form_fault(&fault, &LABELS));
+            Ok((StatusCode::BAD_REQUEST, page).into_response())
         }
+    }
+}
+
+/// The severities of the settings' own scale, else the usual ones.
+fn severities(app: &App) -> Vec<String> {
+    let settings = app.core.settings();
+    let own: Vec<String> = settings
+        .config
+        .labels
+        .scale
+        .names()
+        .map(str::to_owned)
+        .collect();
+    if own.is_empty() {
+        ["critical", "warning", "info"].map(str::to_owned).into()
+    } else {
+        own
     }
 }
 
@@ -95,7 +135,10 @@ mod tests {
 
     #[test]
     fn form_values_are_those_of_the_model() {
-        let html = render(&DeclareView::default());
+        let html = render(&DeclareView {
+            severities: vec!["critical".to_owned(), "warning".to_owned()],
+            ..DeclareView::default()
+        });
         for (field, values) in [
             ("severity", ["critical", "warning"]),
             ("status", ["firing", "resolved"]),

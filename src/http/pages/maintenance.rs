@@ -14,10 +14,18 @@ use crate::http::api::recorded::record_event;
 use crate::http::format::time;
 use crate::http::handler::{read_store, service_names};
 use crate::http::pages::error::{PageError, PageResult};
-use crate::http::pages::form::{FormFields, json_body};
+use crate::http::pages::form::{FormFields, form_fault, json_body};
 use crate::http::pages::layout::{Tab, render_template};
 use crate::ingest::people;
 use crate::model::time::Time;
+
+/// The labels of the fields.
+const LABELS: [(&str, &str); 4] = [
+    ("service", "Service"),
+    ("from", "From (UTC)"),
+    ("to", "To (UTC)"),
+    ("why", "Description"),
+];
 
 /// Data of the page. Fields of `POST /maintenance`: `service`, `from`, `to` (UTC), `why`.
 #[derive(Debug, Clone)]
@@ -110,7 +118,7 @@ pub(crate) async fn post(
                 from: field("from"),
                 to: field("to"),
             };
-            let page = maintenance_page(&app, entered, Some(fault.to_string())).await?;
+            let page = maintenance_page(&app, entered, Some(form_fault(&fault, &LABELS))).await?;
             Ok((StatusCode::BAD_REQUEST, page).into_response())
         }
     }

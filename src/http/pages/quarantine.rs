@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -20,6 +20,7 @@ use crate::http::handler::{PAGE_ROWS, read_store};
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Notice, Tab, render_template};
 use crate::http::paging;
+use crate::http::query::Query;
 use crate::model::time::Time;
 use crate::store::log::MessageContext;
 use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
@@ -142,8 +143,9 @@ pub(crate) fn render_message(view: &QuarantinedView) -> String {
 /// `GET /quarantine`
 pub(crate) async fn page(
     State(app): State<Arc<App>>,
-    Query(query): Query<QuarantineQuery>,
+    query: Result<Query<QuarantineQuery>, Error>,
 ) -> PageResult {
+    let Query(query) = query?;
     let before = paging::after(query.after.as_deref())?;
     let source = query.source.filter(|source| !source.is_empty());
     list(&app, source, before, None).await
@@ -325,10 +327,14 @@ pub(crate) async fn retry_all(
     } else {
         ""
     };
-    let text = format!(
-        "{} of {} {messages} from {source} processed.{rest}",
-        done.mended, done.tried
-    );
+    let text = match (done.tried, done.mended) {
+        (0, _) => format!("No messages from {source} are waiting."),
+        (1, 0) => format!("The message from {source} still cannot be read.{rest}"),
+        (tried, 0) => format!("None of the {tried} messages from {source} could be read.{rest}"),
+        (tried, mended) => {
+            format!("{mended} of {tried} {messages} from {source} processed.{rest}")
+        }
+    };
     list(
         &app,
         Some(source),

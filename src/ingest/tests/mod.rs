@@ -199,7 +199,7 @@ fault alerts[1].startsAt: missing; it identifies the episode of the alert
 fault alerts[2].startsAt: missing; it identifies the episode of the alert
 fault alerts[3].startsAt: not a time. Write it as RFC 3339 with an offset, as in 2026-11-23T07:01:03Z or 2026-11-23T08:01:03+01:00
 fault alerts[4].labels.shard: expected a string, found a number
-fault alerts[5].labels: an alert needs at least one label that is not empty, `alertname` above all
+fault alerts[5].labels: an alert needs a label that is not empty, such as `alertname`
 fault alerts[7].status: expected `firing` or `resolved`
 fault alerts[8].status: missing; expected `firing` or `resolved`
 fault alerts[9]: expected an alert with `labels` and `startsAt`, found a string
@@ -460,7 +460,7 @@ fn faults_of_posted_alerts_have_their_place() {
     );
     assert_eq!(reading.reports.len(), 2);
     insta::assert_snapshot!(reading.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
-[1].labels: an alert needs at least one label that is not empty, `alertname` above all
+[1].labels: an alert needs a label that is not empty, such as `alertname`
 [2].startsAt: expected a string, found a number
 [3].labels.n: expected a string, found null
 [5]: expected an alert with `labels` and `startsAt`, found a number
@@ -478,10 +478,10 @@ fn read_every_way(body: &[u8]) {
     let _ = prometheus::alerts_v2(body, "prometheus", &names, now()).map(|reading| told(&reading));
     let _ = events::events(body, &names, now()).map(|reading| told(&reading));
     for read in [
-        people::request,
-        people::declaration,
+        people::request as fn(&[u8], Time) -> Result<Event, IngestFault>,
+        |body: &[u8], now| people::declaration(body, &LabelNames::default(), now),
         people::intervention,
-        people::near_miss,
+        |body: &[u8], now| people::near_miss(body, &LabelNames::default(), now),
     ] {
         let _ = read(body, now()).map_err(|fault| fault.to_string());
     }

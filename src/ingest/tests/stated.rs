@@ -6,6 +6,7 @@ use crate::ingest::error::IngestFault;
 use crate::ingest::{events, people};
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::LabelNames;
+use crate::model::severity_scale::{SeverityLevel, SeverityScale};
 use crate::model::time::Time;
 
 #[test]
@@ -154,6 +155,55 @@ fn stated(read: Stating, body: &str) -> String {
 }
 
 #[test]
+fn future_time_of_a_person_is_refused() {
+    for (key, time) in [
+        ("at", "2030-01-01T00:00Z"),
+        ("occurred_at", "2026-11-23T07:13:00Z"),
+    ] {
+        let body = format!(r#"{{"service":"checkout","reason":"x","{key}":"{time}"}}"#);
+        let fault = people::request(body.as_bytes(), now())
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            fault,
+            format!("{key}: this is in the future; state when it happened")
+        );
+    }
+    let ahead = r#"{"reason":"x","at":"2026-11-23T07:11:00Z"}"#;
+    assert!(
+        people::request(ahead.as_bytes(), now()).is_ok(),
+        "a minute is the error of a clock"
+    );
+}
+
+#[test]
+fn person_states_a_time_without_seconds() {
+    let body = r#"{"reason":"x","at":"2026-11-23T07:00Z"}"#;
+    let event = people::request(body.as_bytes(), now()).unwrap();
+    assert_eq!(event.occurred_at.to_rfc3339(), "2026-11-23T07:00:00+00:00");
+    let work = r#"{"from":"2026-12-01T22:00Z","to":"2026-12-02T02:00+01:00","why":"disks"}"#;
+    assert!(people::maintenance(work.as_bytes(), now()).is_ok());
+}
+
+#[test]
+fn person_speaks_the_severities_of_the_settings() {
+    let levels = ["SEV1", "SEV2"].map(|name| SeverityLevel {
+        name: name.to_owned(),
+        from: vec![],
+    });
+    let names = LabelNames {
+        scale: SeverityScale::new(levels.into()),
+        ..LabelNames::default()
+    };
+    let body = br#"{"service":"checkout","title":"x","severity":"SEV2"}"#;
+    let event = people::declaration(body, &names, now()).unwrap();
+    let Fact::Declaration(declared) = &event.fact else {
+        panic!("a declaration is one");
+    };
+    assert_eq!(Some(declared.severity), names.scale.find("SEV2"));
+}
+
+#[test]
 fn a_request_needs_only_a_reason() {
     insta::assert_snapshot!(
         [
@@ -199,12 +249,12 @@ fn too_long_text_is_refused() {
 fn declarations() {
     insta::assert_snapshot!(
         [
-            stated(people::declaration, r#"{"service":"checkout","title":"Nobody can pay","at":"2026-11-23T07:00:00Z"}"#),
-            stated(people::declaration, r#"{"service":"checkout","status":"resolved"}"#),
-            stated(people::declaration, r#"{"service":"checkout","title":"x","severity":"sev3","key":"k","drill":true}"#),
-            stated(people::declaration, r#"{"service":"checkout"}"#),
-            stated(people::declaration, r#"{"title":"x"}"#),
-            stated(people::declaration, r#"{"service":"checkout","title":"x","drill":true,"environment":"prod"}"#),
+            stated(|body: &[u8], now| people::declaration(body, &LabelNames::default(), now), r#"{"service":"checkout","title":"Nobody can pay","at":"2026-11-23T07:00:00Z"}"#),
+            stated(|body: &[u8], now| people::declaration(body, &LabelNames::default(), now), r#"{"service":"checkout","status":"resolved"}"#),
+            stated(|body: &[u8], now| people::declaration(body, &LabelNames::default(), now), r#"{"service":"checkout","title":"x","severity":"sev3","key":"k","drill":true}"#),
+            stated(|body: &[u8], now| people::declaration(body, &LabelNames::default(), now), r#"{"service":"checkout"}"#),
+            stated(|body: &[u8], now| people::declaration(body, &LabelNames::default(), now), r#"{"title":"x"}"#),
+            stated(|body: &[u8], now| people::declaration(body, &LabelNames::default(), now), r#"{"service":"checkout","title":"x","drill":true,"environment":"prod"}"#),
         ]
         .join("\n"),
         @r#"
@@ -216,7 +266,11 @@ fault service: missing. Name the affected service, or the `incident`
 fault drill: a drill has the environment `drill`; leave `environment` out
 "#
     );
-    let subject = |body: &str| people::declaration(body.as_bytes(), now()).unwrap().subject;
+    let subject = |body: &str| {
+        people::declaration(body.as_bytes(), &LabelNames::default(), now())
+            .unwrap()
+            .subject
+    };
     assert_eq!(
         subject(r#"{"service":"a","title":"x"}"#),
         subject(r#"{"service":"a","status":"resolved"}"#),
@@ -231,8 +285,8 @@ fn interventions_and_near_misses() {
             stated(people::intervention, r#"{"service":"checkout","action":"restart","why":"It hung","should_be_automatic":true,"actor":"Ada"}"#),
             stated(people::intervention, r#"{"service":"checkout","action":"restart"}"#),
             stated(people::intervention, r#"{"service":"checkout","action":"restart","why":"x","should_be_automatic":"yes"}"#),
-            stated(people::near_miss, r#"{"service":"checkout","what":"40 MB were left","severity":"critical","closeness":1,"by_luck":true}"#),
-            stated(people::near_miss, r#"{"service":"checkout","what":"x","closeness":-0.1}"#),
+            stated(|body: &[u8], now| people::near_miss(body, &LabelNames::default(), now), r#"{"service":"checkout","what":"40 MB were left","severity":"critical","closeness":1,"by_luck":true}"#),
+            stated(|body: &[u8], now| people::near_miss(body, &LabelNames::default(), now), r#"{"service":"checkout","what":"x","closeness":-0.1}"#),
         ]
         .join("\n"),
         @r#"

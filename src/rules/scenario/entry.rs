@@ -165,7 +165,7 @@ pub(crate) struct EventEntry {
     /// Closeness to an incident, from 0 (remote) to 1 (almost happened).
     #[schemars(range(min = 0, max = 1))]
     closeness: Option<f64>,
-    /// Avoided only by luck.
+    /// Noticed only by luck.
     #[serde(default)]
     by_luck: bool,
     /// Title of the change.
