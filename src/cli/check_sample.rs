@@ -16,6 +16,7 @@ use crate::ingest::error::MemberFault;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::reading::{Reading, Reported, Start};
 use crate::ingest::{dispatch, header_filter};
+use crate::model::event::{AlertStatus, Event, Fact};
 use crate::model::fault::Fault;
 use crate::model::time::Time;
 
@@ -198,10 +199,7 @@ fn of(source: String, reading: Reading) -> SampleReport {
             .filter_map(lease)
             .collect(),
         source,
-        events: reading
-            .events()
-            .map(|event| serde_json::to_value(event).unwrap_or_default())
-            .collect(),
+        events: reading.events().map(shown).collect(),
         unstarted: positions(|report| report.start == Start::Guessed),
         if_on: positions(|report| report.only_if_firing),
         faults: reading
@@ -212,6 +210,18 @@ fn of(source: String, reading: Reading) -> SampleReport {
         reply: reading.reply.map(|reply| reply.body),
         confirm: reading.confirm,
     }
+}
+
+/// An event as it is printed: a firing alert has not ended, so it has no reason of an end.
+fn shown(event: &Event) -> Value {
+    let mut shown = serde_json::to_value(event).unwrap_or_default();
+    let fires = matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Firing);
+    if let Some(fact) = shown.get_mut("fact").and_then(Value::as_object_mut)
+        && fires
+    {
+        fact.remove("end_reason");
+    }
+    shown
 }
 
 fn fault_line(fault: &Unread) -> String {

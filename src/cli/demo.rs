@@ -21,6 +21,7 @@ use crate::app::intake::commit::Arrival;
 use crate::app::settings::Settings;
 use crate::ingest;
 use crate::ingest::reading::Reported;
+use crate::model::directory::{Directory, Identities};
 use crate::model::event::Event;
 use crate::model::time::Time;
 use crate::rules::parse::SHIPPED;
@@ -180,6 +181,8 @@ fn replay(
     steps: &[Step],
     began: Time,
 ) -> anyhow::Result<()> {
+    let settings = app.core.settings();
+    let who = &settings.policy.who;
     let mut next = None;
     for step in steps {
         let at = began + TimeDelta::seconds(step.at);
@@ -188,7 +191,7 @@ fn replay(
         say(&format!(
             "{}  {}",
             at.format("%H:%M:%S"),
-            headlines(&arrival.reports)
+            headlines(&arrival.reports, who)
         ));
         app.intake.receive_now(arrival)?;
         next = app.judge.step()?.next.or(next);
@@ -268,20 +271,28 @@ fn dated(body: &Value, began: Time) -> Value {
     }
 }
 
-fn headlines(reports: &[Reported]) -> String {
+fn headlines(reports: &[Reported], who: &Directory) -> String {
     let words: Vec<String> = reports
         .iter()
-        .map(|report| headline(&report.event))
+        .map(|report| headline(&report.event, who))
         .collect();
     words.join("; ")
 }
 
-fn headline(event: &Event) -> String {
+fn headline(event: &Event, who: &Directory) -> String {
+    let name = |source: &str, id: &str| {
+        let person = who.person(source, id, &Identities::new());
+        person.map_or_else(|| id.to_owned(), |person| person.name.clone())
+    };
+    let actor = event
+        .actor
+        .as_ref()
+        .map(|actor| name(&event.source, &actor.id));
     let context = SentenceContext {
         incident: None,
-        actor: None,
+        actor: actor.as_deref(),
         service: None,
-        person: &|_, id| id.to_owned(),
+        person: &name,
     };
     let service = event.service.as_deref().unwrap_or("unassigned");
     format!("{service}: {}", wording::event::sentence(event, &context))

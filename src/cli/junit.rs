@@ -180,7 +180,7 @@ mod tests {
           <testsuite name="a.test.yaml" tests="2" failures="1" errors="0">
             <testcase name="fine" classname="a.test.yaml" file="a.test.yaml" line="3"/>
             <testcase name="&quot;quoted&quot;" classname="a.test.yaml" file="a.test.yaml" line="7">
-              <failure message="at 30m: decision: expected hold, got none" type="difference">a.test.yaml:7:1: &quot;quoted&quot;&#10;  at 30m: decision&#10;    - hold&#10;    + none&#10;      a &lt; b&#10;</failure>
+              <failure message="at 30m: decision: expected hold, got none" type="difference">a.test.yaml:7:1: &quot;quoted&quot;&#10;  at 30m: decision&#10;    - hold (expected)&#10;    + none (got)&#10;      a &lt; b&#10;</failure>
             </testcase>
           </testsuite>
           <testsuite name="b.test.yaml" tests="1" failures="0" errors="1">

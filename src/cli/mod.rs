@@ -74,10 +74,10 @@ enum Command {
     Request(report::Request),
     /// Report a near miss to a running service.
     NearMiss(report::NearMiss),
-    /// Record a manual intervention at a running service.
+    /// Record a manual step at a running service.
     Intervene(report::Intervene),
     /// Run a command, passing its output and exit code through, and record it at the service as a
-    /// manual intervention.
+    /// manual step. It prints nothing itself unless the step cannot be recorded.
     Run(run::Run),
     /// Export all data as JSON lines, drafts and invites included, for a back-up or a move to another
     /// database. The service may keep running.

@@ -121,8 +121,14 @@ fn print_report(report: &ScenarioReport) {
             complain(&fault.to_string());
         }
     }
+    let faulty = report.files.iter().filter(|file| !file.faults.is_empty());
+    let not_run = match faulty.count() {
+        0 => String::new(),
+        1 => "; 1 file has faults and was not run".to_owned(),
+        many => format!("; {many} files have faults and were not run"),
+    };
     say(&format!(
-        "{} scenario{} passed, {} failed",
+        "{} scenario{} passed, {} failed{not_run}",
         report.passed,
         if report.passed == 1 { "" } else { "s" },
         report.failed

@@ -309,7 +309,7 @@ pub(crate) fn maintenance(reader: &mut Reader<'_>, entries: &[Node]) -> Vec<Main
             continue;
         };
         if from.0 >= to.value.0 {
-            reader.fault(to.position, "`to` is not after `from`");
+            reader.fault(to.position, "`to` must be after `from`");
         }
         let (from, to) = (from.0, to.value.0);
         planned.push(Maintenance {

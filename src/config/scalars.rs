@@ -45,7 +45,7 @@ pub(crate) struct Text(pub(crate) String);
 #[schemars(transform = text_or_texts)]
 pub(crate) struct TextList(pub(crate) Vec<String>);
 
-/// An e-mail address.
+/// An email address.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
@@ -151,7 +151,7 @@ impl TryFrom<String> for Email {
             Ok(Self(text))
         } else {
             Err(format!(
-                "{text:?} is not an e-mail address; write for example name@example.com"
+                "{text:?} is not an email address; write for example name@example.com"
             ))
         }
     }
@@ -253,7 +253,11 @@ impl TryFrom<String> for ByteSize {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let bad = || format!("{text:?} is not a size; write for example 512KiB or 10MiB");
+        let bad = || {
+            format!(
+                "{text:?} is not a size: the units are KiB and MiB; write for example 512KiB or 10MiB"
+            )
+        };
         let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
         let (number, unit) = units
             .iter()
@@ -294,14 +298,12 @@ impl HttpUrl {
     /// Reads a URL. No message repeats it, since it may contain a password.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| {
-            format!(
-                "this is not a URL that can be requested: {why}; write for example http://localhost:9090"
-            )
+            format!("this is not a URL of a server: {why}; write for example http://localhost:9090")
         };
         let (rest, port) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
             (Some(rest), _) => (rest, "80"),
             (_, Some(rest)) => (rest, "443"),
-            _ => return Err(bad("it begins with http:// or https://")),
+            _ => return Err(bad("it must begin with http:// or https://")),
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {

@@ -197,14 +197,15 @@ pub(crate) fn source(
         ..
     } = raw.kind?;
     let Some(kind) = kind(&word) else {
-        let known: Vec<String> = KINDS
-            .iter()
-            .map(|(_, words)| format!("`{}`", words[0]))
-            .collect();
-        reader.fault(
-            position,
-            format!("unknown kind {word:?}; known: {}", known.join(", ")),
+        let known = KINDS.iter().map(|(_, words)| words[0]);
+        let hint = nearest(&word, known.clone()).map_or_else(
+            || {
+                let known: Vec<String> = known.map(|word| format!("`{word}`")).collect();
+                format!("known: {}", known.join(", "))
+            },
+            |word| format!("did you mean `{word}`?"),
         );
+        reader.fault(position, format!("unknown kind {word:?}; {hint}"));
         return None;
     };
     for (key, position) in [

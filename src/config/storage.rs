@@ -61,7 +61,7 @@ impl TryFrom<String> for StorageUrl {
             Some("") => Err("the path is missing; write sqlite://data/afterword.db".to_owned()),
             Some(path) => Ok(Self(Storage::Sqlite(path.to_owned()))),
             None => Err(format!(
-                "storage begins with sqlite:// or postgres://; {FORMS}"
+                "`storage` must begin with sqlite:// or postgres://; {FORMS}"
             )),
         }
     }

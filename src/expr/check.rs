@@ -145,7 +145,7 @@ impl Checker<'_> {
                 .unwrap_or_default();
             format!("`{name}` needs one of its fields: {fields}")
         } else if Root::ALL.iter().any(|root| root.name() == name) {
-            format!("`{name}` is not known here; only {list}")
+            format!("`{name}` is not known here; known here: {list}")
         } else if let Some(meant) = nearest(name, allowed()) {
             format!("unknown name `{name}`; did you mean `{meant}`?")
         } else {
@@ -476,9 +476,9 @@ impl Checker<'_> {
         Err(self.fault(
             node.id,
             format!(
-                "this is {}, and {} is needed",
-                found.kind.words(),
-                kind.words()
+                "{} is needed here, not {}",
+                kind.words(),
+                found.kind.words()
             ),
         ))
     }

@@ -152,7 +152,37 @@ pub(crate) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
         .replace("'<EOF>'", "the end")
         .replace("<EOF>", "the end");
     let message = message.strip_prefix("Syntax error: ").unwrap_or(&message);
+    let message = plain_words(message, source.chars().nth(offset.wrapping_sub(1)));
     fault(offset, format!("not CEL: {message}"))
+}
+
+/// The parser's message for people who do not know parsers. `before`: the character before its
+/// place.
+fn plain_words(message: &str, before: Option<char>) -> String {
+    // The message names what it found in quotes.
+    let found = message.split('\'').nth(1).unwrap_or_default();
+    if message.starts_with("token recognition error") && found.trim() == "=" {
+        return "`=` does not compare; write `==`".to_owned();
+    }
+    if message.starts_with("mismatched input the end") || message.ends_with("at input the end") {
+        return "the expression ends too early".to_owned();
+    }
+    if message.starts_with("extraneous input")
+        && before.is_some_and(|before| before.is_ascii_digit())
+        && matches!(found, "s" | "m" | "h" | "d" | "w")
+    {
+        return format!("unexpected `{found}`; durations are seconds here, as in 600");
+    }
+    let begins = [
+        "extraneous input",
+        "mismatched input",
+        "no viable alternative",
+        "token recognition error",
+    ];
+    if !found.is_empty() && begins.iter().any(|begin| message.starts_with(begin)) {
+        return format!("unexpected `{found}`");
+    }
+    message.to_owned()
 }
 
 /// Checks depth and number of nodes.

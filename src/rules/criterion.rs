@@ -237,7 +237,7 @@ fn refuse_parameters_of_others(reader: &mut Reader<'_>, node: &Node, kind: &Kind
             .collect::<Vec<_>>()
             .join(", ");
         let own = if own.is_empty() {
-            "its only parameter is `where`".to_owned()
+            format!("`on: {}` has none of its own", kind.word)
         } else {
             format!("it takes {own}")
         };

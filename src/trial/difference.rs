@@ -31,7 +31,10 @@ impl fmt::Display for Difference {
             why,
             ..
         } = self;
-        writeln!(f, "  at {at}: {what}\n    - {expected}\n    + {got}")?;
+        writeln!(
+            f,
+            "  at {at}: {what}\n    - {expected} (expected)\n    + {got} (got)"
+        )?;
         if why.is_empty() {
             Ok(())
         } else {

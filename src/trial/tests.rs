@@ -160,8 +160,8 @@ fn a_condition_that_the_rules_do_not_have_is_told() {
     );
     assert_eq!(
         told,
-        "  at 0m: samples\n    - a condition `checkout-error`\n    + the rules have no condition with this name\n      did you mean `checkout-errors`?\n  \
-         at 0m: samples\n    - a condition `zzz`\n    + the rules have no condition with this name\n"
+        "  at 0m: samples\n    - a condition `checkout-error` (expected)\n    + the rules have no condition with this name (got)\n      did you mean `checkout-errors`?\n  \
+         at 0m: samples\n    - a condition `zzz` (expected)\n    + the rules have no condition with this name (got)\n"
     );
 }
 

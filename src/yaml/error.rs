@@ -106,6 +106,9 @@ impl serde::de::Error for YamlError {
     }
 }
 
+/// The most known words that are listed beside a likely correction.
+const LISTED: usize = 12;
+
 /// `unknown key `longst`; did you mean `longest`? known: …`
 pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     let meant = nearest(word, known.iter().copied())
@@ -116,11 +119,13 @@ pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
         .map(|name| format!("`{name}`"))
         .collect::<Vec<_>>()
         .join(", ");
-    let separator = if meant.is_empty() { ";" } else { "" };
-    format!(
-        "unknown {what} {}{meant}{separator} known: {list}",
-        quoted_code(word)
-    )
+    let known = match (meant.is_empty(), known.len() > LISTED) {
+        (true, _) => format!("; known: {list}"),
+        (false, false) => format!(" known: {list}"),
+        // A long list would hide the correction.
+        (false, true) => String::new(),
+    };
+    format!("unknown {what} {}{meant}{known}", quoted_code(word))
 }
 
 fn quoted_code(word: &str) -> String {

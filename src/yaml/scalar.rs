@@ -134,7 +134,8 @@ impl TryFrom<String> for Quota {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let bad = || format!("{text:?} is not a quota; write for example `1 per 7d`");
+        let bad =
+            || format!("{text:?} is not a rate; write for example `1 per 7d` or `100 per 1s`");
         let (count, period) = text.split_once(" per ").ok_or_else(bad)?;
         let count: u32 = count
             .trim()
@@ -142,7 +143,13 @@ impl TryFrom<String> for Quota {
             .ok()
             .filter(|count| *count > 0)
             .ok_or_else(bad)?;
-        let period = Duration::parse(period.trim())?;
+        let period = period.trim();
+        if let Some(unit) = word_of_unit(period) {
+            return Err(format!(
+                "{text:?} is not a rate; write `{count} per {unit}`"
+            ));
+        }
+        let period = Duration::parse(period)?;
         if period.seconds == 0 {
             Err(bad())
         } else {
@@ -151,6 +158,18 @@ impl TryFrom<String> for Quota {
                 seconds: period.seconds,
             })
         }
+    }
+}
+
+/// The period that a word means: `1d` for `day`.
+fn word_of_unit(word: &str) -> Option<&'static str> {
+    match word {
+        "second" | "s" => Some("1s"),
+        "minute" | "min" | "m" => Some("1m"),
+        "hour" | "h" => Some("1h"),
+        "day" | "d" => Some("1d"),
+        "week" | "w" => Some("1w"),
+        _ => None,
     }
 }
 

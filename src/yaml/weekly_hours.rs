@@ -46,7 +46,7 @@ impl WeeklyHours {
         let text = texts.join(", ");
         let bad = |why: String| {
             format!(
-                "{text:?} are not hours of the week: {why}; write for example Mon-Fri 09:00-18:00, Sat 10:00-14:00"
+                "{text:?} is not a weekly schedule: {why}; write for example Mon-Fri 09:00-18:00, Sat 10:00-14:00"
             )
         };
         let mut ranges = Vec::new();

@@ -258,8 +258,8 @@ fn lengths_and_numbers_are_checked() {
 #[test]
 fn addresses_are_checked_and_not_repeated() {
     for (url, expected) in [
-        ("localhost:9090", "it begins with http:// or https://"),
-        ("ftp://a", "it begins with http:// or https://"),
+        ("localhost:9090", "it must begin with http:// or https://"),
+        ("ftp://a", "it must begin with http:// or https://"),
         ("http://", "neither an address nor a name"),
         ("http:///x", "neither an address nor a name"),
         ("http://300.1.1.1", "neither an address nor a name"),

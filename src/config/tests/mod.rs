@@ -274,7 +274,7 @@ fn addresses_are_checked() {
     check("external_url: ftp://a", "is not a web address");
     check("external_url: http://", "is not a web address");
     check("external_url: https://me:pw@a", "no user");
-    check("storage: data.db", "storage begins with sqlite://");
+    check("storage: data.db", "`storage` must begin with sqlite://");
     check("storage: sqlite://", "the path is missing");
     check(
         "storage: postgres://u:hunter2@h/d",
@@ -344,17 +344,17 @@ fn people_and_services_are_checked() {
     for email in ["ada", "a@b@c", "'@b'", "a@", "'a b@c'", r#""a@b\nc""#] {
         check(
             &format!("people: [{{id: a, email: {email}}}]\nservices: [{{name: s, owners: [a]}}]"),
-            "is not an e-mail address",
+            "is not an email address",
         );
     }
-    check("meetings: {organizer: me}", "is not an e-mail address");
+    check("meetings: {organizer: me}", "is not an email address");
     check(
         "meetings: {minutes: 0}",
         "a meeting takes 5 to 480 minutes, found 0",
     );
     check(
         "maintenance: [{from: 2026-12-01T22:00Z, to: 2026-12-01T22:00Z}]",
-        "f:1:45: `to` is not after `from`",
+        "f:1:45: `to` must be after `from`",
     );
     check(
         "maintenance: [{from: tomorrow, to: 2026-12-01T22:00Z}]",
@@ -402,7 +402,7 @@ fn on_call_calendar_is_a_file_url_or_secret() {
     );
     check(
         "services: [{name: a, on_call: ftp://h/x}]",
-        "f:1:31: this is not a calendar address: this is not a URL that can be requested",
+        "f:1:31: this is not a calendar address: this is not a URL of a server",
     );
     check(
         "services: [{name: a, on_call: {url: 'https://h/x'}}]",

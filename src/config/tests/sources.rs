@@ -266,15 +266,15 @@ fn a_source_has_limits() {
     };
     check(
         "{size: 10}",
-        "\"10\" is not a size; write for example 512KiB or 10MiB",
+        "\"10\" is not a size: the units are KiB and MiB; write for example 512KiB or 10MiB",
     );
     check("{size: 10MB}", "is not a size");
     check("{size: -1KiB}", "is not a size");
     check("{size: 99999999999999999999MiB}", "is not a size");
     check("{size: 33MiB}", "f:1:68: `size` must be from 1KiB to 32MiB");
     check("{size: 0KiB}", "`size` must be from 1KiB to 32MiB");
-    check("{rate: 100}", "is not a quota");
-    check("{rate: 0 per 1s}", "is not a quota");
+    check("{rate: 100}", "is not a rate");
+    check("{rate: 0 per 1s}", "is not a rate");
     check("{rates: 1 per 1s}", "did you mean `rate`?");
 }
 
@@ -340,7 +340,7 @@ fn sources_have_names_for_a_path() {
     );
     check(
         "sources: [{name: a, kind: alertmangr, auth: none}]",
-        "unknown kind \"alertmangr\"; known: `alertmanager`",
+        "unknown kind \"alertmangr\"; did you mean `alertmanager`?",
     );
     let two = "sources:\n- {name: a, kind: alertmanager, auth: none}\n- {name: a, kind: alertmanager, auth: none}";
     check(two, "f:3:10: source `a` is given twice, first at 2:10");

@@ -174,7 +174,7 @@ fn wrong_names_are_faults_at_their_place() {
     faulty(
         "request.reason == \"\"",
         "request",
-        "`request` is not known here; only `incident`, `signal`",
+        "`request` is not known here; known here: `incident`, `signal`",
     );
     faulty(
         "incident.title.startWith(\"x\")",

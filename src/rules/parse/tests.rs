@@ -302,7 +302,7 @@ fn parameters_must_fit_their_kind() {
     criterion_fault(
         "name: a, on: outage, longest: 3m, decision: hold",
         "longest: 3m",
-        "`longest` is not a parameter of `on: outage`; its only parameter is `where`",
+        "`longest` is not a parameter of `on: outage`; `on: outage` has none of its own",
     );
     criterion_fault(
         "name: a, on: recurrence, times: 3, within: 1d, quiet_for: 1d, decision: hold",
@@ -468,7 +468,7 @@ fn expression_fault_has_its_exact_position() {
     criterion_fault(
         "name: a, on: recurrence, times: 2, within: 1d, decision: hold, where: signal.name == \"a\"",
         "signal",
-        "only `incident`",
+        "known here: `incident`",
     );
     criterion_fault(
         "name: a, on: outage, decision: hold, where: \"signal.kind == \\\"alarm\\\"\"",
