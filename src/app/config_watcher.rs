@@ -132,7 +132,7 @@ pub(crate) async fn watch_loop(watcher: Arc<ConfigWatcher>) {
             Some(ConfigChange::Faulty(faults)) => {
                 for fault in faults {
                     tracing::error!(
-                        "the settings or rules changed, but the old ones stay in force: {fault}"
+                        "the settings or rules changed, but the previous ones stay in force: {fault}"
                     );
                 }
             }

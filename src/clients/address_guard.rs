@@ -54,7 +54,7 @@ fn usable(host: &str, found: Vec<SocketAddr>) -> io::Result<Vec<SocketAddr>> {
         Some(address) if allowed.is_empty() => Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
             format!(
-                "{host} resolves to {}, a loopback or link-local address; if that is right, write the address itself in the settings",
+                "{host} resolves to {}, a loopback or link-local address; if this is intended, put that address into the settings",
                 address.ip()
             ),
         )),

@@ -100,7 +100,7 @@ impl CalendarClient {
                         |url| url.origin().ascii_serialization(),
                     );
                 Err(format!(
-                    "its server redirects to {to}; if that is right, write that address in the settings"
+                    "its server redirects to {to}; if this is intended, put that address into the settings"
                 ))
             }
             status => Err(format!("its server responds with status {status}")),

@@ -204,16 +204,24 @@ impl HttpClient {
         }
         // The caller knows the address; in a message it could show a secret.
         let error = error.without_url();
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let text = cause.to_string();
-            if !message.contains(&text) {
-                message = format!("{message}: {text}");
-            }
-            source = cause.source();
+        // What our libraries tried is their business; the first cause is the reader's.
+        let mut cause: &(dyn Error + 'static) = &error;
+        while let Some(earlier) = cause.source() {
+            cause = earlier;
         }
+        let message = first_cause(cause);
         ClientError::Unreachable(secrets.redact(&message))
+    }
+}
+
+/// The words for a first cause, without the number of the system's error.
+fn first_cause(cause: &(dyn Error + 'static)) -> String {
+    let text = cause.to_string();
+    match text.split_once(" (os error ") {
+        Some(("Connection refused", _)) => "connection refused".to_owned(),
+        Some(("Connection reset by peer", _)) => "the connection was reset".to_owned(),
+        Some((words, _)) => words.to_owned(),
+        None => text,
     }
 }
 
@@ -270,7 +278,7 @@ impl ResponseHead {
                 status,
                 error_type: String::new(),
                 message: format!(
-                    "the server redirects to {}; if that is right, write that address in the settings",
+                    "the server redirects to {}; if this is intended, put that address into the settings",
                     self.redirect_target()
                 ),
             },

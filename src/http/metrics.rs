@@ -51,7 +51,7 @@ pub(crate) async fn metrics(
     );
     counter(
         "heartbeats",
-        "Alerts that only repeated a known state",
+        "Renewals: firing alerts sent again, without a new state",
         &counted.heartbeats,
     );
     counter(
@@ -61,7 +61,7 @@ pub(crate) async fn metrics(
     );
     counter(
         "refused_arrivals",
-        "Messages rejected for missing or wrong credentials",
+        "Messages refused for missing or wrong credentials",
         &counted.refused,
     );
     counter(
@@ -98,7 +98,7 @@ pub(crate) async fn metrics(
     gauge("log_head", "Last position of the event log", head);
     gauge(
         "log_applied",
-        "Last event log position applied by the leader",
+        "Last position of the event log that the judge has applied",
         applied,
     );
     gauge(

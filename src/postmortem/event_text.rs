@@ -11,8 +11,8 @@ use crate::wording::event::{
 };
 use crate::wording::{event, markdown};
 
-/// Suffix of an event whose time was clamped.
-const CLAMPED: &str = " (its source's clock was ahead)";
+/// Suffix of an event whose stated time was in the future.
+const CLAMPED: &str = " (the stated time was in the future; arrival time shown)";
 
 /// Noun of an event.
 pub(crate) fn noun(event: &Event) -> String {

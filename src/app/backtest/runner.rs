@@ -325,6 +325,22 @@ pub(crate) fn history_server(settings: &Settings, named: &str) -> Result<History
         .iter()
         .find(|entry| entry.name == named)
     else {
+        // A misspelt entry would become a host that does not exist.
+        if named != "localhost" && !named.contains(['.', ':', '/']) {
+            let entries: Vec<String> = settings
+                .config
+                .metrics
+                .iter()
+                .map(|entry| format!("`{}`", entry.name))
+                .collect();
+            let entries = match entries.as_slice() {
+                [] => "there are none".to_owned(),
+                entries => format!("there are {}", entries.join(", ")),
+            };
+            return Err(format!(
+                "`{named}` is not an entry of `metrics:` ({entries}), nor an address such as http://localhost:9090"
+            ));
+        }
         return HistoryServer::at_address(named);
     };
     match &entry.kind {

@@ -194,6 +194,7 @@ impl MetricsTask {
         {
             let context = match whom {
                 "" => format!("metrics `{}`", self.name),
+                "pictures" => format!("metrics `{}` (plots)", self.name),
                 whom => format!("metrics `{}` ({whom})", self.name),
             };
             self.monitor.core.faults.record(&context, heard);

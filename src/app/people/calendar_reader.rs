@@ -248,7 +248,7 @@ async fn text(
 }
 
 fn file(path: &Path) -> Result<String, String> {
-    let told = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+    let told = |error: std::io::Error| files::unreadable(&path.display().to_string(), &error);
     let mut bytes = Vec::new();
     let most = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
     std::fs::File::open(path)

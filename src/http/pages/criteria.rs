@@ -52,11 +52,14 @@ impl CriteriaTemplate<'_> {
                 "lapsed: no answer within seven working days",
             ),
             (suggested.bundled, "bundled with another incident"),
-            (record.outranked, "outranked by a stronger decision"),
+            (
+                record.outranked,
+                "decided by another criterion with a stronger decision",
+            ),
             (
                 record.unasked,
                 if record.shadow {
-                    "it would have suggested, where no suggestion was made"
+                    "more that it would have suggested; nobody was asked about them"
                 } else {
                     "met without a suggestion being made"
                 },
@@ -141,7 +144,7 @@ mod tests {
             "href=\"/incidents/i-7\"",
             ">shadow<",
             "no longer in the rules",
-            "4 it would have suggested, where no suggestion was made",
+            "4 more that it would have suggested; nobody was asked about them",
             "href=\"/ledger?criterion=a%20%26%20b",
             "value=\"2026-11-23\"",
         ] {

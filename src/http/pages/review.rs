@@ -66,7 +66,7 @@ pub(crate) fn review_form(
             format!("The meeting would be on {}–{} ({zone}).", from.format("%A, %-d %B %Y, %H:%M"), to.format("%H:%M"))
         }
         None if incident.phase == Phase::Active => "A meeting is scheduled once the incident is resolved.".to_owned(),
-        None => "Fewer than two people can be invited: the postmortem would be written without a meeting.".to_owned(),
+        None => "No meeting will be scheduled: fewer than two people have an email address in the settings. The postmortem is written without one.".to_owned(),
     };
     Some(ReviewForm {
         id: incident.id.to_string(),
