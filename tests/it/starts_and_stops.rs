@@ -113,7 +113,7 @@ fn send_alerts(
             answered.fetch_add(1, Ordering::Relaxed);
         }
         let stays = answer.as_ref().is_some_and(|(.., stays)| *stays);
-        if client % 2 == 0 && stays {
+        if client.is_multiple_of(2) && stays {
             kept = Some(connection);
         }
         let answer = answer.map(|(status, body, _)| (status, body));
