@@ -1,8 +1,10 @@
 //! Services that every component works with: database, clock, settings in force, log positions,
 //! counters and recent faults.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
+
+use chrono::TimeDelta;
 
 use super::clock::Clock;
 use super::counters::Counters;
@@ -11,6 +13,7 @@ use super::judge_signs::JudgeSigns;
 use super::log_progress::LogProgress;
 use super::settings::Settings;
 use super::start_progress::StartProgress;
+use super::sync::lock;
 use crate::engine::as_of::as_of;
 use crate::model::incident::Incident;
 use crate::model::time::Time;
@@ -33,6 +36,18 @@ pub struct Core {
     pub counters: Counters,
     /// Recent faults of background tasks.
     pub faults: FaultLog,
+    clock_state: Mutex<ClockState>,
+}
+
+/// Findings about the reference clock, for pages and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClockState {
+    /// Number of steps noticed by this process.
+    pub steps: u64,
+    /// The readings before and after the last step.
+    pub last_step: Option<(Time, Time)>,
+    /// Lead of the machine's clock over the reference clock; zero where it is the reference.
+    pub machine_lead: TimeDelta,
 }
 
 impl Core {
@@ -44,6 +59,10 @@ impl Core {
         applied: u64,
         start: Arc<StartProgress>,
     ) -> anyhow::Result<Self> {
+        let clock = match clock {
+            Clock::System => Clock::steady(store.database_time()?),
+            other => other,
+        };
         let core = Self {
             progress: LogProgress::new(store.head()?.next.saturating_sub(1), applied),
             start,
@@ -53,6 +72,7 @@ impl Core {
             clock,
             settings: RwLock::new(Arc::new(settings)),
             counters: Counters::default(),
+            clock_state: Mutex::default(),
         };
         core.counters.note_reload(core.now());
         Ok(core)
@@ -62,6 +82,22 @@ impl Core {
     #[must_use]
     pub fn now(&self) -> Time {
         self.clock.now()
+    }
+
+    /// Findings about the reference clock.
+    #[must_use]
+    pub fn clock_state(&self) -> ClockState {
+        *lock(&self.clock_state)
+    }
+
+    pub(crate) fn note_clock_step(&self, from: Time, to: Time) {
+        let mut state = lock(&self.clock_state);
+        state.steps += 1;
+        state.last_step = Some((from, to));
+    }
+
+    pub(crate) fn note_machine_lead(&self, lead: TimeDelta) {
+        lock(&self.clock_state).machine_lead = lead;
     }
 
     /// An incident as of now: the margins of an open one grow while no event arrives.

@@ -89,8 +89,9 @@ impl FaultLog {
         let (now, message) = (self.clock.now(), format!("{context}: {fault:#}"));
         let mut open = lock(&self.open);
         let known = open.get(context);
-        let repeats = known
-            .is_some_and(|known| known.message == message && now - known.last < REPEATED_WITHIN);
+        let repeats = known.is_some_and(|known| {
+            known.message == message && (now - known.last).abs() < REPEATED_WITHIN
+        });
         if repeats {
             return;
         }
@@ -129,7 +130,9 @@ impl FaultLog {
     pub fn open(&self) -> Vec<OpenFault> {
         let now = self.clock.now();
         let mut open = lock(&self.open);
-        open.retain(|_, fault| fault.shown != Shown::AWhile || now - fault.last < SHOWN_FOR);
+        open.retain(|_, fault| {
+            fault.shown != Shown::AWhile || (now - fault.last).abs() < SHOWN_FOR
+        });
         let mut faults: Vec<OpenFault> = open.values().cloned().collect();
         faults.sort_by_key(|fault| fault.since);
         faults

@@ -107,6 +107,7 @@ impl App {
             Arc::clone(&calendars),
             term,
         ));
+        judge.check_clock()?;
         judge.record_settings()?;
         Ok(Arc::new(Self {
             follower: Arc::new(Follower::new(
@@ -142,6 +143,7 @@ impl App {
         drop(tokio::task::spawn_blocking(move || core.count_waiting()));
         let ours = &mut loops;
         spawn(ours, stop, Arc::clone(&self.intake.commits).run());
+        spawn(ours, stop, judge::clock_loop(Arc::clone(&self.judge)));
         spawn(ours, stop, judge::judge_loop(Arc::clone(&self.judge)));
         spawn(
             ours,

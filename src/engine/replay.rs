@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::changes::IncidentChanges;
+use super::clock_step::find_clock_step;
 use super::policy::Policy;
 use super::state::State;
 use crate::model::event::Event;
@@ -12,18 +13,54 @@ use crate::model::time::Time;
 
 /// The time over which logged events are applied at once, so that a storm is decided four times a
 /// second instead of with each message, and a replay decides at the same instants.
-pub const WINDOW: TimeDelta = TimeDelta::milliseconds(250);
+const WINDOW: TimeDelta = TimeDelta::milliseconds(250);
 
-/// The number of the window that an instant is in.
-#[must_use]
-pub fn window_of(logged_at: Time) -> i64 {
-    logged_at.timestamp_micros().div_euclid(250_000)
+/// The number of the window that a reading of the clock is in.
+fn window_of(clock_at: Time) -> i64 {
+    let length = WINDOW.num_milliseconds() * 1000;
+    clock_at.timestamp_micros().div_euclid(length)
 }
 
 /// The first instant after that window.
 #[must_use]
-pub fn window_end(logged_at: Time) -> Time {
-    Time::from_timestamp_micros((window_of(logged_at) + 1) * 250_000).unwrap_or(logged_at)
+pub fn window_end(clock_at: Time) -> Time {
+    let length = WINDOW.num_milliseconds() * 1000;
+    Time::from_timestamp_micros((window_of(clock_at) + 1) * length).unwrap_or(clock_at)
+}
+
+/// Readings of the clock at the records of one window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowTimes {
+    /// At the first record; before a step of the clock, the reading that it went from.
+    pub due_until: Time,
+    /// At the last record: its window is judged then.
+    pub judged_at: Time,
+    /// A step of the clock is a window by itself.
+    is_step: bool,
+}
+
+impl WindowTimes {
+    /// The window of a record, as far as it is known by it.
+    #[must_use]
+    pub fn new(clock_at: Time, events: &[Event]) -> Self {
+        let step = find_clock_step(events);
+        Self {
+            due_until: step.map_or(clock_at, |step| step.from),
+            judged_at: clock_at,
+            is_step: step.is_some(),
+        }
+    }
+
+    /// Takes in the window of the next record, if it is the same one.
+    pub fn join(&mut self, next: Self) -> bool {
+        let joins = !self.is_step
+            && !next.is_step
+            && window_of(self.judged_at) == window_of(next.judged_at);
+        if joins {
+            self.judged_at = next.judged_at;
+        }
+        joins
+    }
 }
 
 /// A state with the log records that are to be applied to it.
@@ -35,8 +72,8 @@ pub struct Replay {
     next: Option<Arc<Policy>>,
     /// The events of the open window.
     window: Vec<Event>,
-    /// Times of logging of the first and last records of the open window.
-    logged: Option<(Time, Time)>,
+    /// The times of the open window.
+    open: Option<WindowTimes>,
 }
 
 impl Replay {
@@ -48,7 +85,7 @@ impl Replay {
             policy,
             next: None,
             window: Vec::new(),
-            logged: None,
+            open: None,
         }
     }
 
@@ -72,17 +109,16 @@ impl Replay {
     /// Adds the next record of the log; if it begins a new window, gives the changes by the former.
     pub fn push(
         &mut self,
-        logged_at: Time,
+        clock_at: Time,
         events: impl IntoIterator<Item = Event>,
     ) -> IncidentChanges {
+        let events: Vec<Event> = events.into_iter().collect();
         // The caller has stored the changes by earlier windows.
         let mut changes = self.state.tidy(&self.policy);
-        match &mut self.logged {
-            Some((first, last)) if window_of(*first) == window_of(logged_at) => *last = logged_at,
-            _ => {
-                self.close(&mut changes);
-                self.logged = Some((logged_at, logged_at));
-            }
+        let times = WindowTimes::new(clock_at, &events);
+        if !self.open.as_mut().is_some_and(|open| open.join(times)) {
+            self.close(&mut changes);
+            self.open = Some(times);
         }
         self.window.extend(events);
         changes
@@ -97,17 +133,16 @@ impl Replay {
     }
 
     fn close(&mut self, changes: &mut IncidentChanges) {
-        let Some((first, last)) = self.logged.take() else {
+        let Some(times) = self.open.take() else {
             return;
         };
-        self.state.tick_until(&self.policy, first, changes);
-        changes.merge(
-            self.state
-                .apply(std::mem::take(&mut self.window), &self.policy, last),
-        );
+        let window = std::mem::take(&mut self.window);
+        self.state
+            .tick_until(&self.policy, times.due_until, changes);
+        changes.merge(self.state.apply(window, &self.policy, times.judged_at));
         if let Some(next) = self.next.take() {
             self.policy = next;
-            changes.merge(self.state.reevaluate(&self.policy, last));
+            changes.merge(self.state.reevaluate(&self.policy, times.judged_at));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::announce::bundle::Bundles;
 use super::changes::IncidentChanges;
+use super::clock_step::{Retiming, find_clock_step};
 use super::correlation::arrivals::PartitionArrivals;
 use super::correlation::{CorrelationState, StoredPartition};
 use super::horizons::RECONSIDER;
@@ -17,7 +18,7 @@ use super::policy::Policy;
 use super::retention::RetentionSchedule;
 use crate::model::correction::Correction;
 use crate::model::directory;
-use crate::model::event::{Event, Fact};
+use crate::model::event::{ClockStep, Event, Fact};
 use crate::model::id::EventId;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
@@ -114,6 +115,7 @@ impl State {
         let mut partitions: BTreeMap<String, StoredPartition> = BTreeMap::new();
         for event in loose.into_iter().map(Arc::new) {
             state.correlation.record_planned(&event);
+            state.correlation.record_clock_step(&event);
             if let Some(partition) = state.correlation.index().partition_of(&event.id) {
                 let stored = partitions.entry(partition.to_owned()).or_default();
                 stored.loose.push(event);
@@ -210,11 +212,18 @@ impl State {
             .find(|event| event.id == *id)
     }
 
-    /// Applies events at `now`. Known events change nothing; their order does not matter.
+    /// Applies events at `now`. Known events change nothing; their order does not matter. A step of the
+    /// clock comes alone.
     pub fn apply(&mut self, events: Vec<Event>, policy: &Policy, now: Time) -> IncidentChanges {
+        let mut changes = IncidentChanges::default();
+        if let Some(step) = find_clock_step(&events) {
+            self.tick_until(policy, step.from, &mut changes);
+            if step.to < step.from {
+                self.set_back(step, policy, &mut changes);
+            }
+        }
         self.now = self.now.max(now);
         self.correlation.init_settings(policy);
-        let mut changes = IncidentChanges::default();
         let horizon = self.now - RECONSIDER;
         let mut arrivals: BTreeMap<String, PartitionArrivals> = BTreeMap::new();
         let mut aliases: BTreeSet<String> = BTreeSet::new();
@@ -224,6 +233,8 @@ impl State {
             }
             policy.normalise(&mut event);
             self.interner.share(&mut event);
+            let steps = self.correlation.clock_steps();
+            steps.bound_start(&mut event, self.now);
             let assignment = self.correlation.record(&event, policy);
             if let Fact::Edit(Correction::Identity { alias, .. }) = &event.fact {
                 aliases.insert(directory::key(alias));
@@ -233,6 +244,10 @@ impl State {
                 self.incidents.merge_partition(part, whole);
             }
             let event = Arc::new(event);
+            if self.correlation.record_clock_step(&event) {
+                self.correlation.mark_rebuilt();
+                self.incidents.mark_stale(may_change);
+            }
             if self.correlation.record_planned(&event) && event.service.is_none() {
                 // Work on no service in particular concerns every incident.
                 for partition in self.incidents.partitions() {
@@ -295,6 +310,38 @@ impl State {
         }
         reconciler.settle();
         changes
+    }
+
+    /// Goes on from an earlier time, to which the clock was set back.
+    fn set_back(&mut self, step: ClockStep, policy: &Policy, changes: &mut IncidentChanges) {
+        let before = std::mem::take(self);
+        let mut incidents: Vec<Incident> = before.incidents.into_incidents().collect();
+        let mut loose: Vec<Event> = before
+            .correlation
+            .into_loose()
+            .map(Arc::unwrap_or_clone)
+            .collect();
+        let members = incidents
+            .iter()
+            .flat_map(|incident| incident.members.iter().map(|member| &*member.event));
+        let retiming = Retiming::new(step, members.chain(&loose));
+        let mut moved: BTreeSet<IncidentId> = BTreeSet::new();
+        for incident in &mut incidents {
+            if retiming.incident(incident) {
+                moved.insert(incident.id.clone());
+            }
+        }
+        for event in &mut loose {
+            if retiming.event(event, false) {
+                changes.loosened.insert(event.id);
+            }
+        }
+        *self = Self::restore(incidents, loose, policy, step.to);
+        self.incidents
+            .mark_stale(|incident| moved.contains(&incident.id));
+        self.bundles.reset();
+        self.reconciler(policy, changes).settle();
+        changes.changed.extend(moved);
     }
 
     /// Drops, now and then, closed incidents and loose events that no rule looks back at.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
+use chrono::TimeDelta;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,6 +15,7 @@ use prometheus_client::registry::Registry;
 use super::error::Error;
 use super::handler::read_store;
 use crate::app::App;
+use crate::app::core::ClockState;
 use crate::app::intake::rejection::RejectReason;
 use crate::app::intake::source_status::SourceOverview;
 use crate::store::source_stats::HourlyCounts;
@@ -118,6 +120,7 @@ pub(crate) async fn metrics(
         "Messages in quarantine",
         stored.quarantined,
     );
+    clock(app.core.clock_state(), &mut registry);
     let rows = [
         (
             "incidents",
@@ -266,6 +269,35 @@ pub(crate) async fn metrics(
     } else {
         ([(header::CONTENT_TYPE, PLAIN)], plain(&text))
     })
+}
+
+/// Registers the metrics of the reference clock.
+fn clock(state: ClockState, registry: &mut Registry) {
+    let steps = Counter::<u64>::default();
+    steps.inc_by(state.steps);
+    registry.register(
+        "clock_steps",
+        "Times that the reference clock was set forward or back by more than two seconds",
+        steps,
+    );
+    let mut gauge = |name: &str, help: &str, value: TimeDelta| {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value.as_seconds_f64());
+        registry.register(name, help, gauge);
+    };
+    let step = state
+        .last_step
+        .map_or(TimeDelta::zero(), |(from, to)| to - from);
+    gauge(
+        "clock_last_step_seconds",
+        "Length of the last step of the reference clock; negative: back",
+        step,
+    );
+    gauge(
+        "clock_lead_seconds",
+        "Lead of the clock of this machine over that of the database, by which everything goes; 0 on SQLite",
+        state.machine_lead,
+    );
 }
 
 /// Converts our OpenMetrics text to Prometheus text format, which describes a counter under the

@@ -498,6 +498,7 @@ fn ended(event: &Event, alert: &Alert, gone: Disappearance, source: &str, at: Po
         occurred_at: ends_at,
         source: source.into(),
         clamped: false,
+        start_bounds: None,
         fact,
         ..event.clone()
     };

@@ -85,7 +85,7 @@ pub(crate) fn event(
     let advice = match kind.as_str() {
         "review" => Some("send an answer to POST /api/v1/incidents/{id}/review"),
         "edit" => Some("correct the incident itself"),
-        "lapsed" | "settings" => Some("only Afterword itself writes this kind"),
+        "lapsed" | "settings" | "clock_step" => Some("only Afterword itself writes this kind"),
         _ => None,
     };
     if let Some(advice) = advice {

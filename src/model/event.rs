@@ -42,6 +42,9 @@ pub struct Event {
     /// True when the source's clock was ahead of ours by more than two minutes and the time was clamped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clamped: bool,
+    /// Bounds of the start of what it is about, where a clock that was set leaves that uncertain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_bounds: Option<Box<(Time, Time)>>,
     /// The fact itself.
     pub fact: Fact,
 }
@@ -114,6 +117,8 @@ pub enum Fact {
     Lapsed(LeaseExpiry),
     /// Rules and services took effect.
     Settings(AppliedSettings),
+    /// The reference clock was set forward or back.
+    ClockStep(ClockStep),
 }
 
 /// An alert's state, from Prometheus or any other source.
@@ -430,6 +435,17 @@ pub struct LeaseExpiry {
     pub of: Subject,
     /// The last time it was seen firing; its state is unknown from then on.
     pub last_seen: Time,
+}
+
+/// A step of the reference clock: hardly any time passed while it went from one reading to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStep {
+    /// The last reading before it.
+    pub from: Time,
+    /// The first reading after it.
+    pub to: Time,
+    /// Position of its record, by which steps are in order.
+    pub position: u64,
 }
 
 /// The settings and rules that took effect.

@@ -42,6 +42,7 @@ impl Event {
             actor: None,
             links: Default::default(),
             clamped: false,
+            start_bounds: None,
             fact,
         };
         event.identify();

@@ -330,15 +330,25 @@ pub(crate) fn logged(line: &str) -> Result<Option<LogRecord>, StoreError> {
             return Err(anyhow!("not a line of an export: `table` or `row` is missing").into());
         }
     };
-    let (position, micros, source, events): (u64, i64, String, String) =
-        serde_json::from_str(row.get()).map_err(bad)?;
-    let logged_at =
-        Time::from_timestamp_micros(micros).context("the time of the record is out of range")?;
+    let values: Vec<Json> = serde_json::from_str(row.get()).map_err(bad)?;
+    let number = |index: usize| values.get(index).and_then(Json::as_i64);
+    let text = |index: usize| values.get(index).and_then(Json::as_str);
+    let (Some(position), Some(micros), Some(source), Some(events)) =
+        (number(0), number(1), text(2), text(3))
+    else {
+        return Err(anyhow!("not a row of the log: a value is missing").into());
+    };
+    let time = |micros| {
+        Time::from_timestamp_micros(micros).context("the time of the record is out of range")
+    };
+    let logged_at = time(micros)?;
     Ok(Some(LogRecord {
-        position,
+        position: u64::try_from(position).context("the position of the record is out of range")?,
         logged_at,
-        source,
-        events: serde_json::from_str(&events).map_err(bad)?,
+        // Earlier versions had no other time.
+        clock_at: number(4).map_or(Ok(logged_at), time)?,
+        source: source.to_owned(),
+        events: serde_json::from_str(events).map_err(bad)?,
     }))
 }
 

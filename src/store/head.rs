@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::StoreError;
+use super::log::{self, LogPosition, MessageContext, NewRecord};
 use super::postgresql;
 use super::sql;
 use super::sql::{SqlConnection, values};
+use crate::model::event::{ClockStep, Event, Fact};
 use crate::model::time::Time;
 use crate::store::database::Store;
 
@@ -23,6 +25,8 @@ pub struct LogHead {
     pub next: u64,
     /// All later records are logged after this; 1970 while there is none.
     pub clock: Time,
+    /// All later records read the reference clock after this, until it is set back.
+    pub clock_at: Time,
     /// The position of the last record applied; 0 before the first.
     pub applied: u64,
     /// Epoch of the current leader.
@@ -73,8 +77,9 @@ impl Store {
     /// process leads. `mine` is the epoch held so far.
     ///
     /// A file has one process, which always leads: where another program has raised the epoch, it takes
-    /// the lease again. On a shared database the lease lasts [`LEASE`]
-    /// by the database's clock and is taken over once it has expired. A former leader that was only
+    /// the lease again. On a shared database the lease lasts [`LEASE`] by the database's clock and is
+    /// taken over once it has expired, or lasts longer than any can since that clock was set back. A
+    /// former leader that was only
     /// suspended finds its epoch replaced.
     ///
     /// # Errors
@@ -92,8 +97,8 @@ impl Store {
             "update head set lease_until = {DATABASE_CLOCK} + $1 where id = 1 and epoch = $2 returning epoch"
         );
         let take = format!(
-            "update head set epoch = epoch + 1, lease_until = {DATABASE_CLOCK} + $1 where id = 1 and lease_until < {DATABASE_CLOCK} \
-             returning epoch"
+            "update head set epoch = epoch + 1, lease_until = {DATABASE_CLOCK} + $1 where id = 1 \
+             and (lease_until < {DATABASE_CLOCK} or lease_until > {DATABASE_CLOCK} + $1) returning epoch"
         );
         self.write(NOUN, |at| {
             let epoch = |row: &sql::SqlRow<'_>| sql::read_count(row, 0);
@@ -124,22 +129,78 @@ impl Store {
         })
     }
 
-    /// Makes all later records be logged at `end` or after it: an append that read its clock before
+    /// Makes all later records be decided at `end` or after it: an append that read its clock before
     /// `end` and is not committed yet then cannot join a window that is being judged. Returns the
     /// newest position.
     ///
     /// # Errors
     /// When the database cannot be written.
     pub fn end_window(&self, end: Time) -> Result<u64, StoreError> {
-        let text = "update head set clock = case when clock < $1 then $1 else clock end where id = 1 \
+        let text = "update head set clock_at = case when clock_at < $1 then $1 else clock_at end where id = 1 \
                     returning next";
         self.write(NOUN, |at| {
-            // The next record is logged at least a microsecond after the clock.
+            // The next record reads the clock at least a microsecond after this.
             let last = sql::micros(end) - 1;
             sql::row(at, NOUN, text, values![last], |row| sql::read_count(row, 0))
         })?
         .map(|next| next - 1)
         .ok_or_else(missing)
+    }
+
+    /// The database's clock, which replicas go by; `None` for a file, whose one process has its own.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn database_time(&self) -> Result<Option<Time>, StoreError> {
+        if !self.is_shared() {
+            return Ok(None);
+        }
+        let text = format!("select {DATABASE_CLOCK}");
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, &text, &[], |row| sql::read_time(row, 0))
+        })
+    }
+
+    /// Logs a step of the reference clock as a record by itself, while `epoch` leads: later records
+    /// are decided from `to` on. Deliveries that waited for a time that is now far are due at once.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another leader has taken over.
+    pub fn log_clock_step(
+        &self,
+        epoch: u64,
+        from: Time,
+        to: Time,
+    ) -> Result<LogPosition, StoreError> {
+        self.write(NOUN, |at| {
+            // Locks the row. Records that were logged while the step went unnoticed read the former clock.
+            let text =
+                "update head set epoch = epoch where id = 1 and epoch = $1 returning next, clock_at";
+            let (position, reached) = sql::row(at, NOUN, text, values![sql::integer(epoch)], |row| {
+                Ok((sql::read_count(row, 0)?, sql::read_time(row, 1)?))
+            })?
+            .ok_or(StoreError::Fenced)?;
+            let step = ClockStep {
+                from: reached.max(from),
+                to,
+                position,
+            };
+            let record = NewRecord {
+                source: "afterword".to_owned(),
+                body: Vec::new(),
+                events: vec![Event::new("afterword", to, Fact::ClockStep(step))],
+                fault: None,
+                beside: MessageContext::default(),
+            };
+            let text = "update head set clock_at = $1 where id = 1";
+            sql::execute(at, NOUN, text, values![sql::micros(to) - 1])?;
+            let text = "update delivery set next_at = $1 where state = 'pending' and next_at > $1";
+            sql::execute(at, NOUN, text, values![sql::micros(to)])?;
+            let records = [record];
+            let events = log::events_as_json(&records)?;
+            let logged = log::append(at, Some(epoch), &records, &events, to)?;
+            logged.first().copied().ok_or_else(missing)
+        })
     }
 
     /// Counts of records, incidents, postmortems and deliveries.
@@ -181,14 +242,15 @@ pub(crate) fn head(at: &SqlConnection<'_>) -> Result<LogHead, StoreError> {
     sql::row(
         at,
         NOUN,
-        "select next, clock, applied, epoch from head where id = 1",
+        "select next, clock, clock_at, applied, epoch from head where id = 1",
         &[],
         |row| {
             Ok(LogHead {
                 next: sql::read_count(row, 0)?,
                 clock: sql::read_time(row, 1)?,
-                applied: sql::read_count(row, 2)?,
-                epoch: sql::read_count(row, 3)?,
+                clock_at: sql::read_time(row, 2)?,
+                applied: sql::read_count(row, 3)?,
+                epoch: sql::read_count(row, 4)?,
             })
         },
     )?

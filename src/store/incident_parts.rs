@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, SqlValue, values};
+use crate::model::event::{Event, Fact};
 use crate::model::id::EventId;
 use crate::model::incident::Incident;
 use crate::model::member::{JoinReason, Member, Members};
@@ -277,12 +278,16 @@ fn runs<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 /// Fingerprint of a run of members. An event's id covers its content; only its service may be
-/// assigned later.
+/// assigned later, and its times moved by a step of the clock.
 fn digest(members: &[Member]) -> i64 {
     let mut hasher = Quick::default();
     for member in members {
         member.event.id.hash(&mut hasher);
         member.event.service.hash(&mut hasher);
+        if member.event.clamped {
+            hash_times(&member.event, &mut hasher);
+        }
+        member.event.start_bounds.hash(&mut hasher);
         std::mem::discriminant(&member.reason).hash(&mut hasher);
         match &member.reason {
             JoinReason::Labels { key } => key.hash(&mut hasher),
@@ -295,6 +300,17 @@ fn digest(members: &[Member]) -> i64 {
         }
     }
     hasher.finish().cast_signed()
+}
+
+/// The times of an event that a step of the clock moves.
+fn hash_times(event: &Event, hasher: &mut Quick) {
+    event.occurred_at.hash(hasher);
+    match &event.fact {
+        Fact::Alert(alert) => (alert.starts_at, alert.ends_at, alert.seen_again).hash(hasher),
+        Fact::Condition(condition) => condition.since.hash(hasher),
+        Fact::Lapsed(lapsed) => lapsed.last_seen.hash(hasher),
+        _ => {}
+    }
 }
 
 fn hash<T: Hash + ?Sized>(what: &T) -> i64 {

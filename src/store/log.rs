@@ -61,6 +61,9 @@ pub struct LogRecord {
     pub position: u64,
     /// Time of logging.
     pub logged_at: Time,
+    /// The reference clock at that moment. Decisions go by it: while the clock has been set back it is
+    /// behind `logged_at`, which only rises.
+    pub clock_at: Time,
     /// The source's name.
     pub source: String,
     /// Its events.
@@ -116,7 +119,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn log_after(&self, position: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
-        let text = "select position, logged_at, source, events from log where position > $1 order by position limit $2";
+        let text = "select position, logged_at, source, events, clock_at from log where position > $1 order by position limit $2";
         self.read(NOUN, |at| {
             sql::rows(
                 at,
@@ -154,7 +157,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn last_alert(&self) -> Result<Option<(LogRecord, Event)>, StoreError> {
-        let text = "select position, logged_at, source, events from log where position = (select last_alert from head where id = 1)";
+        let text = "select position, logged_at, source, events, clock_at from log where position = (select last_alert from head where id = 1)";
         let found = self.read(NOUN, |at| sql::row(at, NOUN, text, &[], record))?;
         Ok(found.and_then(|record| {
             let alert = record
@@ -192,7 +195,8 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn record(&self, position: u64) -> Result<Option<LogRecord>, StoreError> {
-        let text = "select position, logged_at, source, events from log where position = $1";
+        let text =
+            "select position, logged_at, source, events, clock_at from log where position = $1";
         self.read(NOUN, |at| {
             sql::row(at, NOUN, text, values![sql::integer(position)], record)
         })
@@ -239,7 +243,7 @@ pub(crate) fn append(
     insert(at, records, events, &logged)?;
     count(at, records, &logged)?;
     postgresql::notify(at)?;
-    Ok(logged)
+    Ok(logged.into_iter().map(|(position, _)| position).collect())
 }
 
 fn is_alert(event: &Event) -> bool {
@@ -247,32 +251,36 @@ fn is_alert(event: &Event) -> bool {
 }
 
 fn record(row: &SqlRow<'_>) -> Result<LogRecord, StoreError> {
+    let logged_at = sql::read_time(row, 1)?;
     Ok(LogRecord {
         position: sql::read_count(row, 0)?,
-        logged_at: sql::read_time(row, 1)?,
+        logged_at,
+        clock_at: sql::read_time_if_any(row, 4)?.unwrap_or(logged_at),
         source: row.get(2)?,
         events: sql::read_json(row, 3)?,
     })
 }
 
-/// Assigns positions and times from the head. The clock never goes back, and no two records share a
-/// time.
+/// Assigns positions and times from the head, and gives with each the reference clock. Neither goes
+/// back, and no two records share a time; only a logged step takes the clock back.
 fn number(
     at: &SqlConnection<'_>,
     epoch: Option<u64>,
     records: &[NewRecord],
     now: Time,
-) -> Result<Vec<LogPosition>, StoreError> {
+) -> Result<Vec<(LogPosition, Time)>, StoreError> {
     let text = "update head set next = next + $1, \
-                clock = (case when $2 > clock then $2 else clock + 1 end) + $1 - 1, \
+                clock_at = (case when $2 > clock_at then $2 else clock_at + 1 end) + $1 - 1, \
+                clock = (case when $2 > clock and $2 > clock_at then $2 \
+                              when clock_at > clock then clock_at + 1 else clock + 1 end) + $1 - 1, \
                 last_alert = case when $3 >= 0 then next + $3 else last_alert end \
-                where id = 1 and ($4 < 0 or epoch = $4) returning next, clock";
+                where id = 1 and ($4 < 0 or epoch = $4) returning next, clock, clock_at";
     let alert = records
         .iter()
         .rposition(|record| record.events.iter().any(is_alert))
         .map_or(-1, sql::integer);
     let count: i64 = sql::integer(records.len());
-    let (next, clock): (i64, i64) = sql::row(
+    let (next, clock, clock_at): (i64, i64, i64) = sql::row(
         at,
         NOUN,
         text,
@@ -282,7 +290,7 @@ fn number(
             alert,
             epoch.map_or(-1, sql::integer)
         ],
-        |row| Ok((row.get(0)?, row.get(1)?)),
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?
     .ok_or(if epoch.is_some() {
         StoreError::Fenced
@@ -299,6 +307,7 @@ fn number(
                     position,
                     logged_at,
                 })
+                .zip(Time::from_timestamp_micros(clock_at - count + 1 + index))
                 .ok_or_else(head::missing)
         })
         .collect()
@@ -308,17 +317,18 @@ fn insert(
     at: &SqlConnection<'_>,
     records: &[NewRecord],
     events: &[String],
-    logged: &[LogPosition],
+    logged: &[(LogPosition, Time)],
 ) -> Result<(), StoreError> {
     let (mut log, mut raw) = (
-        Vec::with_capacity(4 * records.len()),
+        Vec::with_capacity(5 * records.len()),
         Vec::with_capacity(4 * records.len()),
     );
     let beside: Vec<String> = records
         .iter()
         .map(|record| sql::json(NOUN, &record.beside.headers))
         .collect::<Result<_, _>>()?;
-    for (((record, events), beside), logged) in records.iter().zip(events).zip(&beside).zip(logged)
+    for (((record, events), beside), (logged, clock_at)) in
+        records.iter().zip(events).zip(&beside).zip(logged)
     {
         let position = SqlValue::Integer(sql::integer(logged.position));
         log.extend([
@@ -326,6 +336,11 @@ fn insert(
             SqlValue::Integer(sql::micros(logged.logged_at)),
             SqlValue::Text(&record.source),
             SqlValue::Text(events),
+            if *clock_at == logged.logged_at {
+                SqlValue::Null
+            } else {
+                SqlValue::Integer(sql::micros(*clock_at))
+            },
         ]);
         // An empty message is a message, too, and one that cannot be parsed.
         if !record.body.is_empty() || record.fault.is_some() {
@@ -344,8 +359,8 @@ fn insert(
     sql::insert(
         at,
         NOUN,
-        "insert into log (position, logged_at, source, events)",
-        4,
+        "insert into log (position, logged_at, source, events, clock_at)",
+        5,
         &log,
         "",
     )?;
@@ -357,7 +372,7 @@ fn insert(
         &raw,
         "",
     )?;
-    for (record, logged) in records.iter().zip(logged) {
+    for (record, (logged, _)) in records.iter().zip(logged) {
         if let Some(fault) = &record.fault {
             quarantine::insert(at, logged.position, fault, false)?;
         }
@@ -369,9 +384,9 @@ fn insert(
 fn count(
     at: &SqlConnection<'_>,
     records: &[NewRecord],
-    logged: &[LogPosition],
+    logged: &[(LogPosition, Time)],
 ) -> Result<(), StoreError> {
-    let mut sources: BTreeMap<&str, (i64, i64, i64, LogPosition)> = BTreeMap::new();
+    let mut sources: BTreeMap<&str, (i64, i64, i64, (LogPosition, Time))> = BTreeMap::new();
     for (record, logged) in records.iter().zip(logged) {
         let (count, events, faults, last) =
             sources.entry(&record.source).or_insert((0, 0, 0, *logged));
@@ -384,7 +399,7 @@ fn count(
                 on conflict (source) do update set records = source_stat.records + excluded.records, \
                 events = source_stat.events + excluded.events, faults = source_stat.faults + excluded.faults, \
                 last_position = excluded.last_position, last_at = excluded.last_at";
-    for (source, (count, events, faults, last)) in sources {
+    for (source, (count, events, faults, (last, clock_at))) in sources {
         sql::execute(
             at,
             NOUN,
@@ -395,7 +410,7 @@ fn count(
                 events,
                 faults,
                 sql::integer(last.position),
-                sql::micros(last.logged_at)
+                sql::micros(clock_at)
             ],
         )?;
     }

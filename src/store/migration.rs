@@ -36,6 +36,10 @@ pub(crate) const STEPS: &[Migration] = &[
         version: 6,
         text: include_str!("../../migrations/0006_retention.sql"),
     },
+    Migration {
+        version: 7,
+        text: include_str!("../../migrations/0007_clock.sql"),
+    },
 ];
 
 /// One migration to the next version.

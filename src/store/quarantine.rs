@@ -230,7 +230,7 @@ pub(crate) fn insert(
     passed: bool,
 ) -> Result<(), StoreError> {
     let text = "insert into quarantine (position, logged_at, source, fault, passed) \
-                select position, logged_at, source, $2, cast($3 as bigint) from log where position = $1 \
+                select position, coalesce(clock_at, logged_at), source, $2, cast($3 as bigint) from log where position = $1 \
                 on conflict (position) do update set fault = quarantine.fault || '; ' || excluded.fault, \
                 passed = case when excluded.passed > quarantine.passed then excluded.passed else quarantine.passed end, state = 'open'";
     sql::execute(

@@ -103,6 +103,18 @@ impl Store {
         })
     }
 
+    /// Deletes the batches of an entry received at `since` or later: after a step of the clock their
+    /// timestamps and those of later samples do not belong together.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget_samples_since(&self, metrics: &str, since: Time) -> Result<(), StoreError> {
+        let text = "delete from sample where metrics = $1 and came_at >= $2";
+        self.write(NOUN, |at| {
+            sql::execute(at, NOUN, text, values![metrics, sql::micros(since)]).map(drop)
+        })
+    }
+
     /// Deletes batches received before `before`, whatever the timestamps of their samples.
     ///
     /// # Errors

@@ -91,9 +91,9 @@ impl Backtester {
         }
     }
 
-    /// Replays the next record of the log.
-    pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>) {
-        let changes = self.replay.push(logged_at, events);
+    /// Replays the next record of the log, at the clock's reading when it was logged.
+    pub fn take(&mut self, clock_at: Time, events: impl IntoIterator<Item = Event>) {
+        let changes = self.replay.push(clock_at, events);
         self.note(&changes);
     }
 

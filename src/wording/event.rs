@@ -151,6 +151,11 @@ pub(crate) fn sentence(event: &Event, context: &SentenceContext) -> String {
             )
         }
         Fact::Settings(_) => "New rules and services took effect".to_owned(),
+        Fact::ClockStep(step) => format!(
+            "The clock was set from {} to {} UTC",
+            step.from.format(INSTANT),
+            step.to.format(INSTANT)
+        ),
     }
 }
 
@@ -251,6 +256,7 @@ pub(crate) fn noun(event: &Event) -> String {
         Fact::Edit(_) => "an entry by a person".to_owned(),
         Fact::Lapsed(_) => "the sender's silence".to_owned(),
         Fact::Settings(_) => "new settings".to_owned(),
+        Fact::ClockStep(_) => "a step of the clock".to_owned(),
     }
 }
 

@@ -370,19 +370,32 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
     /// The same with a clock that is so far off: `+180s`.
     pub(crate) fn start_at(&mut self, shift: &str) {
         // As the program `faketime` does, but without the process that it leaves between: whoever kills that would not kill this.
-        let libraries = std::fs::read_dir("/usr/lib")
-            .unwrap()
-            .map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
-        let library = libraries
-            .into_iter()
-            .find(|path| path.is_file())
-            .expect("apt-get install faketime, or run tests/run.sh");
         let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
         command
             .args(["serve", "--config", "afterword.yaml"])
-            .env("LD_PRELOAD", library)
+            .env("LD_PRELOAD", faketime_library())
             .env("FAKETIME", shift);
         self.start_as(command);
+    }
+
+    /// The same with a clock that [`Self::set_clock`] sets while it runs, so far off at first.
+    pub(crate) fn start_with_clock(&mut self, shift: &str) {
+        self.set_clock(shift);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
+        command
+            .args(["serve", "--config", "afterword.yaml"])
+            .env("LD_PRELOAD", faketime_library())
+            .env("FAKETIME_TIMESTAMP_FILE", self.path("clock"))
+            .env("FAKETIME_NO_CACHE", "1")
+            // A monotonic clock cannot be set.
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        self.start_as(command);
+    }
+
+    /// Sets the clock of the running program: `+40m`, `-2h` of the true time.
+    pub(crate) fn set_clock(&self, shift: &str) {
+        let file = self.write("clock.new", &format!("{shift}\n"));
+        std::fs::rename(file, self.path("clock")).unwrap();
     }
 
     fn start_as(&mut self, command: Command) {
@@ -692,6 +705,15 @@ impl Drop for World {
         }
         tell(&text);
     }
+}
+
+fn faketime_library() -> PathBuf {
+    let mut libraries = std::fs::read_dir("/usr/lib")
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
+    libraries
+        .find(|path| path.is_file())
+        .expect("apt-get install faketime, or run tests/run.sh")
 }
 
 /// Starts a program of [`World`]; one that is not installed is a failure that says what to do.

@@ -10,6 +10,7 @@ mod backtest;
 mod backups;
 mod bad_input;
 mod broken_servers;
+mod clock_steps;
 mod cloud_sources;
 mod commands;
 mod crashes;

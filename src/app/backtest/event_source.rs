@@ -275,7 +275,7 @@ impl Log<'_> {
         Ok(Some(
             records
                 .into_iter()
-                .map(|record| source_record(record.logged_at, record.events))
+                .map(|record| source_record(record.clock_at, record.events))
                 .collect(),
         ))
     }
@@ -342,7 +342,7 @@ impl Lines {
             self.start = export::log_start(line);
         }
         let record = export::logged(line).map_err(|fault| fault.to_string())?;
-        Ok(record.map(|record| source_record(record.logged_at, record.events)))
+        Ok(record.map(|record| source_record(record.clock_at, record.events)))
     }
 
     /// Parses a line of normalised events. Without a time of logging, they count as logged when

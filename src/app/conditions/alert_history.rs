@@ -202,7 +202,7 @@ impl AlertHistoryReader {
     /// `false`: this process has lost leadership.
     async fn save(&mut self, events: Vec<Event>) -> bool {
         let now = self.task.now();
-        if events.is_empty() && now - self.saved_at < SAVED_EVERY {
+        if events.is_empty() && (now - self.saved_at).abs() < SAVED_EVERY {
             return true;
         }
         let state = serde_json::to_string(&self.recalled).ok();

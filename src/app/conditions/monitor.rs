@@ -141,6 +141,7 @@ impl ConditionMonitor {
     /// When the store cannot be read.
     pub fn list(&self) -> Result<Vec<ConditionView>, StoreError> {
         let measured = self.status()?;
+        let now = self.core.now();
         let shown = |rule: &ConditionRule| ConditionView {
             name: rule.name.clone(),
             service: rule.service.clone(),
@@ -155,7 +156,8 @@ impl ConditionMonitor {
                 .conditions()
                 .get(&rule.name)
                 .cloned()
-                .unwrap_or_default(),
+                .unwrap_or_default()
+                .as_of(now),
         };
         Ok(self
             .core

@@ -69,7 +69,7 @@ pub(crate) fn due_plots(
             // Once: a source that gives no values any more leaves the plot as it is.
             Some(at) if outdated.contains(name) && at < changed => true,
             Some(at) if closed => *at < incident.phase_since,
-            Some(at) => now - *at >= wait,
+            Some(at) => (now - *at).abs() >= wait,
         };
         let wanted: Vec<String> = shown
             .iter()

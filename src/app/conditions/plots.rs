@@ -65,8 +65,13 @@ pub(crate) async fn plot_loop(task: MetricsTask, mut past: PlotHistory) {
     }
     let rests = Arc::new(Mutex::new(Rests::default()));
     let (mut wait, mut attempts) = (EVERY, 0);
+    let clock = &task.monitor.core.clock;
+    let mut stepped = clock.stepped();
     loop {
         tokio::time::sleep(wait).await;
+        if std::mem::replace(&mut stepped, clock.stepped()) != clock.stepped() {
+            lock(&rests).clear();
+        }
         let (names, rests) = (Arc::clone(&names), Arc::clone(&rests));
         let look = move |monitor: &ConditionMonitor| {
             due_plots(

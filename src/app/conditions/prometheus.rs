@@ -67,7 +67,13 @@ pub(crate) async fn evaluate_loop(
     let mut server = ConditionServer::new(client);
     let mut pause = Pause::default();
     loop {
-        let now = task.now() - server.lag;
+        let Some((now, step)) = task.follow_clock(&mut evaluators).await else {
+            return;
+        };
+        if step.is_some() {
+            (server.prepared_at, pause) = (None, Pause::default());
+        }
+        let now = now - server.lag;
         let due: Vec<(&ConditionRule, Time)> = task
             .conditions()
             .map(|rule| (rule, last_instant(now, rule.every)))

@@ -72,6 +72,12 @@ pub(crate) async fn evaluate_loop(task: MetricsTask, pace: ArrivalTiming) {
     }
     let (mut samples, mut position) = (SampleBuffer::default(), 0);
     loop {
+        let Some((now, step)) = task.follow_clock(&mut evaluators).await else {
+            return;
+        };
+        if step.is_some() {
+            (samples, position) = (SampleBuffer::default(), 0);
+        }
         if task
             .read_samples(&mut samples, &mut position)
             .await
@@ -79,7 +85,7 @@ pub(crate) async fn evaluate_loop(task: MetricsTask, pace: ArrivalTiming) {
         {
             return;
         }
-        let now = task.now() - pace.lag;
+        let now = now - pace.lag;
         let (mut events, mut more) = (Vec::new(), false);
         for rule in task.conditions() {
             let Some(watches) = evaluators.by_condition.get_mut(&rule.name) else {

@@ -48,9 +48,15 @@ pub(crate) async fn scrape_loop(
     let back = sample_retention(&task.settings, &task.name);
     let mut seen = false;
     loop {
-        let due = next(task.now(), settings.interval, &target.url);
-        while task.now() < due {
+        let clock = &task.monitor.core.clock;
+        let (now, stepped) = clock.now_and_stepped();
+        let due = next(now, settings.interval, &target.url);
+        while task.now() < due && clock.stepped() == stepped {
             wait_until(&task.monitor.core, due).await;
+        }
+        // Due by the clock as it was before it was set.
+        if clock.stepped() != stepped {
+            continue;
         }
         let at = task.now().trunc_subsecs(3);
         let read = match scraper.fetch(&target.url).await {

@@ -31,7 +31,10 @@ impl SeriesLimiter {
     /// samples of new series beyond [`MOST_SERIES`]. Returns the number dropped for their
     /// timestamps.
     pub(crate) fn keep(&mut self, samples: &mut Vec<Sample>, now: Time, back: TimeDelta) -> usize {
-        if self.tidied_at.is_none_or(|at| now - at >= TIDIED_EVERY) {
+        if self
+            .tidied_at
+            .is_none_or(|at| (now - at).abs() >= TIDIED_EVERY)
+        {
             self.series.retain(|_, at| now - *at <= back);
             self.left_out.retain(|_, at| now - *at <= SHOWN);
             self.tidied_at = Some(now);

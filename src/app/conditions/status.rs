@@ -50,6 +50,17 @@ pub struct ConditionView {
 }
 
 impl ConditionStatus {
+    /// The status as known at `now`: an evaluation by a clock that was ahead tells nothing of now.
+    pub(crate) fn as_of(mut self, now: Time) -> Self {
+        if self.last.is_some_and(|last| last > now) {
+            self.last = None;
+            for (_, state) in &mut self.series {
+                *state = ConditionState::Unknown;
+            }
+        }
+        self
+    }
+
     /// Number of series in each state, the worst first.
     #[must_use]
     pub fn counts(&self) -> Vec<(ConditionState, usize)> {

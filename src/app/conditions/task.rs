@@ -7,6 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::monitor::ConditionMonitor;
+use super::retention::lookback;
+use crate::app::clock::STEP;
 use crate::app::settings::Settings;
 use crate::app::sync::blocking;
 use crate::clients::credentials::ServerAccess;
@@ -95,10 +97,50 @@ impl MetricsTask {
                 states.get(&rule.name).cloned().unwrap_or_default(),
             )
         });
+        let (saved_at, stepped) = self.monitor.core.clock.now_and_stepped();
         Some(Evaluators {
             by_condition: evaluators.collect(),
-            saved_at: self.now(),
+            saved_at,
+            stepped,
         })
+    }
+
+    /// Brings evaluators in line with the clock after it was set: gives the time, and the step, if
+    /// there was one. `None`: this process has lost leadership.
+    pub(super) async fn follow_clock(
+        &self,
+        evaluators: &mut Evaluators,
+    ) -> Option<(Time, Option<TimeDelta>)> {
+        let (now, stepped) = self.monitor.core.clock.now_and_stepped();
+        let mut by = stepped - std::mem::replace(&mut evaluators.stepped, stepped);
+        let evaluated = evaluators.by_condition.values();
+        let last = evaluated.filter_map(ConditionEvaluator::last).max();
+        // A former process, whose clock was ahead, may have saved them.
+        if let Some(last) = last.filter(|last| *last + by > now + STEP) {
+            by = now - last;
+        }
+        if by == TimeDelta::zero() {
+            return Some((now, None));
+        }
+        self.shift_evaluators(evaluators, by).await?;
+        Some((now, Some(by)))
+    }
+
+    /// Moves evaluators by a step of the clock, and drops samples whose timestamps do not belong
+    /// together with those to come.
+    async fn shift_evaluators(&self, evaluators: &mut Evaluators, by: TimeDelta) -> Option<()> {
+        for evaluator in evaluators.by_condition.values_mut() {
+            evaluator.shift(by);
+        }
+        evaluators.saved_at = self.now() - SAVED_EVERY;
+        let (name, since) = (
+            self.name.clone(),
+            self.now() - lookback(&self.settings, &self.name),
+        );
+        self.run_blocking("old samples could not be dropped", move |monitor| {
+            monitor.core.store.forget_samples_since(&name, since)
+        })
+        .await
     }
 
     /// Appends events of evaluations and saves evaluator state, at most every [`SAVED_EVERY`]
@@ -235,4 +277,6 @@ impl MetricsTask {
 pub(super) struct Evaluators {
     pub(super) by_condition: BTreeMap<String, ConditionEvaluator>,
     saved_at: Time,
+    /// Sum of the steps of the clock that they have been moved by.
+    stepped: TimeDelta,
 }

@@ -224,7 +224,7 @@ impl SourceStats {
             .values()
             .all(|tally| tally.unsaved.1.is_empty());
         let every = if idle { every * WHILE_IDLE } else { every };
-        if self.saved_at.is_some_and(|at| now - at < every) {
+        if self.saved_at.is_some_and(|at| (now - at).abs() < every) {
             return None;
         }
         self.saved_at = Some(now);

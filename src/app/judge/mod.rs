@@ -1,6 +1,7 @@
 //! The judge: feeds the log to the engine in order, and stores the resulting changes together with the
 //! position reached.
 
+mod clock_check;
 pub(crate) mod effects;
 mod expired_leases;
 pub(crate) mod follower;
@@ -52,6 +53,8 @@ pub struct Judge {
     term: Mutex<Option<JudgeTerm>>,
     /// Findings of a term that ended with a panic, for the next one.
     panicked: Mutex<(Option<Poison>, bool)>,
+    /// Held while the clock is compared with its reference.
+    clock_check: Mutex<()>,
 }
 
 /// Result of a step.
@@ -80,6 +83,7 @@ impl Judge {
             lease: LeaderLease::new(term.as_ref().map(|term| term.epoch)),
             term: Mutex::new(term),
             panicked: Mutex::default(),
+            clock_check: Mutex::default(),
         }
     }
 
@@ -167,9 +171,15 @@ impl Judge {
     }
 
     fn advance(&self, term: &mut JudgeTerm, settings: &Settings) -> anyhow::Result<Judged> {
-        let now = self.core.now();
+        let mut now = self.core.now();
         expired_leases::log_expired(&self.core, &self.intake, term.epoch, now)?;
-        let windows = windows::next(&self.core, term, now)?;
+        let mut windows = windows::next(&self.core, term, now)?;
+        if windows.is_ahead {
+            // Records to come must not be logged by the clock that was ahead.
+            self.check_clock()?;
+            now = self.core.now();
+            windows = windows::next(&self.core, term, now)?;
+        }
         let mut more = windows.more;
         // The changes of the last step are stored by now.
         let mut changes = term.state.tidy(&term.policy);
@@ -177,18 +187,17 @@ impl Judge {
         let from = term.applied;
         let (mut to, mut events) = (from, 0);
         let mut judged_until = now;
-        for mut window in windows.complete {
+        for (times, mut window) in windows.complete {
             events += window
                 .iter()
                 .map(|record| record.events.len())
                 .sum::<usize>();
-            let (Some(first), Some(last)) =
-                (window.first().map(|record| record.logged_at), window.last())
-            else {
+            let Some(last) = window.last() else {
                 continue;
             };
-            term.state.tick_until(&term.policy, first, &mut changes);
-            (to, judged_until) = (last.position, last.logged_at);
+            term.state
+                .tick_until(&term.policy, times.due_until, &mut changes);
+            (to, judged_until) = (last.position, times.judged_at);
             if let Some((position, why)) = term
                 .poison
                 .take_if(|(position, _)| window.iter().any(|record| record.position == *position))
@@ -410,6 +419,16 @@ pub(crate) async fn judge_loop(judge: Arc<Judge>) {
         };
         // The sender lives as long as the service: this ends by a change or by time.
         let _ = tokio::time::timeout(pause, head.changed()).await;
+    }
+}
+
+/// Compares the clock with its reference for as long as the service runs.
+pub(crate) async fn clock_loop(judge: Arc<Judge>) {
+    loop {
+        let faults = &judge.core.faults;
+        let context = "the clock could not be compared";
+        run_step(faults, context, &judge, Judge::check_clock).await;
+        tokio::time::sleep(clock_check::INTERVAL).await;
     }
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn load(
     settings: &Settings,
     start: &StartProgress,
 ) -> anyhow::Result<LoadedState> {
-    let clock = store.head()?.clock;
+    let clock = store.head()?.clock_at;
     // Shared from the beginning, so that a million events never need the memory of a million texts.
     let mut interner = Interner::default();
     let since = clock - settings.policy.retention();

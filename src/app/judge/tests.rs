@@ -47,6 +47,8 @@ enum Step {
     Restart,
     /// These rules are put in force.
     Rules(usize),
+    /// The clock is set by so many minutes.
+    Clock(i64),
     /// Nothing: the next message is judged together with this one, or as soon as it comes.
     Wait,
 }
@@ -70,6 +72,13 @@ fn step() -> impl Strategy<Value = Step> {
         4 => Just(Step::Wait),
         1 => Just(Step::Restart),
         1 => (0..IN_FORCE.len()).prop_map(Step::Rules),
+    ]
+}
+
+fn step_or_clock() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        9 => step(),
+        1 => (-200..200_i64).prop_map(Step::Clock),
     ]
 }
 
@@ -106,6 +115,17 @@ impl Live {
             Step::Rules(number) => {
                 write(self.dir.path(), number, "");
                 self.app().config_watcher.reload().unwrap();
+            }
+            Step::Clock(by) => {
+                let from = self.app().core.now();
+                let to = from + TimeDelta::minutes(by);
+                let epoch = self.app().judge.epoch().unwrap();
+                self.app()
+                    .core
+                    .store
+                    .log_clock_step(epoch, from, to)
+                    .unwrap();
+                *self.time.lock().unwrap() = Some(to);
             }
         }
         while self.app().judge.step().unwrap().more {}
@@ -157,7 +177,7 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
     let mut replay = Replay::new(first);
     for record in log {
         let next = put_in_force(&record.events).map(read);
-        let _ = replay.push(record.logged_at, record.events);
+        let _ = replay.push(record.clock_at, record.events);
         if let Some(policy) = next {
             replay.set_policy(policy);
         }
@@ -228,7 +248,7 @@ proptest! {
 
     #[test]
     fn live_and_backtest_decide_the_same_to_the_byte(
-        events in history(), steps in proptest::collection::vec((step(), 0i64..4, any::<bool>()), 40),
+        events in history(), steps in proptest::collection::vec((step_or_clock(), 0i64..4, any::<bool>()), 40),
     ) {
         let (live, again) = both(events, &steps);
         prop_assert_eq!(difference(&live, &again), "");

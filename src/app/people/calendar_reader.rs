@@ -108,7 +108,7 @@ pub(crate) async fn read_loop(reader: Arc<CalendarReader>) {
                 .unwrap_or_default();
             known
                 .due
-                .is_none_or(|due| due <= now)
+                .is_none_or(|due| due <= now || due > now + SERVERS)
                 .then_some((feed, known))
         };
         let due: Vec<(OnCallCalendar, CalendarState)> = feeds.into_iter().filter_map(due).collect();

@@ -28,7 +28,8 @@ pub(crate) fn title(event: &Event) -> String {
         | Fact::Review(_)
         | Fact::Edit(_)
         | Fact::Lapsed(_)
-        | Fact::Settings(_) => "incident".to_owned(),
+        | Fact::Settings(_)
+        | Fact::ClockStep(_) => "incident".to_owned(),
     };
     let what = clip(&what, 120);
     // People name the service themselves, and so do the names of some alerts.

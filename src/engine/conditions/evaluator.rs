@@ -109,6 +109,14 @@ impl ConditionEvaluator {
         self.live.states()
     }
 
+    /// Moves all that is remembered by a step of the clock, so that evaluation goes on from the clock as
+    /// it is, and what was pending has been so for as long as before.
+    pub(crate) fn shift(&mut self, by: TimeDelta) {
+        self.live.shift(by);
+        // The server's answers of that time have other timestamps by now.
+        self.past = None;
+    }
+
     /// Notes that the evaluations from `from` on can still be answered: they were missed, or are of the time before anything was measured.
     pub(crate) fn missed(&mut self, from: Time) {
         let (timeline, new) = (self.live.clone(), self.live.last.is_none());
@@ -333,6 +341,15 @@ fn correct(turns: &mut Vec<StateChange>, unknown_at: Time, was: ConditionState) 
 }
 
 impl Timeline {
+    fn shift(&mut self, by: TimeDelta) {
+        self.last.iter_mut().for_each(|at| *at += by);
+        for series in self.series.values_mut() {
+            series.watch.shift(by);
+            let known = series.absent_since.iter_mut().chain(&mut series.since);
+            known.for_each(|at| *at += by);
+        }
+    }
+
     fn states(&self) -> impl Iterator<Item = (&Labels, ConditionState)> {
         self.series.iter().map(|(labels, series)| {
             (

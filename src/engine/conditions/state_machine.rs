@@ -77,6 +77,15 @@ impl AlertStateMachine {
         }
     }
 
+    fn shift(&mut self, by: TimeDelta) {
+        if let AlertPhase::Pending { active_at } | AlertPhase::Firing { active_at } =
+            &mut self.phase
+        {
+            *active_at += by;
+        }
+        self.kept_since.iter_mut().for_each(|at| *at += by);
+    }
+
     /// Steps one evaluation. If it resolves a firing alert, gives since when that has not held.
     fn step(&mut self, rule: &ConditionRule, at: Time, holds: bool) -> Option<Time> {
         if holds {
@@ -140,6 +149,14 @@ impl SeriesStateMachine {
             reported: other.reported,
             ..Self::default()
         }
+    }
+
+    /// Moves all times by a step of the clock.
+    pub(super) fn shift(&mut self, by: TimeDelta) {
+        self.degraded.shift(by);
+        self.near_miss.shift(by);
+        let known = self.last.iter_mut().chain(&mut self.known_from);
+        known.for_each(|at| *at += by);
     }
 
     /// The last evaluation.

@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::changes::IncidentChanges;
+use super::clock_step::ClockSteps;
 use super::policy::{PartitionSettings, Policy};
 use super::sweep_key::{SweepKey, first_key, sweep_key};
 use crate::model::correction::Correction;
@@ -36,6 +37,7 @@ pub(crate) struct CorrelationState {
     partitions: BTreeMap<String, Partition>,
     /// Planned work, the latest statement of each subject.
     planned: BTreeMap<Subject, Arc<Event>>,
+    clock_steps: ClockSteps,
     /// The settings that the partitions were made by; `None`: there are none yet.
     settings: Option<PartitionSettings>,
 }
@@ -106,6 +108,15 @@ impl CorrelationState {
             self.planned.insert(event.subject, Arc::clone(event));
         }
         latest
+    }
+
+    /// Records an event, if it is a step of the clock; true if it is.
+    pub(crate) fn record_clock_step(&mut self, event: &Event) -> bool {
+        self.clock_steps.record(event)
+    }
+
+    pub(crate) fn clock_steps(&self) -> &ClockSteps {
+        &self.clock_steps
     }
 
     /// The planned work that may concern incidents of a partition.
@@ -266,6 +277,7 @@ impl CorrelationState {
             }
         }
         for event in &forgotten {
+            self.clock_steps.forget(event);
             if self
                 .planned
                 .get(&event.subject)

@@ -202,7 +202,8 @@ impl Reconciler<'_> {
         let planned = self.correlation.planned_in(name);
         let (members, fingerprint) = membership::members(partition, group, &planned);
         let before = self.incidents.tracked(id);
-        let added = added_signals(group, &members, before, &fingerprint, self.policy);
+        let gaps = self.correlation.clock_steps().gaps();
+        let added = added_signals(group, &members, before, &fingerprint, self.policy, &gaps);
         let signals = match (added, before) {
             (Some(mut added), Some(tracked)) => {
                 self.interner.share_classes(&mut added);
@@ -217,14 +218,14 @@ impl Reconciler<'_> {
             }
             _ => {
                 let mut signals =
-                    signals::signals(&members, group.has_repeated_alerts(), self.policy);
+                    signals::signals(&members, group.has_repeated_alerts(), self.policy, &gaps);
                 self.interner.share_classes(&mut signals);
                 signals
             }
         };
         debug_assert_eq!(
             signals,
-            signals::signals(&members, true, self.policy),
+            signals::signals(&members, true, self.policy, &gaps),
             "the signals with those added equal the signals of all members"
         );
         let before = self.incidents.tracked(id);
@@ -289,6 +290,7 @@ fn added_signals(
     before: Option<&TrackedIncident>,
     fingerprint: &MemberFingerprint,
     policy: &Policy,
+    gaps: &[(Time, Time)],
 ) -> Option<Vec<Signal>> {
     let before = before
         .filter(|before| before.fingerprint.context.is_empty() && fingerprint.context.is_empty())?;
@@ -301,6 +303,11 @@ fn added_signals(
         return None;
     }
     let (sum, joined, removed) = group.delta()?;
+    let began = joined.iter().map(|event| signals::onset(event)).min()?;
+    let is_uncertain = joined.iter().any(|event| event.start_bounds.is_some());
+    if is_uncertain || gaps.iter().any(|(_, to)| began < *to) {
+        return None;
+    }
     if before.fingerprint.sum == sum {
         signals::added(&before.incident.signals, joined, removed)
     } else {

@@ -23,8 +23,14 @@ use crate::model::time::Time;
 
 /// The signals of `members`, which are in order of time. Open spans have no end.
 ///
-/// `repeated`: alerts may have had several episodes under the same labels.
-pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Vec<Signal> {
+/// `repeated`: alerts may have had several episodes under the same labels. `gaps`: times that the
+/// clock skipped.
+pub(crate) fn signals(
+    members: &[Member],
+    repeated: bool,
+    policy: &Policy,
+    gaps: &[(Time, Time)],
+) -> Vec<Signal> {
     // An alert has two events, its beginning and its end.
     let room = members.len() / 2;
     let mut found: IdMap<Subject, Signal> =
@@ -39,6 +45,10 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
     } else {
         HashSet::default()
     };
+    let bounded: HashMap<Subject, (Time, Time)> = members
+        .iter()
+        .filter_map(|member| Some((member.event.subject, **member.event.start_bounds.as_ref()?)))
+        .collect();
     for Member { event, .. } in members {
         match &event.fact {
             // The end recalled from Prometheus is the true one: what was sent may be the end of a
@@ -65,7 +75,7 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
                         alert.labels.get("afterword"),
                     )
                 });
-                alert_spans(signal, event, alert);
+                alert_spans(signal, event, alert, bounded.contains_key(&event.subject));
             }
             Fact::Condition(condition) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
@@ -135,10 +145,18 @@ pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Ve
             spans.retain(|span| span.state != SpanState::Unknown || span.end.is_some());
         }
     }
+    for (subject, bounds) in bounded {
+        if let Some(signal) = found.get_mut(&subject) {
+            start_within(&mut signal.spans, bounds);
+        }
+    }
     let mut signals: Vec<Signal> = found.into_values().collect();
     let declared = declared_windows(&signals);
     let reported = reported_windows(members);
     for signal in &mut signals {
+        for gap in gaps {
+            overlay(&mut signal.spans, *gap, SpanState::Unknown);
+        }
         exclude_planned(
             signal,
             policy.maintenance.iter().chain(&declared).chain(&reported),
@@ -271,7 +289,7 @@ pub(crate) fn added(
             alert.severity,
             alert.labels.get("afterword"),
         );
-        alert_spans(&mut signal, event, alert);
+        alert_spans(&mut signal, event, alert, false);
         match before.binary_search_by_key(&order(&signal), order) {
             Ok(_) => known += 1,
             Err(_) => new.push(signal),
@@ -379,15 +397,18 @@ pub(crate) fn began(event: &Event, alert: &Alert) -> Time {
 }
 
 /// Adds the span of an alert, `[startsAt − for, endsAt − keep_firing_for)`, and an unknown one after
-/// an end that is no recovery.
-fn alert_spans(signal: &mut Signal, event: &Event, alert: &Alert) {
+/// an end that is no recovery. `uncertain`: a clock that was set leaves the known start uncertain.
+fn alert_spans(signal: &mut Signal, event: &Event, alert: &Alert, uncertain: bool) {
     let stated = onset(event);
     let waited = TimeDelta::seconds(alert.pending_for.unwrap_or(0));
+    // The start that comes with an end is by the same clock.
+    let restated = uncertain
+        && alert
+            .ends_at
+            .is_some_and(|ends_at| stated + waited <= ends_at);
     // Not every message about an alert knows its `for`.
-    let start = signal
-        .spans
-        .first()
-        .map_or(stated, |first| first.start.min(stated));
+    let known = signal.spans.first().filter(|_| !restated);
+    let start = known.map_or(stated, |first| first.start.min(stated));
     if let Some(first) = signal.spans.first_mut() {
         first.start = start;
     }
@@ -510,36 +531,74 @@ fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'
     for window in maintenance
         .filter(|w| w.service.is_none() || w.service.as_deref() == sort.service.as_deref())
     {
-        let mut cut = Vec::with_capacity(signal.spans.len() + 2);
-        for span in std::mem::take(&mut signal.spans).iter().copied() {
-            let end = span.end.unwrap_or(Time::MAX_UTC);
-            if span.state == SpanState::Planned || end <= window.from || window.to <= span.start {
-                cut.push(span);
-                continue;
-            }
-            let planned = Span {
-                start: span.start.max(window.from),
-                end: Some(end.min(window.to)),
-                state: SpanState::Planned,
-            };
-            if span.start < planned.start {
-                cut.push(Span {
-                    end: Some(planned.start),
-                    ..span
-                });
-            }
-            let rest = planned.end.unwrap_or(end);
-            cut.push(Span {
-                end: planned.end.filter(|end| *end < Time::MAX_UTC),
-                ..planned
-            });
-            if rest < end {
-                cut.push(Span {
-                    start: rest,
-                    ..span
-                });
-            }
-        }
-        signal.spans = cut.into();
+        overlay(
+            &mut signal.spans,
+            (window.from, window.to),
+            SpanState::Planned,
+        );
     }
+}
+
+/// Makes the time between the bounds of a start unknown while there is no end. With an end, start and
+/// end are by the clock of the sender.
+fn start_within(spans: &mut Spans, (earliest, latest): (Time, Time)) {
+    let Some(first) = spans.first().copied() else {
+        return;
+    };
+    if spans.last().is_none_or(|span| span.end.is_some()) {
+        return;
+    }
+    if earliest < first.start {
+        let unknown = Span {
+            start: earliest,
+            end: Some(first.start),
+            state: SpanState::Unknown,
+        };
+        let rest: Vec<Span> = spans.iter().copied().collect();
+        *spans = std::iter::once(unknown)
+            .chain(rest)
+            .collect::<Vec<_>>()
+            .into();
+    }
+    overlay(spans, (earliest, latest), SpanState::Unknown);
+}
+
+/// Gives the parts of spans within `[from, to)` another state. Planned time stays planned.
+fn overlay(spans: &mut Spans, (from, to): (Time, Time), state: SpanState) {
+    let untouched = |span: &Span| {
+        span.state == SpanState::Planned
+            || span.state == state
+            || span.end.is_some_and(|end| end <= from)
+            || to <= span.start
+    };
+    if spans.iter().all(untouched) {
+        return;
+    }
+    let mut cut = Vec::with_capacity(spans.len() + 2);
+    for span in std::mem::take(spans).iter().copied() {
+        if untouched(&span) {
+            cut.push(span);
+            continue;
+        }
+        let end = span.end.unwrap_or(Time::MAX_UTC);
+        let (start, rest) = (span.start.max(from), end.min(to));
+        if span.start < start {
+            cut.push(Span {
+                end: Some(start),
+                ..span
+            });
+        }
+        cut.push(Span {
+            start,
+            end: Some(rest).filter(|end| *end < Time::MAX_UTC),
+            state,
+        });
+        if rest < end {
+            cut.push(Span {
+                start: rest,
+                ..span
+            });
+        }
+    }
+    *spans = cut.into();
 }

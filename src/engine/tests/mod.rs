@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bundles;
+mod clock;
 mod declared;
 mod intervals;
 mod milestones;

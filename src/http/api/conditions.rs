@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 /// `GET /api/v1/conditions`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let shown = read_store(&app, |app| app.conditions.list()).await?;
+    let step = app.core.clock_state().last_step;
+    let step = step.map(|(from, to)| json!({ "from": from, "to": to }));
     let row = |shown: &ConditionView| {
         let series = shown
             .status
@@ -31,6 +33,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Err
             "series": series.collect::<Vec<_>>(),
             "left_out": shown.status.left_out,
             "fault": shown.status.fault,
+            "clock_set": step,
         })
     };
     Ok(Json(shown.iter().map(row).collect()))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::testbed::stores;
 use super::{alert, at, note, record};
+use crate::engine::clock_step::find_clock_step;
 
 #[test]
 fn positions_are_dense_and_times_rise_even_when_the_clock_does_not() {
@@ -56,6 +57,34 @@ fn records_appended_after_an_ended_window_are_logged_later() {
             assert_eq!(next.logged_at, logged_at);
         }
         assert_eq!(store.end_window(at(3)).unwrap(), first.position + 2);
+    }
+}
+
+#[test]
+fn clock_set_back_decides_earlier_and_keeps_the_order_of_the_log() {
+    for (_home, store) in stores() {
+        let epoch = store.take_leadership().unwrap();
+        let one = [record("a", &[note("1")])];
+        store.append(&one, at(100)).unwrap();
+        assert!(store.log_clock_step(epoch + 1, at(100), at(5)).is_err());
+        store.log_clock_step(epoch, at(90), at(5)).unwrap();
+        store.append(&one, at(6)).unwrap();
+        // One that read the clock before it was set forward.
+        store.log_clock_step(epoch, at(7), at(200)).unwrap();
+        store.append(&one, at(7)).unwrap();
+        let log = store.log_after(0, 10).unwrap();
+        let clocks: Vec<i64> = log
+            .iter()
+            .map(|record| (record.clock_at - at(0)).num_seconds())
+            .collect();
+        assert_eq!(clocks, [100, 5, 6, 200, 200]);
+        assert!(
+            log.windows(2)
+                .all(|pair| pair[0].logged_at < pair[1].logged_at)
+        );
+        // It went from what the log had reached.
+        let step = find_clock_step(&log[1].events).unwrap();
+        assert_eq!((step.from, step.to), (at(100), at(5)));
     }
 }
 

@@ -97,12 +97,16 @@ impl ActiveAlerts {
                 _ => continue,
             };
             let saved = by_subject.get(&event.subject.number());
+            // Saved by a clock that was ahead.
+            let ahead = saved.map_or(TimeDelta::zero(), |saved| {
+                (saved.last_seen - now).max(TimeDelta::zero())
+            });
             let unsaved = match alert.status {
                 AlertStatus::Firing => now,
                 AlertStatus::Resolved => event.occurred_at.min(now),
             };
-            let last_seen = saved.map_or(unsaved, |saved| saved.last_seen);
-            let lease = saved.and_then(|saved| saved.lease_end);
+            let last_seen = saved.map_or(unsaved, |saved| saved.last_seen - ahead);
+            let lease = saved.and_then(|saved| saved.lease_end?.checked_sub_signed(ahead));
             // Renewals were lost while the service was down.
             let lease = lease
                 .unwrap_or(assumed_lease(event, now))
@@ -139,6 +143,18 @@ impl ActiveAlerts {
             {
                 self.renew_row(row, None, now);
             }
+        }
+    }
+
+    /// Moves what is remembered by a step of the clock: an alert seen a minute before it was seen a
+    /// minute ago, and its lease lasts as long.
+    pub(crate) fn shift(&mut self, by: TimeDelta) {
+        self.table.shift(by);
+        self.promised = PromisedRenewals::default();
+        self.saved_at = None;
+        let firing: Vec<RowId> = self.table.firing().collect();
+        for id in firing {
+            self.mark_changed(id);
         }
     }
 

@@ -9,10 +9,11 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use chrono::TimeDelta;
 use hashbrown::HashTable;
 use siphasher::sip128::SipHasher13;
 
-use super::row::{AlertRow, LabelsKey, micros};
+use super::row::{AlertRow, EpisodeState, LabelsKey, micros};
 use crate::model::event::Alert;
 use crate::model::id::Subject;
 use crate::model::labels::LabelSet;
@@ -59,6 +60,12 @@ impl AlertTable {
 
     pub(crate) fn row_mut(&mut self, row: RowId) -> &mut AlertRow {
         &mut self.rows[row as usize]
+    }
+
+    /// The rows that fire.
+    pub(crate) fn firing(&self) -> impl Iterator<Item = RowId> {
+        let rows = (0..).zip(&self.rows);
+        rows.filter(|(_, row)| row.is_firing()).map(|(id, _)| id)
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = &AlertRow> {
@@ -206,6 +213,26 @@ impl AlertTable {
         if scheduled.bucket == 0 || second < scheduled.bucket {
             scheduled.bucket = second;
             self.due.entry(second).or_default().push(row);
+        }
+    }
+
+    /// Moves what is remembered of all rows by a step of the clock; starts stay, as they identify
+    /// episodes.
+    pub(crate) fn shift(&mut self, by: TimeDelta) {
+        let by = by.num_microseconds().unwrap_or_default();
+        self.due.clear();
+        for id in 0..RowId::try_from(self.rows.len()).unwrap_or(RowId::MAX) {
+            let row = self.row_mut(id);
+            row.bucket = 0;
+            if row.state == EpisodeState::Free {
+                continue;
+            }
+            row.last_seen = row.last_seen.saturating_add(by);
+            if row.is_firing() && !row.never_lapses() {
+                let end = row.end.cast_signed().saturating_add(by);
+                row.end = end.max(0).cast_unsigned();
+            }
+            self.schedule(id);
         }
     }
 

@@ -48,6 +48,33 @@ fn answer(token: &str) -> QueryResult {
     }
 }
 
+#[test]
+fn evaluation_goes_on_after_the_clock_was_set() {
+    for by in [-40, 40, -600] {
+        let rule = rule("for: 3m");
+        let mut evaluator = ConditionEvaluator::default();
+        let mut told_at = None;
+        for now in 0..10 {
+            // It has been over the threshold for two minutes when the clock is set.
+            let shifted = if now < 5 { 0 } else { by };
+            if now == 5 {
+                evaluator.shift(TimeDelta::minutes(by));
+            }
+            let value = if now < 3 { "=1" } else { "=3" };
+            let events = evaluator.evaluate(&rule, minute(now + shifted), &answer(value));
+            assert!(
+                evaluator
+                    .last()
+                    .is_some_and(|last| last <= minute(now + shifted))
+            );
+            if !events.is_empty() {
+                assert_eq!(told_at.replace(now), None, "{events:?}");
+            }
+        }
+        assert_eq!(told_at, Some(6), "{by}");
+    }
+}
+
 fn told(event: &Event) -> String {
     let Fact::Condition(condition) = &event.fact else {
         panic!("{event:?}")

@@ -53,6 +53,7 @@ fn event(number: u8, seconds: i64, service: &str, actor: Option<&str>, fact: Fac
             .map(Box::new),
         links: Vec::new().into(),
         clamped: false,
+        start_bounds: None,
         fact,
     }
 }
