@@ -195,7 +195,7 @@ fn drafts_on_a_disk_that_fills_and_is_freed_are_written_in_place() {
     });
     let filler = disk.fill();
     declare(&world, "second");
-    says(&world, "free some space and it is written by itself");
+    says(&world, "is full; free some space");
     let drafts_writable = "afterword_files_writable{directory=\"postmortems\"}";
     assert_eq!(gauge(&world, drafts_writable), Some(0));
     // Messages are still received and judged.
