@@ -35,7 +35,7 @@ criteria:
         let sentence =
             "An unassigned service has been degraded for 30m without a break (threshold 30m).";
         assert_eq!(found[0].0, sentence);
-        let first = format!("First occurrence of {name} within 7 days; 3 are needed.");
+        let first = format!("First incident that {name} opened within 7 days; 3 are needed.");
         assert_eq!(found[1].0, first);
         assert_eq!(
             found[2].1,
