@@ -9,7 +9,7 @@ use crate::rules::rule_set::{Criterion, CriterionTest, RuleSet};
 
 /// Readiness of one criterion.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Reach {
+pub(crate) struct CriterionReadiness {
     /// Its name.
     pub criterion: String,
     /// Decision of the criterion when it is met.
@@ -24,7 +24,11 @@ pub(crate) struct Reach {
 
 /// One row a criterion, from what has been seen so far.
 #[must_use]
-pub(crate) fn reach(rules: &RuleSet, seen: &[Incident], last_alert: Option<&Event>) -> Vec<Reach> {
+pub(crate) fn criteria_readiness(
+    rules: &RuleSet,
+    seen: &[Incident],
+    last_alert: Option<&Event>,
+) -> Vec<CriterionReadiness> {
     rules
         .criteria
         .iter()
@@ -37,7 +41,7 @@ fn row(
     rules: &RuleSet,
     seen: &[Incident],
     last_alert: Option<&Event>,
-) -> Reach {
+) -> CriterionReadiness {
     let (possible, why) = match &criterion.test {
         CriterionTest::Outage => (true, "A person can declare an outage on the page, by API or by command.".to_owned()),
         CriterionTest::Request => (true, "Anybody can request one, on the page, by API or by command.".to_owned()),
@@ -51,7 +55,7 @@ fn row(
             None => (false, "No alert has arrived yet.".to_owned()),
         },
     };
-    Reach {
+    CriterionReadiness {
         criterion: criterion.name.clone(),
         decision: criterion.decision,
         shadow: criterion.shadow,

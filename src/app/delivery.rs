@@ -97,7 +97,7 @@ impl DeliveryWorker {
                         Some(_) => (item.attempts + 1).min(FILE_ATTEMPTS),
                         None => item.attempts + 1,
                     };
-                    self.core.store.retry_refused_delivery(
+                    self.core.store.reschedule_delivery(
                         &item.key,
                         now + backoff(attempts, &item.key),
                         &why,
@@ -143,7 +143,10 @@ impl DeliveryWorker {
     /// # Errors
     /// When the store fails.
     pub fn retry(&self, key: &str) -> Result<bool, StoreError> {
-        let found = self.core.store.reschedule_delivery(key, self.core.now())?;
+        let found = self
+            .core
+            .store
+            .retry_refused_delivery(key, self.core.now())?;
         self.core.progress.wake_delivery();
         Ok(found)
     }

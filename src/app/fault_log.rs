@@ -30,11 +30,11 @@ pub struct OpenFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Shown {
     /// For [`SHOWN_FOR`].
-    AWhile,
+    Briefly,
     /// Until its task succeeds.
-    UntilOver,
+    UntilResolved,
     /// Until its finder says so, whatever else is mended.
-    UntilMended,
+    UntilCleared,
 }
 
 /// The faults that are not over, by their context.
@@ -55,12 +55,12 @@ impl FaultLog {
     /// Logs a momentary fault, unless it repeats one of the last [`REPEATED_WITHIN`], and shows it for
     /// [`SHOWN_FOR`].
     pub(crate) fn report(&self, context: &str, fault: &anyhow::Error) {
-        self.note(context, fault, Shown::AWhile);
+        self.note(context, fault, Shown::Briefly);
     }
 
     /// Logs a fault and shows it until [`Self::over`] is called with its context.
     pub(crate) fn report_lasting(&self, context: &str, fault: &anyhow::Error) {
-        self.note(context, fault, Shown::UntilOver);
+        self.note(context, fault, Shown::UntilResolved);
     }
 
     /// Records the result of something tried again and again: a lasting fault, or its end.
@@ -80,7 +80,7 @@ impl FaultLog {
             since,
             message: format!("{context}: {fault}"),
             last: now,
-            shown: Shown::UntilMended,
+            shown: Shown::UntilCleared,
         };
         open.insert(context.to_owned(), fault);
     }
@@ -116,7 +116,7 @@ impl FaultLog {
     /// Clears the faults that may have followed from one that is over; those that persist are
     /// reported again.
     pub(crate) fn all_over(&self) {
-        lock(&self.open).retain(|_, fault| fault.shown == Shown::UntilMended);
+        lock(&self.open).retain(|_, fault| fault.shown == Shown::UntilCleared);
     }
 
     /// The fault of a context, while it is not over.
@@ -131,7 +131,7 @@ impl FaultLog {
         let now = self.clock.now();
         let mut open = lock(&self.open);
         open.retain(|_, fault| {
-            fault.shown != Shown::AWhile || (now - fault.last).abs() < SHOWN_FOR
+            fault.shown != Shown::Briefly || (now - fault.last).abs() < SHOWN_FOR
         });
         let mut faults: Vec<OpenFault> = open.values().cloned().collect();
         faults.sort_by_key(|fault| fault.since);

@@ -187,7 +187,7 @@ impl Service {
             app.intake
                 .save_active_alerts()
                 .and(app.intake.save_source_stats(true))
-                .and(app.judge.leave_office())
+                .and(app.judge.release_lease())
         })
         .await?;
         if let Err(fault) = left {

@@ -10,7 +10,7 @@ use crate::model::backoff::backoff;
 /// Maximum back-off between two attempts, unless the server asks for more.
 const LONGEST: TimeDelta = TimeDelta::minutes(1);
 /// Upper bound on a server's `Retry-After`.
-const HEARD: TimeDelta = TimeDelta::minutes(10);
+const MAX_RETRY_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// Error of an outgoing request. None of these means that the monitored service is healthy: its
 /// state is unknown.
@@ -66,7 +66,9 @@ impl ClientError {
             Self::Busy {
                 retry_after: Some(asked),
                 ..
-            } => TimeDelta::from_std(*asked).unwrap_or(HEARD).min(HEARD),
+            } => TimeDelta::from_std(*asked)
+                .unwrap_or(MAX_RETRY_AFTER)
+                .min(MAX_RETRY_AFTER),
             _ => TimeDelta::zero(),
         };
         backoff(attempts, whom, LONGEST).max(asked)

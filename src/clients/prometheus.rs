@@ -43,11 +43,11 @@ impl PrometheusClient {
     /// Builds the client from its settings and the credentials that they name.
     ///
     /// # Errors
-    /// The unusable part of `reach`, in a sentence without its secrets.
-    pub fn new(settings: &PrometheusServer, reach: &ServerAccess) -> Result<Self, String> {
+    /// The unusable part of `access`, in a sentence without its secrets.
+    pub fn new(settings: &PrometheusServer, access: &ServerAccess) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = HttpClient::new(
-            reach,
+            access,
             timeout,
             RedirectPolicy::Stop,
             [settings.url.as_str()],

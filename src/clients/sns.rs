@@ -23,7 +23,7 @@ const KEPT: usize = 64;
 /// Maximum concurrent fetches, so that a sender of many certificate addresses delays no other.
 const AT_ONCE: usize = 4;
 /// Negative cache: time before a failed certificate is fetched again.
-const NOT_AGAIN: TimeDelta = TimeDelta::seconds(30);
+const RETRY_AFTER_FAILURE: TimeDelta = TimeDelta::seconds(30);
 
 /// SNS client with a cache of signing certificates.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl SnsClient {
                 self.note(
                     url,
                     CachedCertificate::Failed {
-                        until: now + NOT_AGAIN,
+                        until: now + RETRY_AFTER_FAILURE,
                         why: why.clone(),
                     },
                 );

@@ -32,7 +32,7 @@ pub struct AlertmanagerApi {
     /// Request timeout, in seconds.
     pub timeout: i64,
     /// Authentication, headers and TLS.
-    pub door: HttpClientConfig,
+    pub http_client: HttpClientConfig,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -108,11 +108,11 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
             format!("`timeout` is longer than `every`, which is {every}s"),
         );
     }
-    let door = http_client::door(reader, node, raw.headers, raw.tls, auth)?;
+    let http_client = http_client::http_client(reader, node, raw.headers, raw.tls, auth)?;
     Some(AlertmanagerApi {
         url: url?,
         every,
         timeout,
-        door,
+        http_client,
     })
 }

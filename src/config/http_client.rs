@@ -52,7 +52,7 @@ pub(crate) struct RawTls {
 }
 
 /// Reads the HTTP client settings of an entry.
-pub(crate) fn door(
+pub(crate) fn http_client(
     reader: &mut Reader<'_>,
     node: &Node,
     headers: Option<BTreeMap<String, Spanned<Text>>>,

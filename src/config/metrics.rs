@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 
 use super::credentials;
 use super::credentials::{Auth, none_or_auth};
-use super::http_client::{HttpClientConfig, RawTls, door, missing, target};
+use super::http_client::{HttpClientConfig, RawTls, http_client, missing, target};
 use super::scalars::{HttpUrl, Text, entry_name};
 use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, given};
@@ -63,7 +63,7 @@ pub struct PrometheusServer {
     /// Reads its `ALERTS` series.
     pub alerts: bool,
     /// Authentication, headers and TLS.
-    pub door: HttpClientConfig,
+    pub http_client: HttpClientConfig,
 }
 
 /// Pages in Prometheus's text formats.
@@ -82,7 +82,7 @@ pub struct ScrapeConfig {
     /// Labels added to each sample, always including `job`.
     pub labels: BTreeMap<String, String>,
     /// Authentication, headers and TLS.
-    pub door: HttpClientConfig,
+    pub http_client: HttpClientConfig,
 }
 
 /// A page to scrape.
@@ -254,13 +254,13 @@ fn prometheus(
         }
         given.value
     });
-    let door = door(reader, node, raw.headers, raw.tls, auth);
+    let http_client = http_client(reader, node, raw.headers, raw.tls, auth);
     Some(PrometheusServer {
         url: url?,
         timeout,
         concurrency: usize::try_from(concurrency).ok()?,
         alerts: raw.alerts.unwrap_or(true),
-        door: door?,
+        http_client: http_client?,
     })
 }
 
@@ -336,7 +336,7 @@ fn scrape(
         raw.honor_timestamps.unwrap_or(true),
         raw.honor_labels.unwrap_or(false),
     );
-    let door = door(reader, node, raw.headers, raw.tls, auth)?;
+    let http_client = http_client(reader, node, raw.headers, raw.tls, auth)?;
     Some(ScrapeConfig {
         targets,
         interval,
@@ -344,7 +344,7 @@ fn scrape(
         honor_timestamps,
         honor_labels,
         labels,
-        door,
+        http_client,
     })
 }
 

@@ -15,13 +15,13 @@ pub(crate) mod horizons;
 mod id_map;
 pub(crate) mod incident;
 pub(crate) mod interner;
+mod phrases;
 pub mod policy;
 pub mod replay;
 mod retention;
 pub(crate) mod service_aliases;
 pub mod state;
 mod sweep_key;
-mod wording;
 
 #[cfg(test)]
 pub(crate) mod tests;

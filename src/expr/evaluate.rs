@@ -19,7 +19,7 @@ use crate::model::labels::LabelsRef;
 
 /// Evaluates `logic` against `scope`.
 pub(crate) fn evaluate(logic: &tree::LogicExpr, scope: &Scope<'_>) -> Truth {
-    match logic.of(&Sight {
+    match logic.of(&EvaluationScope {
         scope,
         item: Item::None,
     }) {
@@ -44,7 +44,7 @@ enum Why<'a> {
 type Found<'a, T> = Result<T, Why<'a>>;
 
 /// The scope, and the current element of a macro.
-struct Sight<'a> {
+struct EvaluationScope<'a> {
     scope: &'a Scope<'a>,
     item: Item<'a>,
 }
@@ -56,7 +56,7 @@ enum Item<'a> {
     Number(f64),
 }
 
-impl<'a> Sight<'a> {
+impl<'a> EvaluationScope<'a> {
     fn value(&self, read: Read) -> FieldValue<'a> {
         self.scope
             .get(read.root)
@@ -101,7 +101,7 @@ impl<'a> Many<'a> {
     }
 }
 
-fn chosen<'a, 'b, T>(choice: &'b Choice<T>, sight: &Sight<'a>) -> Found<'a, &'b T>
+fn chosen<'a, 'b, T>(choice: &'b Choice<T>, sight: &EvaluationScope<'a>) -> Found<'a, &'b T>
 where
     'b: 'a,
 {
@@ -110,7 +110,7 @@ where
 }
 
 impl LogicExpr {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, bool> {
+    fn of<'a>(&'a self, sight: &EvaluationScope<'a>) -> Found<'a, bool> {
         match self {
             Self::Literal(value) => Ok(*value),
             Self::Field(read) => match sight.value(*read) {
@@ -172,7 +172,7 @@ fn settled<'a>(settles: bool, terms: impl Iterator<Item = Found<'a, bool>>) -> F
 }
 
 impl Each {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, bool> {
+    fn of<'a>(&'a self, sight: &EvaluationScope<'a>) -> Found<'a, bool> {
         let says = |item: Item<'a>| self.body.of(&sight.at(item));
         match &self.over {
             Over::Texts(texts) => settled(
@@ -207,7 +207,7 @@ impl OrderTest {
 }
 
 impl TextExpr {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, &'a str> {
+    fn of<'a>(&'a self, sight: &EvaluationScope<'a>) -> Found<'a, &'a str> {
         match self {
             Self::Literal(text) => Ok(text),
             Self::Field(read) => match sight.value(*read) {
@@ -229,7 +229,7 @@ impl TextExpr {
 }
 
 impl NumberExpr {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, f64> {
+    fn of<'a>(&'a self, sight: &EvaluationScope<'a>) -> Found<'a, f64> {
         match self {
             Self::Literal(number) => Ok(*number),
             Self::Field(read) => match sight.value(*read) {
@@ -270,7 +270,7 @@ fn count(entries: usize) -> f64 {
 }
 
 impl TextsExpr {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, Many<'a>> {
+    fn of<'a>(&'a self, sight: &EvaluationScope<'a>) -> Found<'a, Many<'a>> {
         match self {
             Self::Literal(texts) => Ok(Many::Kept(texts)),
             Self::Field(read) => match sight.value(*read) {
@@ -288,7 +288,7 @@ impl TextsExpr {
 }
 
 impl NumbersExpr {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, Cow<'a, [f64]>> {
+    fn of<'a>(&'a self, sight: &EvaluationScope<'a>) -> Found<'a, Cow<'a, [f64]>> {
         match self {
             Self::Literal(numbers) => Ok(Cow::Borrowed(numbers)),
             Self::Made(numbers) => numbers
@@ -302,7 +302,7 @@ impl NumbersExpr {
 }
 
 impl LabelsExpr {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, LabelsRef<'a>> {
+    fn of<'a>(&'a self, sight: &EvaluationScope<'a>) -> Found<'a, LabelsRef<'a>> {
         match self {
             Self::Field(read) => match sight.value(*read) {
                 FieldValue::Labels(labels) => Ok(labels),

@@ -54,7 +54,7 @@ pub(crate) async fn read_within(
 }
 
 /// Reads a body without decompressing it; the caller does.
-pub(crate) async fn as_it_comes(
+pub(crate) async fn read_compressed(
     app: &App,
     headers: &HeaderMap,
     body: Body,

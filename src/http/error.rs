@@ -35,7 +35,7 @@ pub(crate) enum Error {
     Encoding,
     /// 415: unsupported remote write protocol.
     #[error(transparent)]
-    Unspoken(#[from] UnsupportedHeader),
+    UnsupportedProtocol(#[from] UnsupportedHeader),
     /// 429 with `Retry-After`, in seconds: rate limit exceeded.
     #[error(
         "the rate limit `limits.rate` of this source is exceeded; retry in {0}s, or raise it in the settings"
@@ -59,7 +59,7 @@ impl Error {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Encoding | Self::Unspoken(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Encoding | Self::UnsupportedProtocol(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

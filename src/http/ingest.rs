@@ -46,7 +46,7 @@ pub(crate) async fn webhook(
 }
 
 /// `GET /ingest/{source}`: Slack's probe of our TLS certificate. Other sources do not use it.
-pub(crate) async fn looked_at(
+pub(crate) async fn certificate_probe(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,

@@ -107,7 +107,7 @@ fn router(app: Arc<App>) -> Router {
             "/ingest/{source}",
             post(ingest::webhook)
                 .put(ingest::webhook)
-                .get(ingest::looked_at)
+                .get(ingest::certificate_probe)
                 .options(ingest::validation_handshake),
         )
         .route("/api/v1/write", post(remote_write::write))

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 
-use super::body::{LIMIT, as_it_comes};
+use super::body::{LIMIT, read_compressed};
 use super::error::Error;
 use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
@@ -29,7 +29,7 @@ pub(crate) async fn write(
     let name = whose(&app, &headers)?;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     remote_write::spoken(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING))?;
-    let body = as_it_comes(&app, &headers, raw).await?;
+    let body = read_compressed(&app, &headers, raw).await?;
     let mut room = app
         .intake
         .commits

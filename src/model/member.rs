@@ -12,7 +12,7 @@ use super::id::{EventId, Subject};
 use super::labels::LabelSet;
 
 /// Longest time between the reports of one change of an alert by several sources.
-const RETOLD_WITHIN: TimeDelta = TimeDelta::minutes(2);
+const REPEATED_WITHIN: TimeDelta = TimeDelta::minutes(2);
 
 /// One event of an incident.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -121,7 +121,7 @@ impl Members {
     /// True when the event only closes a declaration that lasted no time: evidence of an outage of
     /// zero length.
     #[must_use]
-    pub fn closes_an_instant(&self, end: &Event) -> bool {
+    pub fn closes_zero_length_declaration(&self, end: &Event) -> bool {
         let declared = |event: &Event, wanted| matches!(&event.fact, Fact::Declaration(declared) if declared.status == wanted);
         let begins = |member: &Member| {
             let event = &*member.event;
@@ -136,8 +136,8 @@ impl Members {
     /// Events that repeat another one, or state less: the same alert fired or ended, as reported by
     /// another source or another replica; a condition was unknown whose metrics were read later.
     #[must_use]
-    pub fn retold(&self) -> BTreeSet<EventId> {
-        let mut retold = self.overruled_unknowns();
+    pub fn repeated_reports(&self) -> BTreeSet<EventId> {
+        let mut repeated_reports = self.overruled_unknowns();
         let mut told: HashMap<&LabelSet, &Event> = HashMap::new();
         for Member { event, .. } in self {
             let Fact::Alert(alert) = &event.fact else {
@@ -153,7 +153,7 @@ impl Members {
             let repeated = known.filter(|(known, known_alert)| {
                 known_alert.status == alert.status
                     && alert.seen_again.is_none()
-                    && event.occurred_at - known.occurred_at <= RETOLD_WITHIN
+                    && event.occurred_at - known.occurred_at <= REPEATED_WITHIN
             });
             match repeated {
                 // Its Prometheus knows the end better than a notification does, which has the links.
@@ -164,18 +164,18 @@ impl Members {
                             && alert.recalled
                             && !known_alert.recalled =>
                 {
-                    retold.insert(known.id);
+                    repeated_reports.insert(known.id);
                     told.insert(&alert.labels, event);
                 }
                 Some(_) => {
-                    retold.insert(event.id);
+                    repeated_reports.insert(event.id);
                 }
                 None => {
                     told.insert(&alert.labels, event);
                 }
             }
         }
-        retold
+        repeated_reports
     }
 
     /// The reports that a condition was unknown of an instant that was evaluated later, and the later

@@ -21,7 +21,7 @@ const SHORTEST: i64 = 10_000;
 const LARGEST: f64 = 1e300;
 
 /// Plot clipped to its window. Times are Unix milliseconds.
-pub(crate) struct Seen {
+pub(crate) struct ClippedPlot {
     pub(crate) condition: String,
     pub(crate) service: String,
     pub(crate) query: String,
@@ -44,7 +44,7 @@ pub(crate) struct Seen {
 pub(crate) struct Trace {
     /// Labels that differ from those of the other lines; empty for a single line.
     pub(crate) name: String,
-    /// Name without the differing label's own name where only one differs ([`Seen::by`]).
+    /// Name without the differing label's own name where only one differs ([`ClippedPlot::by`]).
     pub(crate) short: String,
     /// Samples in the order of time, never empty.
     pub(crate) samples: Vec<PlotPoint>,
@@ -99,7 +99,7 @@ pub(crate) struct Stretch {
     pub(crate) open: bool,
 }
 
-impl Seen {
+impl ClippedPlot {
     pub(crate) fn new(plot: &Plot) -> Self {
         let (from, to) = window(plot.from.timestamp_millis(), plot.to.timestamp_millis());
         let known: Vec<(&PlotSeries, Vec<PlotPoint>, i64)> = plot

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 
-use super::clip::{Seen, instant, milestone_name, state_name};
+use super::clip::{ClippedPlot, instant, milestone_name, state_name};
 use crate::wording::{duration, number};
 
 /// Title: `error-ratio of checkout`
-pub(crate) fn title(seen: &Seen) -> String {
+pub(crate) fn title(seen: &ClippedPlot) -> String {
     if seen.service.is_empty() {
         seen.condition.clone()
     } else {
@@ -25,7 +25,7 @@ pub(crate) fn lasted(milliseconds: i64, open: bool) -> String {
 
 /// Describes the worst value with its time and threshold, the time in each state, and the
 /// milestones.
-pub(crate) fn sentences(seen: &Seen) -> String {
+pub(crate) fn sentences(seen: &ClippedPlot) -> String {
     let one_day = same_day(seen);
     let clock = |at: i64| {
         instant(at)
@@ -78,6 +78,6 @@ pub(crate) fn sentences(seen: &Seen) -> String {
 }
 
 /// True when the whole window is within one day.
-pub(crate) fn same_day(seen: &Seen) -> bool {
+pub(crate) fn same_day(seen: &ClippedPlot) -> bool {
     instant(seen.from).date_naive() == instant(seen.to).date_naive()
 }

@@ -2,7 +2,7 @@
 
 use chrono::Datelike;
 
-use super::clip::{PlotPoint, Seen, instant, milestone_name, state_name};
+use super::clip::{ClippedPlot, PlotPoint, instant, milestone_name, state_name};
 use super::describe::{lasted, same_day};
 use super::{scale, text};
 use crate::model::spans::SpanState;
@@ -97,7 +97,7 @@ pub(crate) struct Frame {
 }
 
 /// Layouts of a plot and their common height.
-pub(crate) fn frames(seen: &Seen, values: &scale::Values) -> (Vec<Frame>, f64) {
+pub(crate) fn frames(seen: &ClippedPlot, values: &scale::Values) -> (Vec<Frame>, f64) {
     let needs: Vec<f64> = LETTERINGS
         .iter()
         .map(|lettering| above(seen, lettering) + lettering.least + below(seen, lettering))
@@ -112,18 +112,18 @@ pub(crate) fn frames(seen: &Seen, values: &scale::Values) -> (Vec<Frame>, f64) {
     )
 }
 
-fn above(seen: &Seen, lettering: &Lettering) -> f64 {
+fn above(seen: &ClippedPlot, lettering: &Lettering) -> f64 {
     let heading = if lettering.heading { 1.7 } else { 0.0 };
     let milestones = if seen.milestones.is_empty() { 0.5 } else { 1.9 };
     lettering.em * (0.4 + heading + milestones)
 }
 
-fn below(seen: &Seen, lettering: &Lettering) -> f64 {
+fn below(seen: &ClippedPlot, lettering: &Lettering) -> f64 {
     let rows = legend(seen, lettering).len() as f64;
     lettering.em * (BARS + 1.1 + lettering.leading * rows + 0.6)
 }
 
-fn frame(seen: &Seen, values: &scale::Values, lettering: Lettering, height: f64) -> Frame {
+fn frame(seen: &ClippedPlot, values: &scale::Values, lettering: Lettering, height: f64) -> Frame {
     let em = lettering.em;
     let widest = values
         .ticks
@@ -164,7 +164,7 @@ impl Frame {
         });
     }
 
-    fn heading(&mut self, seen: &Seen) {
+    fn heading(&mut self, seen: &ClippedPlot) {
         let em = self.lettering.em;
         if !self.lettering.heading {
             return;
@@ -200,7 +200,7 @@ impl Frame {
     }
 
     /// Places a threshold's text above its line; texts of close thresholds go above the upper one.
-    fn thresholds(&mut self, seen: &Seen, values: &scale::Values) {
+    fn thresholds(&mut self, seen: &ClippedPlot, values: &scale::Values) {
         let em = self.lettering.em;
         let mut bounds: Vec<(f64, &str)> = seen
             .thresholds
@@ -266,7 +266,13 @@ impl Frame {
 
     /// True where a text on this baseline would hide fewer samples at the left end than at the
     /// right.
-    fn hides_less_first(&self, words: &str, y: f64, seen: &Seen, values: &scale::Values) -> bool {
+    fn hides_less_first(
+        &self,
+        words: &str,
+        y: f64,
+        seen: &ClippedPlot,
+        values: &scale::Values,
+    ) -> bool {
         let em = self.lettering.em;
         let (wide, tall) = (text::width(words) * em / self.width, em / self.height);
         let floor = 1.0 - (y - self.top) / self.height;
@@ -288,7 +294,7 @@ impl Frame {
     }
 
     /// Places each milestone above its line, moved aside as far as its neighbours need.
-    fn milestones(&mut self, seen: &Seen) {
+    fn milestones(&mut self, seen: &ClippedPlot) {
         let em = self.lettering.em;
         let gap = em * 0.6;
         let names: Vec<&str> = seen
@@ -329,7 +335,7 @@ impl Frame {
         }
     }
 
-    fn times(&mut self, seen: &Seen) {
+    fn times(&mut self, seen: &ClippedPlot) {
         let em = self.lettering.em;
         let y = self.top + self.height + em * (BARS + 1.1);
         for (at, label) in scale::times(seen.from, seen.to, self.width / em) {
@@ -343,7 +349,7 @@ impl Frame {
         }
     }
 
-    fn legend(&mut self, seen: &Seen) {
+    fn legend(&mut self, seen: &ClippedPlot) {
         let em = self.lettering.em;
         let mut y = self.top + self.height + em * (BARS + 1.1 + self.lettering.leading);
         for row in legend(seen, &self.lettering) {
@@ -369,7 +375,7 @@ impl Frame {
 type Entry = (Swatch, String);
 
 /// Rows below the axis: the date, the states with their total time, the series.
-fn legend(seen: &Seen, lettering: &Lettering) -> Vec<Vec<Entry>> {
+fn legend(seen: &ClippedPlot, lettering: &Lettering) -> Vec<Vec<Entry>> {
     let room = WIDTH / lettering.em - 1.5;
     let states = |long: bool| {
         let words = move |(state, total, open)| {
@@ -452,7 +458,7 @@ fn indent(swatch: Swatch) -> f64 {
 }
 
 /// Date range: `23 Nov 2026, UTC`
-fn dates(seen: &Seen) -> String {
+fn dates(seen: &ClippedPlot) -> String {
     let (from, to) = (instant(seen.from), instant(seen.to));
     let last = to.format("%-d %b %Y, UTC");
     if same_day(seen) {

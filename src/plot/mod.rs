@@ -11,7 +11,7 @@ mod table;
 mod text;
 
 use crate::model::plot::Plot;
-use clip::Seen;
+use clip::ClippedPlot;
 use table::Table;
 
 /// Renders a condition as a standalone SVG file of at most 100 kB: no scripts, no external
@@ -21,21 +21,21 @@ use table::Table;
 /// 720 px, larger and fewer texts keep it readable on a phone.
 #[must_use]
 pub(crate) fn svg(plot: &Plot) -> String {
-    svg::draw(&Seen::new(plot))
+    svg::draw(&ClippedPlot::new(plot))
 }
 
 /// Describes the plot in one or two sentences without markup, for `alt` and for the `<desc>` of the
 /// SVG.
 #[must_use]
 pub(crate) fn describe(plot: &Plot) -> String {
-    describe::sentences(&Seen::new(plot))
+    describe::sentences(&ClippedPlot::new(plot))
 }
 
 /// Tabulates the plot: each change of state, each milestone, each extreme, and evenly spaced values
 /// between.
 #[must_use]
 pub(crate) fn table(plot: &Plot) -> Table {
-    table::table(&Seen::new(plot))
+    table::table(&ClippedPlot::new(plot))
 }
 
 /// Renders the table in Markdown with every cell escaped.

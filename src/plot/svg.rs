@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::clip::{LINES, PlotPoint, Seen, Trace};
+use super::clip::{ClippedPlot, LINES, PlotPoint, Trace};
 use super::describe::{sentences, title};
 use super::layout::{Anchor, FIELD, Frame, Swatch, WIDTH, frames, share};
 use super::scale;
@@ -19,7 +19,7 @@ const APART: f64 = 2.5;
 const COLOURS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// Renders the whole file.
-pub(crate) fn draw(seen: &Seen) -> String {
+pub(crate) fn draw(seen: &ClippedPlot) -> String {
     let values = axis(seen);
     let (frames, height) = frames(seen, &values);
     let mut out = String::with_capacity(16 * 1024);
@@ -29,7 +29,7 @@ pub(crate) fn draw(seen: &Seen) -> String {
 }
 
 /// Value axis of everything that is drawn.
-pub(crate) fn axis(seen: &Seen) -> Values {
+pub(crate) fn axis(seen: &ClippedPlot) -> Values {
     let samples = seen
         .traces
         .iter()
@@ -62,7 +62,7 @@ pub(crate) fn axis(seen: &Seen) -> Values {
 
 fn file(
     out: &mut String,
-    seen: &Seen,
+    seen: &ClippedPlot,
     values: &Values,
     frames: &[Frame],
     height: f64,
@@ -106,7 +106,7 @@ fn file(
 }
 
 /// Renders everything but the texts, once for both layouts.
-fn field(out: &mut String, seen: &Seen, values: &Values) -> fmt::Result {
+fn field(out: &mut String, seen: &ClippedPlot, values: &Values) -> fmt::Result {
     let (width, height) = FIELD;
     let x = |at: i64| width * share(at as f64, seen.from as f64, seen.to as f64);
     let y = |value: f64| height * (1.0 - share(value, values.low, values.high));
@@ -157,7 +157,7 @@ fn field(out: &mut String, seen: &Seen, values: &Values) -> fmt::Result {
 /// Renders one path per state, with the class, top and height from `look`.
 fn states(
     out: &mut String,
-    seen: &Seen,
+    seen: &ClippedPlot,
     look: impl Fn(SpanState) -> (String, f64, f64),
 ) -> fmt::Result {
     let x = |at: i64| FIELD.0 * share(at as f64, seen.from as f64, seen.to as f64);
@@ -285,7 +285,7 @@ fn line_class(place: usize) -> String {
 }
 
 /// Renders the plot area with one layout of texts around it.
-fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
+fn lettered(out: &mut String, seen: &ClippedPlot, frame: &Frame) -> fmt::Result {
     let Frame {
         left,
         top,

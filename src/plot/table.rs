@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::clip::{PlotPoint, Seen, Trace, instant, milestone_name, state_name};
+use super::clip::{ClippedPlot, PlotPoint, Trace, instant, milestone_name, state_name};
 use super::describe::same_day;
 use crate::wording::{markdown, number};
 
@@ -21,7 +21,7 @@ pub(crate) struct Table {
 }
 
 /// Tabulates a clipped plot.
-pub(crate) fn table(seen: &Seen) -> Table {
+pub(crate) fn table(seen: &ClippedPlot) -> Table {
     let one_day = same_day(seen);
     let time = if one_day {
         format!("Time (UTC, {})", instant(seen.from).format("%Y-%m-%d"))
@@ -97,7 +97,7 @@ fn value_or_text(cell: &str) -> String {
 }
 
 /// Instants of the rows: changes and extremes first, then as many others as fit.
-fn instants(seen: &Seen) -> BTreeSet<i64> {
+fn instants(seen: &ClippedPlot) -> BTreeSet<i64> {
     let mut chosen: BTreeSet<i64> = seen.milestones.iter().map(|(_, at)| *at).collect();
     chosen.extend(seen.worst().map(|sample| sample.at));
     for trace in &seen.traces {
@@ -173,7 +173,7 @@ fn values_around(trace: &Trace, at: i64) -> Vec<f64> {
 /// State at an instant. Without one the values decide: a value beyond a threshold is not healthy, even
 /// if it has not lasted long enough to count, and between samples of which one is beyond, nobody
 /// knows.
-fn state(seen: &Seen, at: i64) -> String {
+fn state(seen: &ClippedPlot, at: i64) -> String {
     let now = seen
         .stretches
         .iter()
@@ -202,7 +202,7 @@ fn state(seen: &Seen, at: i64) -> String {
     }
 }
 
-fn note(seen: &Seen, at: i64) -> String {
+fn note(seen: &ClippedPlot, at: i64) -> String {
     let turns = seen
         .milestones
         .iter()

@@ -6,7 +6,7 @@ use proptest::prelude::{
     Just, ProptestConfig, Strategy, any, prop_assert, prop_assume, prop_oneof, proptest,
 };
 
-use super::clip::Seen;
+use super::clip::ClippedPlot;
 use super::layout::{Anchor, FIELD, Label, WIDTH, frames};
 use super::svg::axis;
 use super::{describe, markdown, scale, svg, table, text};
@@ -589,7 +589,7 @@ fn check_picture(plot: &Plot) {
             }
         }
     }
-    let seen = Seen::new(plot);
+    let seen = ClippedPlot::new(plot);
     let (frames, height) = frames(&seen, &axis(&seen));
     for frame in frames {
         let em = frame.lettering.em;

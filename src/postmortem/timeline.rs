@@ -42,11 +42,13 @@ pub(crate) fn timeline(
     called: &Contributors,
 ) -> (Vec<TimelineRow>, Vec<String>) {
     let members = &draft.incident.members;
-    let retold = members.retold();
+    let repeated_reports = members.repeated_reports();
     let mut events: Vec<&Event> = members
         .iter()
         .map(|member| &*member.event)
-        .filter(|event| !members.closes_an_instant(event) && !retold.contains(&event.id))
+        .filter(|event| {
+            !members.closes_zero_length_declaration(event) && !repeated_reports.contains(&event.id)
+        })
         .collect();
     events.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
     let mut rows: Vec<RowBuilder> = Vec::new();

@@ -142,7 +142,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn reschedule_delivery(&self, key: &str, now: Time) -> Result<bool, StoreError> {
+    pub fn retry_refused_delivery(&self, key: &str, now: Time) -> Result<bool, StoreError> {
         let text = "update delivery set state = 'pending', attempts = 0, next_at = $2, done_at = null, claimed_until = 0 \
                     where key = $1 and state = 'refused'";
         let tried = self.write(NOUN, |at| {
@@ -183,7 +183,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn retry_refused_delivery(
+    pub fn reschedule_delivery(
         &self,
         key: &str,
         next_at: Time,

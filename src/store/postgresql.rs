@@ -19,7 +19,7 @@ const CONNECTIONS: usize = 12;
 /// Timeout for connecting.
 const TO_CONNECT: Duration = Duration::from_secs(5);
 /// Time that sent data may stay unacknowledged before the connection counts as dead.
-const UNHEARD: Duration = Duration::from_secs(10);
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeouts of each connection, in milliseconds. A process suspended inside a transaction must not
 /// hold a lock that others wait for, and no process waits for a lock for ever.
 const LIMITS: &str = "-c idle_in_transaction_session_timeout=4000 -c lock_timeout=10000 -c statement_timeout=60000 \
@@ -113,10 +113,10 @@ impl Postgres {
         );
         config
             .connect_timeout(TO_CONNECT)
-            .keepalives_idle(UNHEARD)
+            .keepalives_idle(TCP_USER_TIMEOUT)
             .keepalives_interval(Duration::from_secs(2))
             .keepalives_retries(3)
-            .tcp_user_timeout(UNHEARD)
+            .tcp_user_timeout(TCP_USER_TIMEOUT)
             .application_name("afterword");
         let options = config
             .get_options()

@@ -216,7 +216,7 @@ pub fn shifts(incidents: &[IncidentComparison]) -> BTreeMap<DecisionChange, usiz
 /// Conditions that rules define differently from those in force: a log holds their states as
 /// evaluated at the time.
 #[must_use]
-pub fn asked_otherwise(rules: &RuleSet, in_force: &RuleSet) -> Vec<String> {
+pub fn changed_conditions(rules: &RuleSet, in_force: &RuleSet) -> Vec<String> {
     let asks = |one: &ConditionRule, other: &ConditionRule| {
         ConditionRule {
             places: one.places.clone(),

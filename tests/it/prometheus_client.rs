@@ -48,7 +48,11 @@ pub(crate) fn client(world: &World, entry: &str) -> PrometheusClient {
     let MetricsKind::Prometheus(server) = &settings.config.metrics[0].kind else {
         panic!("{entry}")
     };
-    PrometheusClient::new(server, &settings.reach[&settings.config.metrics[0].name]).unwrap()
+    PrometheusClient::new(
+        server,
+        &settings.metrics_access[&settings.config.metrics[0].name],
+    )
+    .unwrap()
 }
 
 /// The same for pages.
@@ -57,7 +61,11 @@ pub(crate) fn scraper(world: &World, entry: &str) -> Scraper {
     let MetricsKind::Scrape(pages) = &settings.config.metrics[0].kind else {
         panic!("{entry}")
     };
-    Scraper::new(pages, &settings.reach[&settings.config.metrics[0].name]).unwrap()
+    Scraper::new(
+        pages,
+        &settings.metrics_access[&settings.config.metrics[0].name],
+    )
+    .unwrap()
 }
 
 /// A Prometheus that scrapes `page` twice a second, and its process's id. `rest` is what else its settings say.
@@ -571,7 +579,7 @@ fn credentials_are_used_and_never_shown() {
     )
     .unwrap();
     assert!(!format!("{read:?}").contains("s3cret"));
-    assert_eq!((read.reach.len(), read.pushes.len()), (1, 0));
+    assert_eq!((read.metrics_access.len(), read.pushes.len()), (1, 0));
     assert!(
         !format!(
             "{:?}",
@@ -584,14 +592,17 @@ fn credentials_are_used_and_never_shown() {
     );
     // A token that is renewed in its file.
     world.write("token", "n3w\n");
-    let again = read.reach_again("prom").unwrap().unwrap();
-    assert!(again != read.reach["prom"] && read.reach_again("nobody").unwrap().is_none());
+    let again = read.reload_metrics_access("prom").unwrap().unwrap();
+    assert!(
+        again != read.metrics_access["prom"]
+            && read.reload_metrics_access("nobody").unwrap().is_none()
+    );
     let pushed = settings(
         &world,
         "{name: pushed, kind: remote_write, auth: {bearer_token_file: token}}",
     )
     .unwrap();
-    assert_eq!((pushed.reach.len(), pushed.pushes.len()), (0, 1));
+    assert_eq!((pushed.metrics_access.len(), pushed.pushes.len()), (0, 1));
 
     for (rest, expected) in [
         (

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::process::Command;
 use std::sync::Arc;
 
-use afterword::app::prometheus_history::error::PastFault;
+use afterword::app::prometheus_history::error::HistoryError;
 use afterword::app::prometheus_history::record::HistoryRecord;
 use afterword::app::prometheus_history::server::HistoryServer;
 use afterword::app::prometheus_history::{HistorySpan, PrometheusHistory};
@@ -269,7 +269,7 @@ fn rules(text: &str) -> RuleSet {
     parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).unwrap()
 }
 
-fn read(past: &mut PrometheusHistory) -> Result<Vec<HistoryRecord>, PastFault> {
+fn read(past: &mut PrometheusHistory) -> Result<Vec<HistoryRecord>, HistoryError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

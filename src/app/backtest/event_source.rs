@@ -24,18 +24,18 @@ use crate::store::database::Store;
 use crate::store::export;
 
 /// Interval between checks for cancellation.
-const BETWEEN: Duration = Duration::from_millis(200);
+const CANCEL_CHECK_INTERVAL: Duration = Duration::from_millis(200);
 /// Records per batch.
-const STRETCH: usize = 1000;
+const BATCH_SIZE: usize = 1000;
 /// Maximum number of unreadable lines reported one by one.
-const TOLD: usize = 10;
+const MAX_REPORTED_LINES: usize = 10;
 /// Maximum length of a line, in bytes.
-const LONGEST: u64 = 64 << 20;
+const MAX_LINE_BYTES: u64 = 64 << 20;
 
 /// Tolerance for event times in the future, for clock skew of senders.
-const AHEAD: TimeDelta = TimeDelta::minutes(2);
+const MAX_CLOCK_AHEAD: TimeDelta = TimeDelta::minutes(2);
 /// Placeholder time of events without one: later than any time that can be written.
-const NEVER: Time = match Time::from_timestamp(253_402_300_799, 0) {
+const UNDATED: Time = match Time::from_timestamp(253_402_300_799, 0) {
     Some(never) => never,
     None => Time::MAX_UTC,
 };
@@ -52,7 +52,7 @@ pub(crate) struct SourceRecord {
 }
 
 /// Source of log records, in order of logging.
-pub(crate) enum Origin<'a> {
+pub(crate) enum EventSource<'a> {
     /// Log of a store.
     Log(Log<'a>),
     /// File: an export, or one normalised event per line.
@@ -93,7 +93,7 @@ pub(crate) struct Lines {
     start: Option<Time>,
 }
 
-impl<'a> Origin<'a> {
+impl<'a> EventSource<'a> {
     /// Opens the log of a store, up to its current end.
     pub(crate) fn log(store: &'a Store) -> anyhow::Result<Self> {
         Ok(Self::Log(Log {
@@ -163,7 +163,7 @@ impl<'a> Origin<'a> {
                 let read = runtime.block_on(async {
                     let mut next = pin!(past.next());
                     loop {
-                        match tokio::time::timeout(BETWEEN, &mut next).await {
+                        match tokio::time::timeout(CANCEL_CHECK_INTERVAL, &mut next).await {
                             Ok(read) => {
                                 return read
                                     .map_err(|fault| BacktestFault::Unreadable(fault.into()));
@@ -268,7 +268,7 @@ impl Log<'_> {
         if self.position >= self.last {
             return Ok(None);
         }
-        let mut records = self.store.log_after(self.position, STRETCH)?;
+        let mut records = self.store.log_after(self.position, BATCH_SIZE)?;
         // Records appended in the meantime are left out: both rule sets see the same log.
         records.retain(|record| record.position <= self.last);
         self.position = records.last().map_or(self.last, |record| record.position);
@@ -285,7 +285,7 @@ impl Lines {
     fn next(&mut self) -> anyhow::Result<Option<Vec<SourceRecord>>> {
         let mut told = Vec::new();
         let mut line = Vec::new();
-        while told.len() < STRETCH {
+        while told.len() < BATCH_SIZE {
             line.clear();
             let place = || {
                 format!(
@@ -294,20 +294,24 @@ impl Lines {
                     self.number + 1
                 )
             };
-            let mut read = std::io::Read::take(&mut self.file, LONGEST)
+            let mut read = std::io::Read::take(&mut self.file, MAX_LINE_BYTES)
                 .read_until(b'\n', &mut line)
                 .with_context(place)?;
             if read == 0 {
                 return Ok((!told.is_empty()).then_some(told));
             }
-            let whole = line.ends_with(b"\n") || u64::try_from(read).unwrap_or(LONGEST) < LONGEST;
+            let whole = line.ends_with(b"\n")
+                || u64::try_from(read).unwrap_or(MAX_LINE_BYTES) < MAX_LINE_BYTES;
             if !whole {
                 read += self.file.skip_until(b'\n').with_context(place)?;
             }
             self.number += 1;
             self.read += u64::try_from(read).unwrap_or_default();
             if !whole {
-                self.note(&format!("the line is longer than {} MiB", LONGEST >> 20));
+                self.note(&format!(
+                    "the line is longer than {} MiB",
+                    MAX_LINE_BYTES >> 20
+                ));
                 continue;
             }
             let Ok(text) = std::str::from_utf8(&line) else {
@@ -348,7 +352,7 @@ impl Lines {
     /// Parses a line of normalised events. Without a time of logging, they count as logged when
     /// they occurred.
     fn events(&mut self, line: &str) -> Option<SourceRecord> {
-        let reading = match ingest::events::events(line.as_bytes(), &self.names, NEVER) {
+        let reading = match ingest::events::events(line.as_bytes(), &self.names, UNDATED) {
             Ok(reading) => reading,
             Err(fault) => {
                 self.note(&fault.to_string());
@@ -360,11 +364,11 @@ impl Lines {
             .iter()
             .for_each(|fault| self.note(&fault.to_string()));
         let mut events = reading.into_events();
-        if events.iter().any(|event| event.occurred_at >= NEVER) {
+        if events.iter().any(|event| event.occurred_at >= UNDATED) {
             self.note("`occurred_at` is missing; add the time of the event to this line");
-            events.retain(|event| event.occurred_at < NEVER);
+            events.retain(|event| event.occurred_at < UNDATED);
         }
-        let latest = self.now + AHEAD;
+        let latest = self.now + MAX_CLOCK_AHEAD;
         if events.iter().any(|event| event.occurred_at > latest) {
             self.note("`occurred_at` is in the future; correct the time, or leave the line out");
             events.retain(|event| event.occurred_at <= latest);
@@ -378,7 +382,7 @@ impl Lines {
 
     fn note(&mut self, fault: &str) {
         self.faulty += 1;
-        if self.faulty <= TOLD {
+        if self.faulty <= MAX_REPORTED_LINES {
             self.notes.push(format!(
                 "{}:{}:1: skipped: {fault}",
                 self.path.display(),
@@ -388,10 +392,10 @@ impl Lines {
     }
 
     fn notes(mut self) -> Vec<String> {
-        if self.faulty > TOLD {
+        if self.faulty > MAX_REPORTED_LINES {
             self.notes.push(format!(
                 "{} more lines of {} were skipped.",
-                self.faulty - TOLD,
+                self.faulty - MAX_REPORTED_LINES,
                 self.path.display()
             ));
         }

@@ -8,7 +8,7 @@ use std::thread::ScopedJoinHandle;
 use anyhow::{anyhow, bail};
 use chrono::TimeDelta;
 
-use super::event_source::{Origin, SourceRecord};
+use super::event_source::{EventSource, SourceRecord};
 use super::input::{BacktestFault, BacktestInput, BacktestProgress, BacktestSource};
 use crate::app::prometheus_history::HistorySpan;
 use crate::app::prometheus_history::server::HistoryServer;
@@ -22,14 +22,16 @@ use crate::model::time::Time;
 use crate::rules::rule_set::RuleSet;
 use crate::store::database::Store;
 use crate::trial::backtest::{BacktestResult, Backtester};
-use crate::trial::comparison::{BacktestReport, DecisionCounts, asked_otherwise, compare, shifts};
+use crate::trial::comparison::{
+    BacktestReport, DecisionCounts, changed_conditions, compare, shifts,
+};
 
 /// Default look-back into Prometheus history.
-const LONG_AGO: TimeDelta = TimeDelta::days(5 * 366);
+const DEFAULT_LOOKBACK: TimeDelta = TimeDelta::days(5 * 366);
 /// Capacity, in batches, of the channel to each judging thread.
-const WAITING: usize = 4;
+const CHANNEL_CAPACITY: usize = 4;
 
-type Stretch = Arc<Vec<SourceRecord>>;
+type Batch = Arc<Vec<SourceRecord>>;
 
 /// Baseline of the comparison.
 struct Baseline {
@@ -93,8 +95,8 @@ pub(crate) fn run(
     let baseline = baseline(other, logged.find_map(|fact| read(fact).ok()), &ask.config);
     let began_with = Arc::clone(&baseline.policy);
     let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, BacktestFault> {
-        let (to_tried, tried_from) = sync_channel(WAITING);
-        let (to_other, other_from) = sync_channel(WAITING);
+        let (to_tried, tried_from) = sync_channel(CHANNEL_CAPACITY);
+        let (to_other, other_from) = sync_channel(CHANNEL_CAPACITY);
         let trying = scope.spawn(|| judge(tried_from, tried, from, 0, false));
         let comparing = scope.spawn(|| judge(other_from, baseline.policy, from, 1, baseline.held));
         let to = [to_tried, to_other];
@@ -115,7 +117,7 @@ pub(crate) fn run(
         Ok((fed?, until, trying?, comparing?))
     })?;
     let ((after, _), (before, mut notes)) = (after, before);
-    if !matches!(origin, Origin::Past(..)) {
+    if !matches!(origin, EventSource::Past(..)) {
         notes.extend(conditions(&ask.rules, &began_with.rules));
     }
     let start = origin.start();
@@ -154,19 +156,19 @@ fn open<'a>(
     start: Option<Time>,
     now: Time,
     config: &Config,
-) -> anyhow::Result<Origin<'a>> {
+) -> anyhow::Result<EventSource<'a>> {
     Ok(match (facts, store) {
-        (BacktestSource::File(path), _) => Origin::lines(&path, &config.labels, now)?,
+        (BacktestSource::File(path), _) => EventSource::lines(&path, &config.labels, now)?,
         // From the start: assignments and rules in force may have been logged long ago.
-        (BacktestSource::Log, Some(store)) => Origin::log(store)?,
+        (BacktestSource::Log, Some(store)) => EventSource::log(store)?,
         (BacktestSource::Log, None) => bail!("there is no log to read"),
         (BacktestSource::Prometheus(server, step), _) => {
             let span = HistorySpan {
-                from: start.unwrap_or(now - LONG_AGO),
+                from: start.unwrap_or(now - DEFAULT_LOOKBACK),
                 until: now,
                 step,
             };
-            Origin::past(*server, rules, &config.recorded_alert_labels(), span)?
+            EventSource::past(*server, rules, &config.recorded_alert_labels(), span)?
         }
     })
 }
@@ -199,7 +201,7 @@ fn baseline(other: Option<Arc<Policy>>, logged: Option<Policy>, config: &Config)
 /// Reads the events to the end, starting with the batch `ahead`, and sends each batch to both
 /// threads.
 fn feed(
-    origin: &mut Origin<'_>,
+    origin: &mut EventSource<'_>,
     mut ahead: Option<Vec<SourceRecord>>,
     to: &[SyncSender<Work>; 2],
     told: &mut dyn FnMut(BacktestProgress) -> ControlFlow<()>,
@@ -231,7 +233,7 @@ fn feed(
 }
 
 enum Work {
-    Facts(Stretch),
+    Facts(Batch),
     /// End of the records at the present time.
     End(Time),
     /// End of the records of a past log, after which nothing is known.
@@ -303,7 +305,7 @@ fn read(fact: &Logged) -> Result<Policy, String> {
 
 /// Remark on conditions whose query changed since the log was written.
 fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
-    let names = asked_otherwise(rules, in_force);
+    let names = changed_conditions(rules, in_force);
     let shown = names
         .iter()
         .map(|name| format!("`{name}`"))
@@ -344,11 +346,11 @@ pub(crate) fn history_server(settings: &Settings, named: &str) -> Result<History
         return HistoryServer::at_address(named);
     };
     match &entry.kind {
-        MetricsKind::Prometheus(door) => HistoryServer::entry(
+        MetricsKind::Prometheus(http_client) => HistoryServer::entry(
             named,
-            door,
+            http_client,
             settings
-                .reach
+                .metrics_access
                 .get(named)
                 .unwrap_or(&ServerAccess::default()),
         ),

@@ -27,21 +27,21 @@ use crate::model::time::Time;
 use crate::store::condition_state::{SavedState, StateOwner};
 
 /// Interval between reads.
-const EVERY: Duration = Duration::from_secs(15);
+const POLL_INTERVAL: Duration = Duration::from_secs(15);
 /// Interval between checks for expired alerts while the server cannot be read.
 const LAPSED_EVERY: Duration = Duration::from_secs(5);
 /// Look-back of the first read.
-const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
+const INITIAL_LOOKBACK: TimeDelta = TimeDelta::hours(6);
 /// Maximum look-back. A server without `up` for this long is taken to have none.
-const FURTHEST: TimeDelta = TimeDelta::hours(24);
-/// Query for the existence of `up` within [`FURTHEST`].
-const ANY_LOOK: &str = "topk(1, count_over_time(up[24h]))";
+const MAX_LOOKBACK: TimeDelta = TimeDelta::hours(24);
+/// Query for the existence of `up` within [`MAX_LOOKBACK`].
+const ANY_UP_QUERY: &str = "topk(1, count_over_time(up[24h]))";
 /// Range of one query.
-const STRETCH: TimeDelta = TimeDelta::hours(1);
+const QUERY_RANGE: TimeDelta = TimeDelta::hours(1);
 /// Overlap of consecutive reads: evaluations may be written with a delay.
-const AGAIN: TimeDelta = TimeDelta::minutes(3);
+const OVERLAP: TimeDelta = TimeDelta::minutes(3);
 /// Extra range of the query for scrapes, to know the scrape interval at its start.
-const BEFORE: TimeDelta = TimeDelta::minutes(5);
+const SCRAPE_MARGIN: TimeDelta = TimeDelta::minutes(5);
 /// Cache lifetime of rules and external labels.
 const RULES_EVERY: TimeDelta = TimeDelta::minutes(2);
 
@@ -104,7 +104,7 @@ pub(crate) async fn read_loop(
             Ok(true) => {
                 attempts = 0;
                 recall.task.record_request("alerts", Ok(()));
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
             Ok(false) => return,
             Err(fault) => {
@@ -113,7 +113,7 @@ pub(crate) async fn read_loop(
                     .task
                     .reread_credentials(&fault)
                     .await
-                    .map(|reach| PrometheusClient::new(&settings, &reach))
+                    .map(|metrics_access| PrometheusClient::new(&settings, &metrics_access))
                 {
                     recall.client = Arc::new(anew);
                 }
@@ -121,8 +121,8 @@ pub(crate) async fn read_loop(
                 let wait = fault
                     .retry_delay(attempts, &recall.task.name)
                     .to_std()
-                    .unwrap_or(EVERY);
-                if !recall.wait_in_the_dark(wait).await {
+                    .unwrap_or(POLL_INTERVAL);
+                if !recall.wait_and_report_lapses(wait).await {
                     return;
                 }
             }
@@ -131,7 +131,7 @@ pub(crate) async fn read_loop(
 }
 
 impl AlertHistoryReader {
-    /// Reads up to now, one [`STRETCH`] at a time. `false`: this process has lost leadership.
+    /// Reads up to now, one [`QUERY_RANGE`] at a time. `false`: this process has lost leadership.
     async fn read_new(&mut self) -> Result<bool, ClientError> {
         self.known.refresh(&self.client, self.task.now()).await?;
         let skew = match self.known.skew {
@@ -145,10 +145,10 @@ impl AlertHistoryReader {
         // that was sent.
         let now = skew.to_theirs(self.task.now());
         loop {
-            let from = self.recalled.until.map_or(now - FIRST_LOOK, |until| {
-                (until.min(now) - AGAIN).max(now - FURTHEST)
+            let from = self.recalled.until.map_or(now - INITIAL_LOOKBACK, |until| {
+                (until.min(now) - OVERLAP).max(now - MAX_LOOKBACK)
             });
-            let until = now.min(from + STRETCH);
+            let until = now.min(from + QUERY_RANGE);
             let (stretch, heard) =
                 read_window(&self.client, &mut self.recalled, from, until).await?;
             if Skew::of(&heard, self.task.now()).differs(skew) {
@@ -170,7 +170,7 @@ impl AlertHistoryReader {
 
     /// Waits until the next attempt; alerts that expire in the meantime are reported as lapsed.
     /// `false`: this process has lost leadership.
-    async fn wait_in_the_dark(&mut self, wait: Duration) -> bool {
+    async fn wait_and_report_lapses(&mut self, wait: Duration) -> bool {
         let until = tokio::time::Instant::now() + wait;
         loop {
             let now = self
@@ -296,7 +296,7 @@ async fn read_window(
     let active = client
         .raw_samples(&format!("ALERTS_FOR_STATE{window}"), until)
         .await?;
-    let (looks, heard) = scrape_times(client, recalled, from - BEFORE, until).await?;
+    let (looks, heard) = scrape_times(client, recalled, from - SCRAPE_MARGIN, until).await?;
     let series = |answer: QueryResponse| {
         answer
             .series
@@ -331,8 +331,8 @@ async fn scrape_times(
         .await?;
     let Some(series) = busiest.series.first() else {
         // Down for the whole range, unless it never has `up`.
-        let lately = recalled.up_at.is_some_and(|at| until - at < FURTHEST);
-        let had = lately || !client.query(ANY_LOOK, until).await?.series.is_empty();
+        let lately = recalled.up_at.is_some_and(|at| until - at < MAX_LOOKBACK);
+        let had = lately || !client.query(ANY_UP_QUERY, until).await?.series.is_empty();
         return Ok((had.then(Vec::new), busiest.heard));
     };
     recalled.up_at = recalled.up_at.max(Some(until));

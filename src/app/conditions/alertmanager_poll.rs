@@ -36,7 +36,7 @@ pub(crate) async fn poll_loop(
                 if let Some(Ok(anew)) = task
                     .reread_api_credentials(&fault)
                     .await
-                    .map(|reach| AlertmanagerClient::new(&api, &reach))
+                    .map(|metrics_access| AlertmanagerClient::new(&api, &metrics_access))
                 {
                     client = anew;
                 }
@@ -97,7 +97,7 @@ impl MetricsTask {
             return None;
         }
         let (settings, name) = (Arc::clone(&self.settings), self.name.clone());
-        blocking(move || settings.api_reach_again(&name))
+        blocking(move || settings.reload_api_access(&name))
             .await
             .ok()?
             .ok()?

@@ -104,7 +104,7 @@ impl Pipeline<'_> {
         }
         for source in &settings.config.sources {
             let Some(api) = &source.api else { continue };
-            let access = settings.api_reach.get(&source.name).cloned();
+            let access = settings.api_access.get(&source.name).cloned();
             match AlertmanagerClient::new(api, &access.unwrap_or_default()) {
                 Ok(client) => self.spawn(alertmanager_poll::poll_loop(
                     self.task(&source.name),
@@ -126,7 +126,7 @@ impl Pipeline<'_> {
     /// Starts the tasks of an entry of `metrics:`.
     fn start_metrics(&mut self, metrics: &MetricsSource) -> Result<(), String> {
         let task = self.task(&metrics.name);
-        let access = self.settings.reach.get(&metrics.name).cloned();
+        let access = self.settings.metrics_access.get(&metrics.name).cloned();
         let access = access.unwrap_or_default();
         match &metrics.kind {
             MetricsKind::Prometheus(server) => {

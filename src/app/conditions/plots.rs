@@ -159,7 +159,7 @@ async fn draw_due_plots(
     if let Some(Ok(client)) = task
         .reread_credentials(&fault)
         .await
-        .map(|reach| PrometheusClient::new(settings, &reach))
+        .map(|metrics_access| PrometheusClient::new(settings, &metrics_access))
     {
         **server = ConditionServer::new(Arc::new(client));
     }

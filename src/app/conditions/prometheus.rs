@@ -29,29 +29,29 @@ use crate::rules::rule_set::ConditionRule;
 
 /// Look-back of the first evaluation of a condition, so that an ongoing degradation gets its true
 /// start.
-const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
+const INITIAL_LOOKBACK: TimeDelta = TimeDelta::hours(6);
 /// Maximum age of backfill; older instants stay unknown.
-const FURTHEST: TimeDelta = TimeDelta::hours(24);
+const MAX_BACKFILL_AGE: TimeDelta = TimeDelta::hours(24);
 /// Interval between measurements of the server's scrape interval and clock skew.
 const PREPARED_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Ingestion delay from which evaluation is delayed, and from which the server counts as down
 /// instead.
-const SLOW: TimeDelta = TimeDelta::seconds(1);
-const AWAY: TimeDelta = TimeDelta::minutes(2);
+const MIN_LAG: TimeDelta = TimeDelta::seconds(1);
+const MAX_LAG: TimeDelta = TimeDelta::minutes(2);
 
 /// Query for the time of the newest scrape of any target.
-const NEWEST_LOOK: &str = "max(timestamp(up))";
+const NEWEST_SCRAPE_QUERY: &str = "max(timestamp(up))";
 /// Query for the most frequently scraped target.
 pub(crate) const BUSIEST: &str = "topk(1, count_over_time(up[10m]))";
 const BUSIEST_DAY: &str = "topk(1, count_over_time(up[24h]))";
 
 /// Range of one backfill query, and the maximum number of queries per round, to limit the load on a
 /// recovering server.
-const PIECE: TimeDelta = TimeDelta::minutes(15);
-const PIECES: usize = 8;
+const BACKFILL_RANGE: TimeDelta = TimeDelta::minutes(15);
+const BACKFILL_QUERIES: usize = 8;
 
 /// Maximum backoff from a failing server, in evaluation intervals; missed instants are backfilled.
-const WAITS: i32 = 4;
+const MAX_BACKOFF_INTERVALS: i32 = 4;
 
 pub(crate) async fn evaluate_loop(
     task: MetricsTask,
@@ -96,7 +96,7 @@ pub(crate) async fn evaluate_loop(
                     && let Some(Ok(client)) = task
                         .reread_credentials(fault)
                         .await
-                        .map(|reach| PrometheusClient::new(&settings, &reach))
+                        .map(|metrics_access| PrometheusClient::new(&settings, &metrics_access))
                 {
                     server = ConditionServer::new(Arc::new(client));
                 }
@@ -105,7 +105,7 @@ pub(crate) async fn evaluate_loop(
                     fault.as_ref(),
                     &task.name,
                     now,
-                    TimeDelta::seconds(often) * WAITS,
+                    TimeDelta::seconds(often) * MAX_BACKOFF_INTERVALS,
                 );
                 events
             };
@@ -238,7 +238,7 @@ impl Pause {
 }
 
 /// First instant to query: the first unanswered one, else the one after the last evaluation, else
-/// [`FIRST_LOOK`] ago.
+/// [`INITIAL_LOOKBACK`] ago.
 fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: Time) -> Time {
     let every = TimeDelta::seconds(rule.every);
     let first = match watches.and_then(|watches| {
@@ -246,8 +246,8 @@ fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: T
             .unanswered()
             .or_else(|| Some(watches.last()? + every))
     }) {
-        Some(first) => first.max(at - FURTHEST),
-        None => at - FIRST_LOOK,
+        Some(first) => first.max(at - MAX_BACKFILL_AGE),
+        None => at - INITIAL_LOOKBACK,
     };
     // A changed `every` has other instants.
     (last_instant(first - TimeDelta::microseconds(1), rule.every) + every).min(at)
@@ -259,7 +259,7 @@ pub(crate) struct ConditionServer {
     skew: Skew,
     /// Scrape interval of the most frequently scraped target. `None`: unknown.
     pace: Option<TimeDelta>,
-    /// Ingestion delay until scraped samples can be queried; zero if below [`SLOW`].
+    /// Ingestion delay until scraped samples can be queried; zero if below [`MIN_LAG`].
     lag: TimeDelta,
     prepared_at: Option<Time>,
 }
@@ -330,8 +330,8 @@ impl ConditionServer {
             if let (Some(pace), Some((newest, _))) = (self.pace, points.last()) {
                 let behind = theirs - *newest - pace;
                 // A longer delay means that the server was down.
-                self.lag = if (SLOW..AWAY).contains(&behind) {
-                    behind + SLOW
+                self.lag = if (MIN_LAG..MAX_LAG).contains(&behind) {
+                    behind + MIN_LAG
                 } else {
                     TimeDelta::zero()
                 };
@@ -351,7 +351,7 @@ impl ConditionServer {
         from: Time,
         to: Time,
     ) -> Result<ConditionResults, ClientError> {
-        if to - from <= PIECE {
+        if to - from <= BACKFILL_RANGE {
             match self.query_instants(core, rule, from, to).await {
                 Ok((past, skew)) => {
                     return Ok(ConditionResults {
@@ -368,12 +368,12 @@ impl ConditionServer {
         }
         let (present, skew) = self.query_instants(core, rule, to, to).await?;
         let (mut past, mut next, begun) = (Vec::new(), from, tokio::time::Instant::now());
-        for _ in 0..PIECES {
+        for _ in 0..BACKFILL_QUERIES {
             // Backfill must not delay the next evaluation.
             if next > to || begun.elapsed() > Duration::from_secs(rule.every.unsigned_abs()) / 2 {
                 break;
             }
-            let end = to.min(next + PIECE);
+            let end = to.min(next + BACKFILL_RANGE);
             match self.read_chunk(core, rule, next, end).await {
                 Ok(answers) => past.extend(answers),
                 Err(_) => break,
@@ -430,7 +430,8 @@ impl ConditionServer {
         // A partial response is a fault: an aggregation over it looks valid but is wrong.
         let asked = self.range(&rule.query, from, to, rule.every).await?;
         // For `up` a partial response is enough: a reported scrape has happened.
-        let (_, looks) = unless_partial(self.range(NEWEST_LOOK, from, to, rule.every).await)?;
+        let (_, looks) =
+            unless_partial(self.range(NEWEST_SCRAPE_QUERY, from, to, rule.every).await)?;
         let skew = Skew::of(&asked.heard, core.now());
         let looks: BTreeMap<Time, f64> = looks
             .series
@@ -442,8 +443,8 @@ impl ConditionServer {
         let mut at = from;
         while at <= to {
             let values = values.remove(&at).unwrap_or_default();
-            let looked =
-                self.had_looked(looks.get(&self.skew.to_theirs(at)), self.skew.to_theirs(at));
+            let looked = self
+                .was_scraped_before(looks.get(&self.skew.to_theirs(at)), self.skew.to_theirs(at));
             answers.push((
                 at,
                 if looked {
@@ -504,7 +505,7 @@ impl ConditionServer {
 
     /// Returns whether any target was scraped shortly before `at`. Without `up` series this is
     /// unknown and assumed.
-    fn had_looked(&self, newest: Option<&f64>, at: Time) -> bool {
+    fn was_scraped_before(&self, newest: Option<&f64>, at: Time) -> bool {
         let Some(pace) = self.pace else { return true };
         newest.is_some_and(|seconds| {
             let ago = at.timestamp_micros() as f64 / 1e6 - seconds;

@@ -74,7 +74,7 @@ pub(crate) async fn scrape_loop(
                 if let Some(Ok(anew)) = task
                     .reread_credentials(&fault)
                     .await
-                    .map(|reach| Scraper::new(&settings, &reach))
+                    .map(|metrics_access| Scraper::new(&settings, &metrics_access))
                 {
                     scraper = Arc::new(anew);
                 }

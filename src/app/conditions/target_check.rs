@@ -33,8 +33,12 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
         if rules.is_empty() {
             continue;
         }
-        let reach = settings.reach.get(&entry.name).cloned().unwrap_or_default();
-        let pages = match Scraper::new(scrape, &reach) {
+        let metrics_access = settings
+            .metrics_access
+            .get(&entry.name)
+            .cloned()
+            .unwrap_or_default();
+        let pages = match Scraper::new(scrape, &metrics_access) {
             Ok(scraper) => pages(&scraper, scrape).await,
             Err(why) => vec![Err(why)],
         };

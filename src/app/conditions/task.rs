@@ -220,7 +220,7 @@ impl MetricsTask {
             return None;
         }
         let (settings, name) = (Arc::clone(&self.settings), self.name.clone());
-        blocking(move || settings.reach_again(&name))
+        blocking(move || settings.reload_metrics_access(&name))
             .await
             .ok()?
             .ok()?

@@ -16,24 +16,24 @@ use crate::store::database::Store;
 use crate::store::source_stats::{HourlyCounts, SourceActivity, SourceStatsDelta};
 
 /// Retention of gaps between messages, counted back from the last message.
-pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(14);
+pub(crate) const RETENTION: TimeDelta = TimeDelta::days(14);
 /// Observation time before an expected interval is learned.
-const KNOWN_AFTER: TimeDelta = TimeDelta::days(1);
+const LEARN_AFTER: TimeDelta = TimeDelta::days(1);
 /// Messages needed before an expected interval is learned.
-const KNOWN_FROM: u64 = 4;
+const MIN_MESSAGES: u64 = 4;
 /// Multiple of the longest gap after which a source is reported silent.
-const TIMES: i32 = 3;
+const SILENCE_FACTOR: i32 = 3;
 /// Shortest learned silence that is reported; a configured one may be shorter.
-const AT_LEAST: TimeDelta = TimeDelta::hours(1);
+const MIN_SILENCE: TimeDelta = TimeDelta::hours(1);
 /// Interval between saves.
-const NOW_AND_THEN: TimeDelta = TimeDelta::seconds(10);
+const SAVE_INTERVAL: TimeDelta = TimeDelta::seconds(10);
 /// Multiple of the save interval while no messages arrive.
-const WHILE_IDLE: i32 = 6;
+const IDLE_FACTOR: i32 = 6;
 /// Number of sources kept. The settings bound the configured ones; this also bounds those removed
 /// by reloads.
-const SOURCES: usize = 1000;
+const MAX_SOURCES: usize = 1000;
 /// Name of the row for this service's own heartbeat. No source has an empty name.
-const OURSELVES: &str = "";
+const OWN_HEARTBEAT: &str = "";
 
 /// Event counted for a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) struct SourceCounts {
 
 /// Expected and present message interval of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rhythm {
+pub(crate) struct MessageInterval {
     /// Longest recent gap between two of its messages; `None`: too little data.
     pub longest: Option<TimeDelta>,
     /// Silence after which the source is reported silent; `None`: never.
@@ -72,7 +72,7 @@ pub(crate) struct Rhythm {
     pub quiet_for: Option<TimeDelta>,
 }
 
-impl Rhythm {
+impl MessageInterval {
     /// True if the present silence exceeds the expected one.
     #[must_use]
     pub(crate) fn is_silent(&self) -> bool {
@@ -102,7 +102,7 @@ impl SourceStats {
         stats.take_over(store.source_counts()?);
         if let Some(until) = stats
             .sources
-            .remove(OURSELVES)
+            .remove(OWN_HEARTBEAT)
             .and_then(|ourselves| ourselves.seen.last_message)
         {
             stats.deaf = (until.min(now), now);
@@ -123,7 +123,7 @@ impl SourceStats {
     /// Counts an event of a source.
     pub(crate) fn note(&mut self, source: &str, what: SourceEvent, now: Time) {
         if !self.sources.contains_key(source) {
-            if self.sources.len() >= SOURCES {
+            if self.sources.len() >= MAX_SOURCES {
                 return;
             }
             self.sources
@@ -186,9 +186,9 @@ impl SourceStats {
     }
 
     /// Expected and present interval of a source; `stated` is the configured silence.
-    pub(crate) fn rhythm(&self, source: &str, stated: SilentAfter, now: Time) -> Rhythm {
+    pub(crate) fn rhythm(&self, source: &str, stated: SilentAfter, now: Time) -> MessageInterval {
         let Some(tally) = self.sources.get(source) else {
-            return Rhythm {
+            return MessageInterval {
                 longest: None,
                 silent_after: None,
                 quiet_for: None,
@@ -198,13 +198,15 @@ impl SourceStats {
         let silent_after = match stated {
             SilentAfter::Never => None,
             SilentAfter::After(length) => Some(length),
-            SilentAfter::Learned => longest.map(|longest| (longest * TIMES).max(AT_LEAST)),
+            SilentAfter::Learned => {
+                longest.map(|longest| (longest * SILENCE_FACTOR).max(MIN_SILENCE))
+            }
         };
         let quiet_for = tally
             .seen
             .last_message
             .map(|last| listened(self.deaf, last, now));
-        Rhythm {
+        MessageInterval {
             longest,
             silent_after,
             quiet_for,
@@ -223,13 +225,13 @@ impl SourceStats {
             .sources
             .values()
             .all(|tally| tally.unsaved.1.is_empty());
-        let every = if idle { every * WHILE_IDLE } else { every };
+        let every = if idle { every * IDLE_FACTOR } else { every };
         if self.saved_at.is_some_and(|at| (now - at).abs() < every) {
             return None;
         }
         self.saved_at = Some(now);
         let ourselves = (
-            OURSELVES.to_owned(),
+            OWN_HEARTBEAT.to_owned(),
             SourceActivity {
                 last_message: Some(now),
                 ..SourceActivity::default()
@@ -291,13 +293,13 @@ impl SourceCounts {
         let messages: u64 = self.hours.values().map(|hour| hour.messages).sum();
         // The silence before the first kept message counts too.
         let longest = self.hours.values().map(|hour| hour.longest).max()?;
-        (heard >= KNOWN_AFTER && messages >= KNOWN_FROM).then(|| TimeDelta::microseconds(longest))
+        (heard >= LEARN_AFTER && messages >= MIN_MESSAGES).then(|| TimeDelta::microseconds(longest))
     }
 
     /// Time before which hours are dropped. It follows the last message, so that a long silence
     /// does not erase the interval learned before it.
     fn forgets(&self, now: Time) -> Time {
-        hour_of(self.seen.last_message.unwrap_or(now) - REMEMBERED)
+        hour_of(self.seen.last_message.unwrap_or(now) - RETENTION)
     }
 }
 
@@ -350,7 +352,7 @@ impl SourceStats {
         let every = if at_once {
             TimeDelta::zero()
         } else {
-            NOW_AND_THEN
+            SAVE_INTERVAL
         };
         let Some(added) = lock(stats).due_for_saving(now, every) else {
             return Ok(());
@@ -361,7 +363,7 @@ impl SourceStats {
         }
         if store.is_shared() && !at_once {
             let mut saved = store.source_counts()?;
-            saved.retain(|(name, ..)| name != OURSELVES);
+            saved.retain(|(name, ..)| name != OWN_HEARTBEAT);
             lock(stats).take_over(saved);
         }
         Ok(())
@@ -371,7 +373,7 @@ impl SourceStats {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-    use super::{AT_LEAST, SOURCES, SourceEvent, SourceStats};
+    use super::{MAX_SOURCES, MIN_SILENCE, SourceEvent, SourceStats};
     use crate::config::silence::SilentAfter;
     use crate::model::time::Time;
     use crate::store::database::Store;
@@ -422,7 +424,7 @@ mod tests {
     fn source_with_too_few_messages_has_no_learned_interval() {
         let mut stats = stats();
         assert!(
-            !silent(&stats, SilentAfter::After(AT_LEAST), 9 * DAY),
+            !silent(&stats, SilentAfter::After(MIN_SILENCE), 9 * DAY),
             "nothing ever came"
         );
         (0..60).for_each(|minute| stats.note("a", SourceEvent::Message, at(minute)));
@@ -493,9 +495,9 @@ mod tests {
     #[test]
     fn number_of_sources_is_bounded() {
         let mut stats = stats();
-        (0..2 * SOURCES)
+        (0..2 * MAX_SOURCES)
             .for_each(|number| stats.note(&format!("s{number}"), SourceEvent::Refused, at(0)));
-        assert_eq!(stats.sources.len(), SOURCES);
+        assert_eq!(stats.sources.len(), MAX_SOURCES);
     }
 
     fn save(stats: &mut SourceStats, store: &Store, minutes: i64) {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use chrono::TimeDelta;
 
 use super::reprocess::{API, PROMETHEUS};
-use super::source_stats::{Rhythm, SourceCounts, SourceStats};
+use super::source_stats::{MessageInterval, SourceCounts, SourceStats};
 use crate::app::core::Core;
 use crate::app::sync::lock;
 use crate::config::credentials::Auth;
@@ -29,7 +29,7 @@ pub(crate) struct SourceOverview {
     /// Its counts.
     pub tally: SourceCounts,
     /// Its expected and its present silence.
-    pub rhythm: Rhythm,
+    pub rhythm: MessageInterval,
     /// The configured silence.
     pub silent_after: SilentAfter,
     /// Its messages in quarantine.

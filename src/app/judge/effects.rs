@@ -169,7 +169,7 @@ pub(crate) fn effects(
 
 /// Handles an incident that no longer exists: its postmortem moves to the incident that has its
 /// events now, or is called off if that one has its own.
-pub(crate) fn fallen_together(
+pub(crate) fn effects_of_merge(
     store: &Store,
     gone: &IncidentId,
     heir: Option<&IncidentId>,

@@ -112,7 +112,7 @@ impl Judge {
     ///
     /// # Errors
     /// When the store fails; the lease then expires.
-    pub fn leave_office(&self) -> anyhow::Result<()> {
+    pub fn release_lease(&self) -> anyhow::Result<()> {
         if !self.core.store.is_shared() {
             return Ok(());
         }
@@ -141,7 +141,7 @@ impl Judge {
         };
         let mut term = match current.take().filter(|term| term.epoch == epoch) {
             Some(term) => term,
-            None => self.take_office(epoch, &settings)?,
+            None => self.load_term(epoch, &settings)?,
         };
         let result = self.advance(&mut term, &settings);
         self.core.progress.set_applied(term.applied);
@@ -162,7 +162,7 @@ impl Judge {
     }
 
     /// Loads the stored state, in a new epoch or after a fault.
-    fn take_office(&self, epoch: u64, settings: &Settings) -> anyhow::Result<JudgeTerm> {
+    fn load_term(&self, epoch: u64, settings: &Settings) -> anyhow::Result<JudgeTerm> {
         let loaded = term::load(&self.core.store, settings, &self.core.start)?;
         let mut term = JudgeTerm::restore(loaded, epoch, settings);
         (term.poison, term.one_by_one) = std::mem::take(&mut *lock(&self.panicked));
@@ -246,7 +246,7 @@ impl Judge {
             calendars: &calendars,
         };
         for (id, heir) in &changes.removed {
-            effects::fallen_together(&self.core.store, id, heir.as_ref(), known, now, stored)?;
+            effects::effects_of_merge(&self.core.store, id, heir.as_ref(), known, now, stored)?;
             stored.removed.push(id.clone());
             stored
                 .aliases

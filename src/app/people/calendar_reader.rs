@@ -137,26 +137,26 @@ async fn read(
             let parsed = blocking(move || on_call_feed::read(&text, zone)).await;
             parsed
                 .unwrap_or_else(|_| Err("reading it failed".to_owned()))
-                .map(|rota| Some((rota, seen)))
+                .map(|feed| Some((feed, seen)))
         }
         Err(why) => Err(why),
     };
     let now = core.now();
-    let before = known.rota.as_ref().map(|(rota, _)| Arc::clone(rota));
+    let before = known.feed.as_ref().map(|(feed, _)| Arc::clone(feed));
     let was_faulty = known.fault.is_some();
     match read {
         Ok(read) => {
-            if let Some((rota, seen)) = read {
+            if let Some((feed, seen)) = read {
                 known.seen = seen;
-                let rota = before
+                let feed = before
                     .iter()
-                    .fold(rota, |rota, before| rota.with_past_of(before));
-                let rota = before
+                    .fold(feed, |feed, before| feed.with_past_of(before));
+                let feed = before
                     .clone()
-                    .filter(|before| **before == rota)
-                    .unwrap_or_else(|| Arc::new(rota));
-                known.rota = Some((rota, now));
-            } else if let Some((_, read_at)) = &mut known.rota {
+                    .filter(|before| **before == feed)
+                    .unwrap_or_else(|| Arc::new(feed));
+                known.feed = Some((feed, now));
+            } else if let Some((_, read_at)) = &mut known.feed {
                 *read_at = now;
             }
             known.fault = None;
@@ -191,7 +191,7 @@ async fn read(
             );
         }
     }
-    let same = match (&before, &known.rota) {
+    let same = match (&before, &known.feed) {
         (Some(before), Some((now, _))) => Arc::ptr_eq(before, now),
         (before, now) => before.is_none() && now.is_none(),
     };

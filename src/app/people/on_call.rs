@@ -25,7 +25,7 @@ pub struct OnCallCalendars(pub(super) BTreeMap<OnCallCalendar, CalendarState>);
 #[derive(Debug, Clone, Default)]
 pub(super) struct CalendarState {
     /// Parsed calendar, and the time it was read.
-    pub(super) rota: Option<(Arc<OnCallFeed>, Time)>,
+    pub(super) feed: Option<(Arc<OnCallFeed>, Time)>,
     /// Fault of the last attempt to read it.
     pub(super) fault: Option<String>,
     /// Version read last, to skip an unchanged one.
@@ -53,7 +53,7 @@ impl OnCallCalendars {
     pub fn on_call_at(&self, service: &str, at: Time, settings: &Settings) -> Option<OnCall> {
         let feed = settings.config.on_call.get(service)?;
         Some(match self.feed_for(feed, at) {
-            Ok(rota) => rota.at(at, &settings.policy.who),
+            Ok(feed) => feed.at(at, &settings.policy.who),
             Err(why) => OnCall::Unknown(why),
         })
     }
@@ -71,7 +71,7 @@ impl OnCallCalendars {
             }];
         };
         match self.feed_for(feed, at) {
-            Ok(rota) => rota.reasons_at(at, &settings.policy.who),
+            Ok(feed) => feed.reasons_at(at, &settings.policy.who),
             Err(why) => vec![why],
         }
     }
@@ -80,11 +80,11 @@ impl OnCallCalendars {
     fn feed_for(&self, feed: &OnCallCalendar, at: Time) -> Result<&OnCallFeed, String> {
         let known = self.0.get(feed);
         let fault = known.and_then(|known| known.fault.as_deref());
-        match (known.and_then(|known| known.rota.as_ref()), fault) {
+        match (known.and_then(|known| known.feed.as_ref()), fault) {
             (Some((_, read_at)), Some(fault)) if at > *read_at + RELIED_ON => {
                 Err(unreadable(fault))
             }
-            (Some((rota, _)), _) => Ok(rota),
+            (Some((feed, _)), _) => Ok(feed),
             (None, Some(fault)) => Err(unreadable(fault)),
             (None, None) => Err("its calendar has not been read yet".to_owned()),
         }
@@ -116,15 +116,15 @@ impl OnCallCalendars {
     pub fn statuses(&self, settings: &Settings, now: Time) -> Vec<OnCallStatus> {
         let show = |(service, feed): (&String, &OnCallCalendar)| {
             let known = self.0.get(feed);
-            let rota = known.and_then(|known| known.rota.as_ref());
-            let left_out = rota
-                .map(|(rota, _)| rota.left_out)
+            let feed = known.and_then(|known| known.feed.as_ref());
+            let left_out = feed
+                .map(|(feed, _)| feed.left_out)
                 .filter(|count| *count > 0);
             let fault = known.and_then(|known| known.fault.clone());
             Some(OnCallStatus {
                 service: service.clone(),
                 now: self.on_call_at(service, now, settings)?,
-                read_at: rota.map(|(_, read_at)| *read_at),
+                read_at: feed.map(|(_, read_at)| *read_at),
                 fault: fault.or_else(|| {
                     left_out.map(|count| format!("{count} of its entries cannot be read"))
                 }),
@@ -190,9 +190,9 @@ mod tests {
             "BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n",
             shifts.iter().map(entry).collect::<String>()
         );
-        let rota = Arc::new(on_call_feed::read(&text, chrono_tz::UTC).unwrap());
+        let feed = Arc::new(on_call_feed::read(&text, chrono_tz::UTC).unwrap());
         let known = CalendarState {
-            rota: Some((rota, at("23T12:00:00"))),
+            feed: Some((feed, at("23T12:00:00"))),
             fault: fault.map(str::to_owned),
             ..CalendarState::default()
         };

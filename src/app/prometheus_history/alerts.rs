@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use futures_util::future::try_join;
 
-use super::chunking::Piece;
-use super::error::PastFault;
-use super::scrape_coverage::{Looks, after, at_or_before};
+use super::chunking::ChunkSize;
+use super::error::HistoryError;
+use super::scrape_coverage::{ScrapeCoverage, after, at_or_before};
 use super::server::HistoryServer;
 use crate::app::conditions::alert_history::ServerMetadata;
 use crate::clients::error::ClientError;
@@ -30,7 +30,7 @@ pub(crate) struct Alerts {
     /// Time of the first sample.
     first: Option<Time>,
     step: Option<TimeDelta>,
-    piece: Piece,
+    piece: ChunkSize,
 }
 
 impl Alerts {
@@ -46,8 +46,8 @@ impl Alerts {
     }
 
     /// Time up to which all events have been returned; `None`: all that was read.
-    pub(crate) fn told_until(&self) -> Option<Time> {
-        self.recalled.told_until()
+    pub(crate) fn complete_until(&self) -> Option<Time> {
+        self.recalled.complete_until()
     }
 
     /// Reads the range that follows the last one; `read_on`: another range follows.
@@ -56,9 +56,9 @@ impl Alerts {
         server: &HistoryServer,
         known: &ServerMetadata,
         names: &LabelNames,
-        looks: &Looks,
+        looks: &ScrapeCoverage,
         (from, until, read_on): (Time, Time, bool),
-    ) -> Result<Vec<Event>, PastFault> {
+    ) -> Result<Vec<Event>, HistoryError> {
         let rules = self.rules(known);
         let (mut events, mut at) = (Vec::new(), from);
         while at < until {

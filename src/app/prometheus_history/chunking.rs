@@ -16,12 +16,12 @@ const ATTEMPTS: u32 = 5;
 
 /// Range of the next query.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Piece {
+pub(crate) struct ChunkSize {
     length: TimeDelta,
     attempts: u32,
 }
 
-impl Default for Piece {
+impl Default for ChunkSize {
     fn default() -> Self {
         Self {
             length: LONGEST_CHUNK,
@@ -30,7 +30,7 @@ impl Default for Piece {
     }
 }
 
-impl Piece {
+impl ChunkSize {
     /// End of the next range.
     pub(crate) fn end(&self, from: Time, until: Time) -> Time {
         until.min(from + self.length)
@@ -62,7 +62,7 @@ impl Piece {
     }
 
     /// Returns whether this range can be made smaller.
-    pub(crate) fn can_be_less(asked: TimeDelta) -> bool {
+    pub(crate) fn can_shrink(asked: TimeDelta) -> bool {
         asked > SMALLEST
     }
 
@@ -76,7 +76,7 @@ impl Piece {
         if matches!(fault, ClientError::Unauthorized(_)) {
             return None;
         }
-        if Self::can_be_less(asked) {
+        if Self::can_shrink(asked) {
             self.length = SMALLEST.max(asked / 2);
             let asks_to_wait = matches!(
                 fault,
@@ -113,13 +113,13 @@ mod tests {
 
     use std::time::Duration;
 
-    use super::{ATTEMPTS, LONGEST_CHUNK, Piece, SMALLEST, Time};
+    use super::{ATTEMPTS, ChunkSize, LONGEST_CHUNK, SMALLEST, Time};
     use crate::clients::error::ClientError;
 
     #[test]
     fn range_halves_on_faults_and_doubles_on_success() {
         let (from, until) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + LONGEST_CHUNK * 3);
-        let mut piece = Piece::default();
+        let mut piece = ChunkSize::default();
         let large = ClientError::Unreadable("the answer is larger than 67 MB".to_owned());
         let mut halves = 0;
         while piece.end(from, until) - from > SMALLEST {
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn smallest_range_is_retried_and_unauthorized_is_not() {
-        let mut piece = Piece::default();
+        let mut piece = ChunkSize::default();
         let busy = ClientError::Busy {
             retry_after: Some(Duration::from_secs(7)),
             why: String::new(),
@@ -154,7 +154,7 @@ mod tests {
             .count();
         assert_eq!(attempts + 1, ATTEMPTS as usize);
         assert_eq!(
-            Piece::default().retry_delay(
+            ChunkSize::default().retry_delay(
                 LONGEST_CHUNK,
                 &ClientError::Unauthorized(String::new()),
                 "prom"

@@ -6,9 +6,9 @@ use std::vec;
 
 use chrono::TimeDelta;
 
-use super::chunking::Piece;
-use super::error::PastFault;
-use super::scrape_coverage::{Looks, after, at_or_before};
+use super::chunking::ChunkSize;
+use super::error::HistoryError;
+use super::scrape_coverage::{ScrapeCoverage, after, at_or_before};
 use super::server::HistoryServer;
 use crate::clients::error::ClientError;
 use crate::clients::query_response::Series;
@@ -30,7 +30,7 @@ pub(crate) struct Watched {
     rule: ConditionRule,
     of: BTreeSet<usize>,
     watches: ConditionEvaluator,
-    piece: Piece,
+    piece: ChunkSize,
     /// Time of the first value.
     first: Option<Time>,
     /// Number of failed queries, and the message of the last.
@@ -46,7 +46,7 @@ impl Watched {
             rule: rule.clone(),
             of: BTreeSet::from([set]),
             watches: ConditionEvaluator::default(),
-            piece: Piece::default(),
+            piece: ChunkSize::default(),
             first: None,
             refused: 0,
             said: String::new(),
@@ -94,10 +94,10 @@ impl Watched {
         &mut self,
         server: &HistoryServer,
         step: Option<TimeDelta>,
-        looks: &Looks,
+        looks: &ScrapeCoverage,
         from: Time,
         until: Time,
-    ) -> Result<Vec<Event>, PastFault> {
+    ) -> Result<Vec<Event>, HistoryError> {
         let every = TimeDelta::seconds(self.rule.every).max(step.unwrap_or_default());
         let rule = ConditionRule {
             every: every.num_seconds(),
@@ -121,7 +121,7 @@ impl Watched {
                     message,
                     ..
                 }) if error_type == "execution"
-                    && !Piece::can_be_less(last - next)
+                    && !ChunkSize::can_shrink(last - next)
                     && self.refused < MOST_REFUSED =>
                 {
                     self.refuse(message)
@@ -152,7 +152,7 @@ impl Watched {
     fn evaluate(
         &mut self,
         rule: &ConditionRule,
-        looks: &Looks,
+        looks: &ScrapeCoverage,
         (from, until): (Time, Time),
         series: Option<Vec<Series>>,
         events: &mut Vec<Event>,
@@ -175,7 +175,7 @@ impl Watched {
             // No data before the first value is not unknown.
             if some || self.first.is_some() {
                 let answer = values
-                    .filter(|_| looks.had_looked(at))
+                    .filter(|_| looks.was_scraped_before(at))
                     .map_or(QueryResult::Failed, QueryResult::Whole);
                 events.extend(self.watches.evaluate(rule, at, &answer));
                 self.left_out = self.left_out.max(self.watches.left_out());

@@ -9,7 +9,7 @@ use crate::model::time::Time;
     "{server} did not return {query} from {} to {}: {said}. {}",
     time_text(*from), time_text(*until), advice(said)
 )]
-pub struct PastFault {
+pub struct HistoryError {
     /// Address of the server, without secrets.
     pub server: String,
     /// Query.

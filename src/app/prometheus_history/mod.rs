@@ -30,11 +30,11 @@ use crate::rules::rule_set::RuleSet;
 use alerts::Alerts;
 use chunking::LONGEST_CHUNK;
 use conditions::Watched;
-use error::PastFault;
+use error::HistoryError;
 use record::HistoryRecord;
-use reorder_buffer::Order;
-use retention_start::Beginning;
-use scrape_coverage::Looks;
+use reorder_buffer::ReorderBuffer;
+use retention_start::RetentionStart;
+use scrape_coverage::ScrapeCoverage;
 use server::HistoryServer;
 
 /// Range and resolution of a read.
@@ -57,12 +57,12 @@ pub struct PrometheusHistory {
     names: LabelNames,
     span: HistorySpan,
     known: ServerMetadata,
-    looks: Looks,
+    looks: ScrapeCoverage,
     alerts: Alerts,
     watched: Vec<Watched>,
     /// Names of conditions evaluated on other servers.
     others: BTreeSet<String>,
-    order: Order,
+    order: ReorderBuffer,
     /// End of the range read so far; `None`: not started.
     at: Option<Time>,
     flushed: bool,
@@ -107,10 +107,10 @@ impl PrometheusHistory {
             others: others.collect(),
             names: names.clone(),
             known: ServerMetadata::default(),
-            looks: Looks::new(step),
+            looks: ScrapeCoverage::new(step),
             alerts: Alerts::new(step),
             watched,
-            order: Order::from(span.from),
+            order: ReorderBuffer::from(span.from),
             at: None,
             flushed: false,
             server,
@@ -124,7 +124,7 @@ impl PrometheusHistory {
     /// # Errors
     /// When the server cannot answer even the minimum range. Records returned before remain valid;
     /// reading cannot continue.
-    pub async fn next(&mut self) -> Result<Option<Vec<HistoryRecord>>, PastFault> {
+    pub async fn next(&mut self) -> Result<Option<Vec<HistoryRecord>>, HistoryError> {
         let from = match self.at {
             Some(at) => at,
             None => self.begin().await?,
@@ -160,7 +160,7 @@ impl PrometheusHistory {
         self.at = Some(until);
         let told = self
             .alerts
-            .told_until()
+            .complete_until()
             .map_or(until, |told| told.min(until));
         self.looks.forget(told);
         Ok(Some(self.order.take(Some(told))))
@@ -215,7 +215,7 @@ impl PrometheusHistory {
     }
 
     /// Reads the server's rules and finds the start of its retention.
-    async fn begin(&mut self) -> Result<Time, PastFault> {
+    async fn begin(&mut self) -> Result<Time, HistoryError> {
         let HistorySpan { from, until, .. } = self.span;
         if from >= until {
             return Ok(*self.at.insert(until));
@@ -231,12 +231,12 @@ impl PrometheusHistory {
             self.server
                 .fault("the names of its series", (from, until), said)
         })? {
-            Beginning::At { at, up } => {
+            RetentionStart::At { at, up } => {
                 self.looks.expect(up);
                 at
             }
-            Beginning::Nowhere if self.watched.is_empty() => until,
-            Beginning::Nowhere | Beginning::Unknown => from,
+            RetentionStart::Nowhere if self.watched.is_empty() => until,
+            RetentionStart::Nowhere | RetentionStart::Unknown => from,
         };
         Ok(*self.at.insert(at))
     }

@@ -8,13 +8,13 @@ use crate::model::time::Time;
 
 /// Buffer of records that earlier ones may still precede.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct ReorderBuffer {
     waiting: Vec<HistoryRecord>,
     /// Log time of the last record returned; later additions are logged no earlier.
     last: Time,
 }
 
-impl Order {
+impl ReorderBuffer {
     /// Creates a buffer; earlier events are logged at `from`.
     pub(crate) fn from(from: Time) -> Self {
         Self {
@@ -68,7 +68,7 @@ impl Order {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Order, Time};
+    use super::{ReorderBuffer, Time};
     use crate::model::event::{Event, Fact, Note};
 
     fn at(second: i64) -> Time {
@@ -90,7 +90,7 @@ mod tests {
             .collect()
     }
 
-    fn told(order: &mut Order, until: Option<i64>) -> Vec<(i64, usize, bool)> {
+    fn told(order: &mut ReorderBuffer, until: Option<i64>) -> Vec<(i64, usize, bool)> {
         let records = order.take(until.map(at));
         records
             .iter()
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn records_come_in_order_whatever_was_read_first() {
-        let mut order = Order::from(at(0));
+        let mut order = ReorderBuffer::from(at(0));
         order.add(notes(&[50, 10, -30]), None);
         order.add(notes(&[10, 20]), Some(&BTreeSet::from([1])));
         assert_eq!(

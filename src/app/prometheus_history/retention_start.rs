@@ -8,12 +8,12 @@ use crate::clients::prometheus::PrometheusClient;
 use crate::model::time::Time;
 
 /// Selector that matches on any Prometheus server with targets or alerts.
-const ANYTHING: &str = r#"{__name__=~"up|ALERTS"}"#;
+const SELECTOR: &str = r#"{__name__=~"up|ALERTS"}"#;
 /// Precision of the search.
-const CLOSE: TimeDelta = TimeDelta::days(1);
+const PRECISION: TimeDelta = TimeDelta::days(1);
 
 /// Result of the search.
-pub(crate) enum Beginning {
+pub(crate) enum RetentionStart {
     /// Data begins at `at` or later.
     At {
         /// Lower bound of the first sample.
@@ -32,26 +32,26 @@ pub(crate) async fn find(
     client: &PrometheusClient,
     from: Time,
     until: Time,
-) -> Result<Beginning, ClientError> {
-    let names = match client.metric_names(ANYTHING, from, until).await {
+) -> Result<RetentionStart, ClientError> {
+    let names = match client.metric_names(SELECTOR, from, until).await {
         Ok(names) => names,
         Err(fault @ ClientError::Unauthorized(_)) => return Err(fault),
-        Err(_) => return Ok(Beginning::Unknown),
+        Err(_) => return Ok(RetentionStart::Unknown),
     };
     if names.is_empty() {
-        return Ok(Beginning::Nowhere);
+        return Ok(RetentionStart::Nowhere);
     }
     let up = names.iter().any(|name| name == "up");
     let (mut before, mut by) = (from, until);
-    while by - before > CLOSE {
+    while by - before > PRECISION {
         let middle = before + (by - before) / 2;
-        match client.metric_names(ANYTHING, from, middle).await {
+        match client.metric_names(SELECTOR, from, middle).await {
             Ok(names) if names.is_empty() => before = middle,
             Ok(_) => by = middle,
             Err(_) => break,
         }
     }
-    Ok(Beginning::At {
+    Ok(RetentionStart::At {
         at: Time::from_timestamp(before.timestamp(), 0).unwrap_or(before),
         up,
     })

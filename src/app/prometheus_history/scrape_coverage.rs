@@ -3,8 +3,8 @@
 
 use chrono::TimeDelta;
 
-use super::chunking::Piece;
-use super::error::PastFault;
+use super::chunking::ChunkSize;
+use super::error::HistoryError;
 use super::server::HistoryServer;
 use crate::clients::error::ClientError;
 use crate::clients::query_response::QueryResponse;
@@ -19,7 +19,7 @@ const KEPT: TimeDelta = TimeDelta::hours(1);
 
 /// Scrape times of a server.
 #[derive(Debug)]
-pub(crate) struct Looks {
+pub(crate) struct ScrapeCoverage {
     times: Vec<Time>,
     /// Median interval between scrapes.
     pace: Option<TimeDelta>,
@@ -27,10 +27,10 @@ pub(crate) struct Looks {
     /// Set if the server has `up` series.
     known: bool,
     first: Option<Time>,
-    piece: Piece,
+    piece: ChunkSize,
 }
 
-impl Looks {
+impl ScrapeCoverage {
     pub(crate) fn new(step: Option<TimeDelta>) -> Self {
         let step = step.unwrap_or(STEP).max(STEP);
         Self {
@@ -39,7 +39,7 @@ impl Looks {
             step,
             known: false,
             first: None,
-            piece: Piece::default(),
+            piece: ChunkSize::default(),
         }
     }
 
@@ -63,7 +63,7 @@ impl Looks {
         server: &HistoryServer,
         from: Time,
         until: Time,
-    ) -> Result<(), PastFault> {
+    ) -> Result<(), HistoryError> {
         let mut next = after(from, self.step);
         while next <= until {
             let last = at_or_before(self.piece.end(next, until), self.step).max(next);
@@ -129,7 +129,7 @@ impl Looks {
     }
 
     /// Returns whether any target was scraped shortly before `at`; assumed if unknown.
-    pub(crate) fn had_looked(&self, at: Time) -> bool {
+    pub(crate) fn was_scraped_before(&self, at: Time) -> bool {
         if !self.known {
             return true;
         }
@@ -161,7 +161,7 @@ pub(crate) fn at_or_before(time: Time, step: TimeDelta) -> Time {
 
 #[cfg(test)]
 mod tests {
-    use super::{Looks, Time, TimeDelta, after, at_or_before};
+    use super::{ScrapeCoverage, Time, TimeDelta, after, at_or_before};
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(1_800_000_000 + second, 0).unwrap_or_default()
@@ -182,20 +182,24 @@ mod tests {
 
     #[test]
     fn scrape_within_the_usual_interval_counts_as_recent() {
-        let mut looks = Looks::new(None);
-        assert!(looks.had_looked(at(0)), "nobody can say");
+        let mut looks = ScrapeCoverage::new(None);
+        assert!(looks.was_scraped_before(at(0)), "nobody can say");
         looks.expect(true);
-        assert!(!looks.had_looked(at(0)));
+        assert!(!looks.was_scraped_before(at(0)));
         looks.times = (0..10).map(|index| at(30 * index)).collect();
         looks.pace = Some(TimeDelta::seconds(30));
-        for (second, had_looked) in [
+        for (second, was_scraped_before) in [
             (-1, false),
             (0, true),
             (290, true),
             (330, true),
             (331, false),
         ] {
-            assert_eq!(looks.had_looked(at(second)), had_looked, "{second}");
+            assert_eq!(
+                looks.was_scraped_before(at(second)),
+                was_scraped_before,
+                "{second}"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use super::error::PastFault;
+use super::error::HistoryError;
 use crate::clients::credentials::{Credentials, ServerAccess};
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
@@ -41,22 +41,22 @@ impl fmt::Debug for HistoryServer {
 }
 
 impl HistoryServer {
-    /// Creates a client for an entry of `metrics:`, for the conditions that name it; `reach`
-    /// holds the credentials that its `door` names, already read.
+    /// Creates a client for an entry of `metrics:`, for the conditions that name it; `access`
+    /// holds the credentials that its `http_client` names, already read.
     ///
     /// # Errors
-    /// Describes, in one sentence, the part of `reach` that cannot be used; see
+    /// Describes, in one sentence, the part of `access` that cannot be used; see
     /// [`ServerAccess::check`].
     pub fn entry(
         name: &str,
         settings: &PrometheusServer,
-        reach: &ServerAccess,
+        access: &ServerAccess,
     ) -> Result<Self, String> {
         let settings = PrometheusServer {
             timeout: settings.timeout.max(PATIENCE),
             ..settings.clone()
         };
-        let client = PrometheusClient::new(&settings, reach)?;
+        let client = PrometheusClient::new(&settings, access)?;
         Ok(Self {
             name: name.to_owned(),
             all: false,
@@ -110,7 +110,7 @@ impl HistoryServer {
         let (_, _) = (url.set_username(""), url.set_password(None));
         let before = url.as_str().split("/api/v1").next().unwrap_or_default();
         let address = before.trim_end_matches('/').to_owned();
-        let door = HttpClientConfig {
+        let http_client = HttpClientConfig {
             auth: Auth::None,
             headers: std::collections::BTreeMap::new(),
             tls: TlsConfig::default(),
@@ -120,7 +120,7 @@ impl HistoryServer {
             timeout: PATIENCE,
             concurrency: 4,
             alerts: true,
-            door,
+            http_client,
         };
         let client = PrometheusClient::new(
             &settings,
@@ -161,8 +161,8 @@ impl HistoryServer {
         query: &str,
         (from, until): (Time, Time),
         said: ClientError,
-    ) -> PastFault {
-        PastFault {
+    ) -> HistoryError {
+        HistoryError {
             server: self.address.clone(),
             query: query.to_owned(),
             from,

@@ -66,7 +66,7 @@ impl Site {
     }
 
     fn restart(&mut self) {
-        self.app().judge.leave_office().unwrap();
+        self.app().judge.release_lease().unwrap();
         (self.app, self.retention) = (None, None);
         let store = Store::open_at(&self.home.place, self.time.lock().unwrap().unwrap()).unwrap();
         self.start(store);

@@ -46,9 +46,9 @@ pub struct Settings {
     /// Mapping for CloudEvents that are sent to no named source.
     pub cloudevents: Option<Mapping>,
     /// Credentials and TLS for the servers of each `metrics:` entry that fetches samples.
-    pub reach: BTreeMap<String, ServerAccess>,
+    pub metrics_access: BTreeMap<String, ServerAccess>,
     /// Credentials and TLS for the APIs of sources that are polled.
-    pub api_reach: BTreeMap<String, ServerAccess>,
+    pub api_access: BTreeMap<String, ServerAccess>,
     /// Authentication of remote-write senders, by the entry's name.
     pub pushes: BTreeMap<String, Authentication>,
     /// Series selected by the conditions of each `metrics:` entry, by its name.
@@ -112,24 +112,26 @@ impl Settings {
             &mut faults,
         );
         let cloudevents = source_parsers::cloudevents(&mut faults);
-        let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
+        let (mut metrics_access, mut pushes) = (BTreeMap::new(), BTreeMap::new());
         for entry in &config.metrics {
             if let metrics::MetricsKind::RemoteWrite(auth) = &entry.kind {
                 let proof = named.proof(auth).map_err(|fault| faults.push(fault));
                 pushes.extend(proof.map(|proof| (entry.name.clone(), proof)));
             }
-            let shown = named.reach(entry).map_err(|fault| faults.push(fault));
-            reach.extend(
+            let shown = named
+                .metrics_access(entry)
+                .map_err(|fault| faults.push(fault));
+            metrics_access.extend(
                 shown
                     .ok()
                     .flatten()
                     .map(|shown| (entry.name.clone(), shown)),
             );
         }
-        let mut api_reach = BTreeMap::new();
+        let mut api_access = BTreeMap::new();
         for source in &config.sources {
-            let shown = named.api_reach(source).map_err(|fault| faults.push(fault));
-            api_reach.extend(
+            let shown = named.api_access(source).map_err(|fault| faults.push(fault));
+            api_access.extend(
                 shown
                     .ok()
                     .flatten()
@@ -193,8 +195,8 @@ impl Settings {
             proofs,
             readers,
             cloudevents,
-            reach,
-            api_reach,
+            metrics_access,
+            api_access,
             pushes,
             asked,
             warnings,
@@ -367,14 +369,14 @@ impl Settings {
     ///
     /// # Errors
     /// When a secret is missing or unusable.
-    pub fn reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
+    pub fn reload_metrics_access(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
         let named = self
             .config
             .metrics
             .iter()
             .find(|metrics| metrics.name == name);
         named.map_or(Ok(None), |metrics| {
-            secrets::Place::beside(self.file.as_deref(), &self.logged.text).reach(metrics)
+            secrets::Place::beside(self.file.as_deref(), &self.logged.text).metrics_access(metrics)
         })
     }
 
@@ -382,14 +384,14 @@ impl Settings {
     ///
     /// # Errors
     /// When a secret is missing or unusable.
-    pub fn api_reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
+    pub fn reload_api_access(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
         let named = self
             .config
             .sources
             .iter()
             .find(|source| source.name == name);
         named.map_or(Ok(None), |source| {
-            secrets::Place::beside(self.file.as_deref(), &self.logged.text).api_reach(source)
+            secrets::Place::beside(self.file.as_deref(), &self.logged.text).api_access(source)
         })
     }
 }

@@ -134,28 +134,36 @@ impl Place {
     }
 
     /// Resolves the credentials for the servers of a `metrics:` entry; `None`: it fetches nothing.
-    pub(crate) fn reach(&self, named: &MetricsSource) -> Result<Option<ServerAccess>, Fault> {
-        let door = match &named.kind {
-            metrics::MetricsKind::Prometheus(server) => &server.door,
-            metrics::MetricsKind::Scrape(pages) => &pages.door,
+    pub(crate) fn metrics_access(
+        &self,
+        named: &MetricsSource,
+    ) -> Result<Option<ServerAccess>, Fault> {
+        let http_client = match &named.kind {
+            metrics::MetricsKind::Prometheus(server) => &server.http_client,
+            metrics::MetricsKind::Scrape(pages) => &pages.http_client,
             metrics::MetricsKind::RemoteWrite(_) => return Ok(None),
         };
-        self.through(door, &format!("metrics `{}`", named.name))
+        self.through(http_client, &format!("metrics `{}`", named.name))
             .map(Some)
     }
 
     /// Resolves the credentials for the API of a source; `None`: it is not polled.
-    pub(crate) fn api_reach(&self, source: &Source) -> Result<Option<ServerAccess>, Fault> {
+    pub(crate) fn api_access(&self, source: &Source) -> Result<Option<ServerAccess>, Fault> {
         source
             .api
             .as_ref()
-            .map(|api| self.through(&api.door, &format!("the API of source `{}`", source.name)))
+            .map(|api| {
+                self.through(
+                    &api.http_client,
+                    &format!("the API of source `{}`", source.name),
+                )
+            })
             .transpose()
     }
 
     /// Resolves the credentials and TLS files of a client; `whose` names it in faults.
-    fn through(&self, door: &HttpClientConfig, whose: &str) -> Result<ServerAccess, Fault> {
-        let HttpClientConfig { auth, headers, tls } = door;
+    fn through(&self, http_client: &HttpClientConfig, whose: &str) -> Result<ServerAccess, Fault> {
+        let HttpClientConfig { auth, headers, tls } = http_client;
         let credentials = match auth {
             Auth::None => Credentials::None,
             Auth::Bearer(token) => Credentials::Bearer(self.first(token)?),
@@ -182,13 +190,13 @@ impl Place {
             insecure: tls.insecure,
             required: false,
         };
-        let reach = ServerAccess {
+        let metrics_access = ServerAccess {
             credentials,
             headers: headers.clone().into_iter().collect(),
             tls,
         };
-        check_access(&reach).map_err(|why| self.fault("", format!("{whose}: {why}")))?;
-        Ok(reach)
+        check_access(&metrics_access).map_err(|why| self.fault("", format!("{whose}: {why}")))?;
+        Ok(metrics_access)
     }
 
     fn pem(&self, path: &str) -> Result<Vec<u8>, Fault> {

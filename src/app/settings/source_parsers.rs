@@ -52,7 +52,7 @@ fn reader(config: &Config, source: &Source, file: &str) -> Result<SourceParser, 
         None if shipped.is_empty() => return Ok(source_parser(config, source)),
         None => shipped,
         // Single keys override the shipped ones; a list of rules replaces the shipped mapping.
-        Some(map) if !map.list && shipped.len() == 1 && !carried(source.kind) => shipped
+        Some(map) if !map.list && shipped.len() == 1 && !is_envelope(source.kind) => shipped
             .into_iter()
             .map(|rule| with_mapping(rule, map, file))
             .collect(),
@@ -96,7 +96,7 @@ fn source_parser(config: &Config, source: &Source) -> SourceParser {
 }
 
 /// Kinds whose bodies are what others put into them.
-fn carried(kind: SourceKind) -> bool {
+fn is_envelope(kind: SourceKind) -> bool {
     matches!(kind, SourceKind::CloudEvents | SourceKind::StandardWebhooks)
 }
 
@@ -145,7 +145,7 @@ fn compiled(rules: &[Rule<'_>], kind: SourceKind) -> Result<Mapping, Vec<Fault>>
                 .collect()
         })
         .collect();
-    compile(&lines, carried(kind))
+    compile(&lines, is_envelope(kind))
         .map_err(|faults| faults.iter().map(|fault| placed(rules, fault)).collect())
 }
 

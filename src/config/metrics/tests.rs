@@ -62,7 +62,7 @@ fn the_short_forms() {
         timeout: 10,
         concurrency: 4,
         alerts: true,
-        door: open(),
+        http_client: open(),
     };
     let page = |url: &str, instance: &str| ScrapeTarget {
         url: url.to_owned(),
@@ -79,7 +79,7 @@ fn the_short_forms() {
         honor_timestamps: true,
         honor_labels: false,
         labels: map(&[("job", "web")]),
-        door: open(),
+        http_client: open(),
     };
     let entry = |name: &str, kind: MetricsKind| MetricsSource {
         name: name.to_owned(),
@@ -133,7 +133,7 @@ fn all_keys_are_read() {
         password: SecretRef::File("p".to_owned()),
     };
     assert_eq!(
-        mimir.door,
+        mimir.http_client,
         HttpClientConfig {
             auth,
             headers: map(&[("X-Scope-OrgID", "team")]),
@@ -162,7 +162,7 @@ fn all_keys_are_read() {
         map(&[("instance", "one"), ("job", "shop"), ("team", "7")])
     );
     assert_eq!(
-        (&web.door.auth, web.door.tls.insecure),
+        (&web.http_client.auth, web.http_client.tls.insecure),
         (&Auth::Bearer(SecretRef::Env("T".to_owned())), true)
     );
     let header = Auth::Header {

@@ -528,7 +528,7 @@ fn an_alertmanager_can_be_asked() {
         ("https://mimir/alertmanager", 5, 5)
     );
     assert_eq!(
-        asked.door.auth,
+        asked.http_client.auth,
         Auth::Bearer(SecretRef::File("t".to_owned()))
     );
 

@@ -1,6 +1,6 @@
 //! The title of an incident and the reason for its decision, each in a sentence for stakeholders.
 
-use crate::engine::wording::{capitalised, clip, plain_name};
+use crate::engine::phrases::{capitalised, clip, plain_name};
 use crate::model::correction::Answer;
 use crate::model::event::{Event, Fact};
 use crate::model::incident::{Announced, Incident, Reviewed};

@@ -306,14 +306,15 @@ impl Partition {
         }
         let ours = |name: &Reference| matches!(name, Reference::Incident(_));
         let named = self.looking_ahead.keys().any(ours);
-        let looked_at = arriving.values().flat_map(|event| {
+        let certificate_probe = arriving.values().flat_map(|event| {
             let alert = matches!(event.fact, Fact::Alert(_));
             let subject = alert.then_some(Reference::Subject(event.subject));
             let name =
                 (named && opens(event)).then(|| Reference::Incident(natural_name(event).into()));
             subject.into_iter().chain(name)
         });
-        let from = looked_at.filter_map(|reference| self.looking_ahead.get(&reference)?.first());
+        let from =
+            certificate_probe.filter_map(|reference| self.looking_ahead.get(&reference)?.first());
         Some(from.copied().fold(first, SweepKey::min))
     }
 

@@ -10,7 +10,7 @@ use super::finding::{Finding, NextChange, outcome, seconds};
 use super::not_counted;
 use crate::engine::incident::degraded_time::{DegradationMetric, DegradedTime};
 use crate::engine::incident::intervals::{Interval, clipped_to};
-use crate::engine::wording::{duration, period, subject};
+use crate::engine::phrases::{duration, period, subject};
 use crate::model::verdict::{Measure, Outcome, Unit};
 use crate::rules::counted_hours::CountedHours;
 use crate::rules::rule_set::Criterion;

@@ -10,7 +10,7 @@ use crate::engine::environment::PRODUCTION;
 use crate::engine::id_map::IdMap;
 use crate::engine::incident::degraded_time::within;
 use crate::engine::incident::intervals::{Interval, total, union, without};
-use crate::engine::wording::duration;
+use crate::engine::phrases::duration;
 use crate::expr::truth::Truth;
 use crate::model::event::Fact;
 use crate::model::id::{EventId, Subject};

@@ -9,7 +9,7 @@ use super::context::EvaluationContext;
 use super::finding::{Finding, outcome, times};
 use super::manual_steps::{ManualAct, counted};
 use crate::engine::incident::attributes::{StepKey, scopes};
-use crate::engine::wording;
+use crate::engine::phrases;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::verdict::{Measure, Outcome};
@@ -142,13 +142,13 @@ fn place(incident: &Incident, last: Option<&ManualAct>, window: &StepWindow) -> 
             // Steps of an unassigned incident carry its key in place of a service.
             let service = last.map(|act| act.service.as_str());
             let service = service.filter(|_| !incident.services.is_empty());
-            wording::subject(incident, service)
+            phrases::subject(incident, service)
                 .map_or_else(String::new, |service| format!(" on {service}"))
         }
         StepGrouping::Action => String::new(),
         StepGrouping::Scope => format!(" on services of {}", scopes(incident).join(", ")),
     });
-    let within = wording::period(TimeDelta::seconds(window.within));
+    let within = phrases::period(TimeDelta::seconds(window.within));
     format!("{} within {within}", grouping.collect::<String>())
 }
 
@@ -168,7 +168,7 @@ fn sentences(
     excluded: &BTreeMap<&'static str, usize>,
 ) -> (String, String) {
     let bounded = measure.upper > measure.lower;
-    let steps = |number: f64| wording::count(number, "manual step", "manual steps");
+    let steps = |number: f64| phrases::count(number, "manual step", "manual steps");
     let required = format!("{:.0}", measure.required);
     let single_word = |action: &&&str| !action.contains(char::is_whitespace);
     let taken = match actions.first().filter(single_word) {
@@ -187,7 +187,7 @@ fn sentences(
             format!("At least {taken}{place} (threshold {required})."),
             format!(
                 "With {} it would be unknown.",
-                wording::count(
+                phrases::count(
                     measure.lower - measure.required + 1.0,
                     "fewer known manual step",
                     "fewer known manual steps"
@@ -201,7 +201,7 @@ fn sentences(
             } else {
                 format!(
                     "With {} it would not have been met.",
-                    wording::count(
+                    phrases::count(
                         measure.lower - measure.required + 1.0,
                         "fewer manual step",
                         "fewer manual steps"
@@ -259,15 +259,15 @@ fn sentences(
             let lacking = measure.required - measure.upper;
             // More of what does not count would not help.
             let more = if reported == 0 {
-                wording::count(lacking, "manual step", "manual steps")
+                phrases::count(lacking, "manual step", "manual steps")
             } else if measure.upper < 0.5 {
-                wording::count(
+                phrases::count(
                     lacking,
                     "manual step that counts",
                     "manual steps that count",
                 )
             } else {
-                wording::count(lacking, "more manual step", "more manual steps")
+                phrases::count(lacking, "more manual step", "more manual steps")
             };
             (
                 sentence,

@@ -6,7 +6,7 @@ use super::hours::counts_span;
 use super::near_miss_quota::{Competition, NearMissQuota, competition};
 use super::near_miss_score::{ScoredNearMiss, best_near_miss};
 use crate::engine::incident::attributes::was_degraded;
-use crate::engine::wording::{instant, period};
+use crate::engine::phrases::{instant, period};
 use crate::expr::truth::Truth;
 use crate::model::spans::SpanState;
 use crate::model::verdict::{Measure, Outcome, Unit};

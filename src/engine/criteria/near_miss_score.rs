@@ -8,7 +8,7 @@ use super::finding::NextChange;
 use super::hours::{counts_at, counts_span};
 use crate::engine::horizons::NOVEL_AFTER;
 use crate::engine::incident::attributes::{RecurrenceKey, opened_at};
-use crate::engine::wording;
+use crate::engine::phrases;
 use crate::expr::facts::Facts;
 use crate::expr::truth::Truth;
 use crate::model::event::{ConditionState, Fact, Severity};
@@ -42,7 +42,7 @@ pub(crate) fn best_near_miss(
 ) -> Option<ScoredNearMiss> {
     let scored = |event, what: &str, at, (score, factors), facts: &Facts| ScoredNearMiss {
         event,
-        what: wording::clip(what, 120),
+        what: phrases::clip(what, 120),
         at,
         score,
         factors,

@@ -4,7 +4,7 @@ use super::context::EvaluationContext;
 use super::finding::{AnyOf, Candidate, Finding, NextChange, any_of};
 use super::hours::{self, counts_span};
 use crate::engine::incident::attributes::has_span;
-use crate::engine::wording;
+use crate::engine::phrases;
 use crate::model::incident::Incident;
 use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
@@ -63,7 +63,7 @@ fn declares_outage(signal: &Signal) -> bool {
 }
 
 fn sentences(incident: &Incident, outcome: Outcome, found: &AnyOf) -> (String, String) {
-    let outage = wording::subject(incident, None).map_or_else(
+    let outage = phrases::subject(incident, None).map_or_else(
         || "An outage".to_owned(),
         |service| format!("An outage of {service}"),
     );
@@ -72,7 +72,7 @@ fn sentences(incident: &Incident, outcome: Outcome, found: &AnyOf) -> (String, S
             let title = title.as_ref().filter(|title| !title.is_empty());
             let title = title.map_or_else(String::new, |title| format!(": {title}"));
             (
-                wording::with_full_stop(&format!("{outage} was declared{title}")),
+                phrases::with_full_stop(&format!("{outage} was declared{title}")),
                 "Without the declaration it would not have been met.",
             )
         }

@@ -10,7 +10,7 @@ use super::finding::{Finding, outcome, times};
 use super::hours::{self, counts_at};
 use crate::engine::incident::attributes::{opened_at, opener, opening_service};
 use crate::engine::incident::summary::met_criteria;
-use crate::engine::wording::{count, period, subject};
+use crate::engine::phrases::{count, period, subject};
 use crate::expr::truth::Truth;
 use crate::model::event::Fact;
 use crate::model::id::{EventId, IncidentId};

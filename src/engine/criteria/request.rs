@@ -4,7 +4,7 @@ use super::context::EvaluationContext;
 use super::expr_context;
 use super::finding::{AnyOf, Candidate, Finding, any_of};
 use super::hours::{self, counts_at};
-use crate::engine::wording;
+use crate::engine::phrases;
 use crate::model::event::Fact;
 use crate::model::verdict::Outcome;
 use crate::rules::rule_set::Criterion;
@@ -29,7 +29,7 @@ pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -
                 event: event.id,
                 words: format!(
                     "{requester} asked for a postmortem: {}",
-                    wording::clip(&request.reason, 200)
+                    phrases::clip(&request.reason, 200)
                 ),
                 passes: context.passes(criterion, Some(&facts)),
             })
@@ -50,13 +50,13 @@ pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -
 fn sentences(outcome: Outcome, found: &AnyOf) -> (String, String) {
     let (sentence, would_change) = match (outcome, &found.words) {
         (Outcome::Met, Some(words)) => (
-            wording::with_full_stop(words),
+            phrases::with_full_stop(words),
             "Without the request it would not have been met.",
         ),
         (Outcome::Unknown, Some(words)) => (
             format!(
                 "{} It is unknown if `where` applies: {}.",
-                wording::with_full_stop(words),
+                phrases::with_full_stop(words),
                 found.unknown.as_deref().unwrap_or("a field is unknown")
             ),
             "Stating the missing field would decide it.",

@@ -305,7 +305,7 @@ fn resolved(members: &Members, signals: &[Signal], last_activity: Time) -> Optio
             Fact::Declaration(end)
                 if end.status == AlertStatus::Resolved
                     && !end.planned
-                    && !members.closes_an_instant(event) =>
+                    && !members.closes_zero_length_declaration(event) =>
             {
                 Some(event)
             }

@@ -9,7 +9,7 @@ use axum::response::{Html, Redirect};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::app::criteria_readiness::{self, Reach};
+use crate::app::criteria_readiness::{self, CriterionReadiness};
 use crate::app::intake::source_status::SourceProtocol;
 use crate::app::people::on_call::OnCallStatus;
 use crate::http::api::recorded::record_event;
@@ -44,7 +44,7 @@ pub(crate) struct HomeView<'a> {
     /// Last alert received.
     pub(crate) last_alert: Option<LastAlert>,
     /// Readiness of each criterion.
-    pub(crate) criteria: Vec<Reach>,
+    pub(crate) criteria: Vec<CriterionReadiness>,
     /// Suggestions that wait for an answer, whatever became of their incidents.
     pub(crate) waiting: Vec<&'a Incident>,
     /// Open incidents, newest first.
@@ -261,7 +261,8 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         .and_then(|event| event.service.as_deref().map(str::to_owned));
     let alert = alert.map(|alert| LastAlert { service, ..alert });
     let Suggestions { waiting, .. } = pending_and_snoozed(&app, None).await?;
-    let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
+    let reachable =
+        criteria_readiness::criteria_readiness(&settings.policy.rules, &incidents, last.as_ref());
     let now = app.core.now();
     let address = settings.config.external_url.trim_end_matches('/');
     let webhook = sent
@@ -338,7 +339,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::{HomeView, LastAlert, SourceCard, closest, render, source_card};
     use super::{SourceKind, SourceProtocol};
-    use crate::app::intake::source_stats::{Rhythm, SourceCounts};
+    use crate::app::intake::source_stats::{MessageInterval, SourceCounts};
     use crate::app::intake::source_status::SourceOverview;
     use crate::config::credentials::Auth;
     use crate::config::silence::SilentAfter;
@@ -428,7 +429,7 @@ mod tests {
             path: "/ingest/am".to_owned(),
             auth: SourceAuth::Shown(Auth::None),
             tally: SourceCounts::default(),
-            rhythm: Rhythm {
+            rhythm: MessageInterval {
                 longest: None,
                 silent_after: None,
                 quiet_for: None,

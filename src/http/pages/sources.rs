@@ -242,7 +242,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
 #[cfg(test)]
 mod tests {
     use super::{Auth, SourceAuth, SourceKind, SourceOverview, SourceProtocol, source_card};
-    use crate::app::intake::source_stats::{Rhythm, SourceCounts};
+    use crate::app::intake::source_stats::{MessageInterval, SourceCounts};
     use crate::config::credentials::SecretRef;
     use crate::config::silence::SilentAfter;
     use crate::http::pages::sample;
@@ -255,7 +255,7 @@ mod tests {
             path: "/ingest/guarded".to_owned(),
             auth: SourceAuth::Shown(auth),
             tally: SourceCounts::default(),
-            rhythm: Rhythm {
+            rhythm: MessageInterval {
                 longest: None,
                 silent_after: None,
                 quiet_for: None,
@@ -319,7 +319,7 @@ mod tests {
     fn a_silence_says_what_was_usual() {
         let mut silent = source(Auth::None);
         let hours = TimeDelta::hours;
-        silent.rhythm = Rhythm {
+        silent.rhythm = MessageInterval {
             longest: Some(TimeDelta::minutes(4)),
             silent_after: Some(hours(1)),
             quiet_for: Some(hours(5)),

@@ -36,7 +36,7 @@ fn calendar(events: &[&str]) -> String {
         .replace('\n', "\r\n")
 }
 
-fn rota(events: &[&str]) -> OnCallFeed {
+fn feed(events: &[&str]) -> OnCallFeed {
     read(&calendar(events), chrono_tz::Europe::Berlin).unwrap()
 }
 
@@ -45,8 +45,8 @@ fn at(time: &str) -> Time {
 }
 
 /// On-call names at `time`, joined; `-` for an unstaffed time, `?` for unknown.
-fn on(rota: &OnCallFeed, time: &str) -> String {
-    match rota.at(at(time), &who()) {
+fn on(feed: &OnCallFeed, time: &str) -> String {
+    match feed.at(at(time), &who()) {
         OnCall::These(duties) => {
             let named = |duty: &crate::model::on_call::OnCallPerson| {
                 duty.person
@@ -60,9 +60,9 @@ fn on(rota: &OnCallFeed, time: &str) -> String {
     }
 }
 
-fn check(rota: &OnCallFeed, expected: &[(&str, &str)]) {
+fn check(feed: &OnCallFeed, expected: &[(&str, &str)]) {
     for (time, who) in expected {
-        assert_eq!(on(rota, time), *who, "{time}");
+        assert_eq!(on(feed, time), *who, "{time}");
     }
 }
 
@@ -73,9 +73,9 @@ const GRAFANA: &str = "UID:3\nDTSTART:20261207T080000Z\nDTEND:20261214T080000Z\n
 
 #[test]
 fn the_feeds_of_each_vendor_are_read() {
-    let rota = rota(&[PAGERDUTY, OPSGENIE, GRAFANA]);
+    let feed = feed(&[PAGERDUTY, OPSGENIE, GRAFANA]);
     check(
-        &rota,
+        &feed,
         &[
             ("2026-11-23T07:59:59Z", "?"),
             ("2026-11-23T08:00:00Z", "ada"),
@@ -85,7 +85,7 @@ fn the_feeds_of_each_vendor_are_read() {
             ("2026-12-14T08:00:00Z", "?"),
         ],
     );
-    assert_eq!(rota.left_out, 0);
+    assert_eq!(feed.left_out, 0);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn people_are_found_by_what_a_summary_says() {
         let entry =
             format!("UID:1\nDTSTART:20261123T080000Z\nDTEND:20261130T080000Z\nSUMMARY:{summary}");
         assert_eq!(
-            on(&rota(&[&entry]), "2026-11-24T00:00:00Z"),
+            on(&feed(&[&entry]), "2026-11-24T00:00:00Z"),
             expected,
             "{summary}"
         );
@@ -119,9 +119,9 @@ fn people_are_found_by_what_a_summary_says() {
 fn declined_attendees_and_rooms_are_not_on_call() {
     let entry = "UID:1\nDTSTART:20261123T080000Z\nDURATION:PT12H\nSUMMARY:Rota\nATTENDEE;CN=Ada;PARTSTAT=DECLINED:mailto:ada@example.com\n\
                  ATTENDEE;CUTYPE=ROOM:mailto:room@example.com\nATTENDEE;CN=Bo:MAILTO:BO@example.com\nATTENDEE;CN=Zoe Q.:invalid:nomail";
-    let rota = rota(&[entry]);
+    let feed = feed(&[entry]);
     check(
-        &rota,
+        &feed,
         &[
             ("2026-11-23T08:00:00Z", "bo “Zoe Q.”"),
             ("2026-11-23T19:59:59Z", "bo “Zoe Q.”"),
@@ -139,10 +139,10 @@ fn a_weekly_rota_keeps_its_hour_over_the_change_of_clocks() {
             day + 7
         )
     };
-    let rota = rota(&[&weekly("1", 5, "ada"), &weekly("2", 12, "bo")]);
+    let feed = feed(&[&weekly("1", 5, "ada"), &weekly("2", 12, "bo")]);
     // The clocks go back on 25 October 2026 and forward on 28 March 2027.
     check(
-        &rota,
+        &feed,
         &[
             ("2026-10-19T06:59:59Z", "bo"),
             ("2026-10-19T07:00:00Z", "ada"),
@@ -160,7 +160,7 @@ fn utc_series_recurs_in_utc_and_hours_are_elapsed_time() {
     let utc =
         "UID:1\nDTSTART:20260601T080000Z\nDTEND:20260601T200000Z\nRRULE:FREQ=DAILY\nSUMMARY:ada";
     check(
-        &rota(&[utc]),
+        &feed(&[utc]),
         &[
             ("2026-12-01T07:59:59Z", "-"),
             ("2026-12-01T08:00:00Z", "ada"),
@@ -169,7 +169,7 @@ fn utc_series_recurs_in_utc_and_hours_are_elapsed_time() {
     );
     let length = "UID:1\nDTSTART;TZID=Europe/Berlin:20261024T200000\nDURATION:PT12H\nRRULE:FREQ=DAILY\nSUMMARY:ada";
     check(
-        &rota(&[length]),
+        &feed(&[length]),
         &[
             ("2026-10-25T05:59:59Z", "ada"),
             ("2026-10-25T06:00:00Z", "-"),
@@ -188,9 +188,9 @@ fn a_swap_and_a_cancelled_shift_replace_what_was_planned() {
                DTEND;TZID=Europe/Berlin:20261130T090000\nSTATUS:CANCELLED\nSUMMARY:ada";
     // Another series of the same times: exceptions are of their own.
     let other = "UID:2\nDTSTART;TZID=Europe/Berlin:20261102T090000\nDTEND;TZID=Europe/Berlin:20261109T090000\nRRULE:FREQ=WEEKLY;COUNT=3\nSUMMARY:lin";
-    let rota = rota(&[series, swapped, off, other]);
+    let feed = feed(&[series, swapped, off, other]);
     check(
-        &rota,
+        &feed,
         &[
             ("2026-11-10T12:00:00Z", "ada lin"),
             ("2026-11-17T12:00:00Z", "bo lin"),
@@ -206,7 +206,7 @@ fn a_swap_and_a_cancelled_shift_replace_what_was_planned() {
 fn a_whole_day_is_one_where_the_rota_is_kept() {
     let day = "UID:1\nDTSTART;VALUE=DATE:20261123\nDTEND;VALUE=DATE:20261125\nSUMMARY:ada";
     check(
-        &rota(&[day]),
+        &feed(&[day]),
         &[
             ("2026-11-22T22:59:59Z", "?"),
             ("2026-11-22T23:00:00Z", "ada"),
@@ -215,9 +215,9 @@ fn a_whole_day_is_one_where_the_rota_is_kept() {
         ],
     );
     let tokyo = calendar(&[day]).replace("PRODID", "X-WR-TIMEZONE:Asia/Tokyo\r\nPRODID");
-    let rota = read(&tokyo, chrono_tz::Europe::Berlin).unwrap();
+    let feed = read(&tokyo, chrono_tz::Europe::Berlin).unwrap();
     check(
-        &rota,
+        &feed,
         &[
             ("2026-11-22T15:00:00Z", "ada"),
             ("2026-11-24T15:00:00Z", "?"),
@@ -227,10 +227,10 @@ fn a_whole_day_is_one_where_the_rota_is_kept() {
 
 #[test]
 fn past_shifts_dropped_by_the_feed_are_kept() {
-    let first = rota(&[PAGERDUTY, OPSGENIE]);
+    let first = feed(&[PAGERDUTY, OPSGENIE]);
     // It lists what is now, and what comes.
     let later = "UID:2\nDTSTART:20261202T000000Z\nDTEND:20261207T080000Z\nSUMMARY:lin";
-    let second = rota(&[later, GRAFANA]).with_past_of(&first);
+    let second = feed(&[later, GRAFANA]).with_past_of(&first);
     check(
         &second,
         &[
@@ -242,11 +242,11 @@ fn past_shifts_dropped_by_the_feed_are_kept() {
         ],
     );
     assert_eq!(
-        rota(&[later, GRAFANA]).with_past_of(&second),
+        feed(&[later, GRAFANA]).with_past_of(&second),
         second,
         "the same again is nothing new"
     );
-    assert_eq!(rota(&[]).with_past_of(&first), rota(&[]));
+    assert_eq!(feed(&[]).with_past_of(&first), feed(&[]));
 }
 
 #[test]
@@ -254,21 +254,21 @@ fn unknown_time_zone_makes_the_answer_unknown() {
     let known =
         "UID:1\nDTSTART:20261101T080000Z\nDTEND:20261102T080000Z\nRRULE:FREQ=MONTHLY\nSUMMARY:ada";
     let unknown = "UID:2\nDTSTART;TZID=Customized Time Zone:20261110T080000\nDTEND;TZID=Customized Time Zone:20261120T080000\nSUMMARY:bo";
-    let rota = rota(&[known, unknown]);
+    let feed = feed(&[known, unknown]);
     check(
-        &rota,
+        &feed,
         &[
             ("2026-12-01T12:00:00Z", "ada"),
             ("2026-11-15T12:00:00Z", "?"),
         ],
     );
-    assert_eq!(rota.left_out, 1);
+    assert_eq!(feed.left_out, 1);
 }
 
 #[test]
 fn a_zone_name_that_nothing_defines_is_not_guessed() {
     let entry = "UID:2\nDTSTART;TZID=W. Europe Standard Time:20261110T080000\nDTEND;TZID=W. Europe Standard Time:20261110T090000\nSUMMARY:bo";
-    check(&rota(&[entry]), &[("2026-11-10T07:30:00Z", "?")]);
+    check(&feed(&[entry]), &[("2026-11-10T07:30:00Z", "?")]);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn what_is_no_calendar_is_a_fault() {
     ] {
         assert!(read(text, chrono_tz::UTC).is_err(), "{text}");
     }
-    check(&rota(&[]), &[("2026-11-10T07:30:00Z", "?")]);
+    check(&feed(&[]), &[("2026-11-10T07:30:00Z", "?")]);
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn endless_rules_are_followed_as_far_as_they_can_be() {
             "UID:1\nDTSTART:20200101T000000Z\nDTEND:20200101T000001Z\nRRULE:{rule}\nSUMMARY:ada"
         );
         assert_eq!(
-            on(&rota(&[&entry]), "2029-01-01T00:30:00Z"),
+            on(&feed(&[&entry]), "2029-01-01T00:30:00Z"),
             expected,
             "{rule}"
         );
@@ -329,7 +329,7 @@ fn a_megabyte_of_hostile_rules_costs_other_entries_nothing() {
     );
     let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
     assert!(entries.iter().map(|entry| entry.len()).sum::<usize>() > 1_000_000);
-    let feed = rota(&entries);
+    let feed = feed(&entries);
     check(
         &feed,
         &[
@@ -345,7 +345,7 @@ fn between_years(events: &[&str]) -> OnCallFeed {
         "UID:far1\nDTSTART:20250101T000000Z\nDTEND:20250101T010000Z\nSUMMARY:lin",
         "UID:far2\nDTSTART:20280101T000000Z\nDTEND:20280101T010000Z\nSUMMARY:lin",
     ];
-    rota(&[&far[..], events].concat())
+    feed(&[&far[..], events].concat())
 }
 
 #[test]

@@ -211,7 +211,7 @@ impl AlertSeriesState {
 
     /// Time before which nothing new can be reported; `None`: the end of the window read last.
     #[must_use]
-    pub(crate) fn told_until(&self) -> Option<Time> {
+    pub(crate) fn complete_until(&self) -> Option<Time> {
         self.on
             .iter()
             .filter(|episode| episode.last_word != LastReport::Ended)

@@ -430,7 +430,7 @@ fn read_on(letters: &str, cuts: &[usize], rules: &[AlertingRule]) -> Vec<String>
     };
     let mut recalled = AlertSeriesState::default();
     let mut from = whole.from - TimeDelta::seconds(1);
-    let (mut events, mut told_until) = (Vec::new(), from);
+    let (mut events, mut complete_until) = (Vec::new(), from);
     for until in cuts
         .iter()
         .map(|second| at(i64::try_from(*second).expect("a second")))
@@ -452,10 +452,10 @@ fn read_on(letters: &str, cuts: &[usize], rules: &[AlertingRule]) -> Vec<String>
         };
         let more = read_by(&mut recalled, &memory, rules);
         assert!(
-            more.iter().all(|event| event.occurred_at >= told_until),
+            more.iter().all(|event| event.occurred_at >= complete_until),
             "{letters} cut at {cuts:?}: all was told before"
         );
-        told_until = recalled.told_until().unwrap_or(until).min(until);
+        complete_until = recalled.complete_until().unwrap_or(until).min(until);
         events.extend(more);
         from = until;
     }

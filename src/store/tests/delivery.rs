@@ -28,7 +28,7 @@ fn deliveries_go_out_in_order_per_destination() {
         assert_eq!(due(&store, 0), ["a1", "b1"]);
 
         store
-            .retry_refused_delivery("a1", at(30), "disk full")
+            .reschedule_delivery("a1", at(30), "disk full")
             .unwrap();
         store.mark_delivered("b1", at(1)).unwrap();
         assert_eq!(due(&store, 1), ["b2"], "a2 waits for a1");
@@ -38,7 +38,7 @@ fn deliveries_go_out_in_order_per_destination() {
         assert_eq!(store.claim_deliveries(at(30), 9).unwrap()[0].attempts, 1);
         store.mark_delivered("a1", at(31)).unwrap();
         // The last result wins, whichever process reports it.
-        store.retry_refused_delivery("a1", at(99), "late").unwrap();
+        store.reschedule_delivery("a1", at(99), "late").unwrap();
         store.mark_refused("a1", "late", at(99)).unwrap();
         assert_eq!(due(&store, 31), ["a2"]);
         store.mark_delivered("a2", at(32)).unwrap();

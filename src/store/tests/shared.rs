@@ -210,10 +210,10 @@ fn claimed_delivery_is_not_given_to_another_process() {
         );
         store.mark_refused("a1", "no such name", at(2)).unwrap();
         assert!(
-            !store.reschedule_delivery("b1", at(3)).unwrap(),
+            !store.retry_refused_delivery("b1", at(3)).unwrap(),
             "it is not refused"
         );
-        assert!(store.reschedule_delivery("a1", at(3)).unwrap());
+        assert!(store.retry_refused_delivery("a1", at(3)).unwrap());
         assert_eq!(due(&store, 3), ["a1"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::model::{MARKDOWN, at, duties, incident, invitation, meeting, postmortem, verdict, who};
 use super::{backtests as backtests_sample, ledger as ledger_sample};
-use crate::app::criteria_readiness::Reach;
+use crate::app::criteria_readiness::CriterionReadiness;
 use crate::app::people::on_call::OnCallStatus;
 use crate::http::format::event::DisplayNames;
 use crate::http::pages::layout::Notice;
@@ -49,7 +49,7 @@ fn overview() -> String {
         "Search was degraded for 24m without a break (threshold 30m).",
         "Another 6m of degraded time would have met the threshold.",
     )];
-    let reach = |criterion: &str, decision, possible, why: &str| Reach {
+    let reach = |criterion: &str, decision, possible, why: &str| CriterionReadiness {
         criterion: criterion.to_owned(),
         decision,
         shadow: false,

@@ -358,7 +358,10 @@ fn alert_of_a_webhook_and_of_the_memory_of_its_prometheus_is_one_row() {
     assert!(reason.contains("44m 55s"), "{reason}");
     let incident = desk.judged().remove(0);
     assert_eq!(
-        (incident.members.len(), incident.members.retold().len()),
+        (
+            incident.members.len(),
+            incident.members.repeated_reports().len()
+        ),
         (4, 2)
     );
 }
