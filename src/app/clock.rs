@@ -61,7 +61,7 @@ impl Clock {
     /// A clock that follows `reference`, as just read, or else the machine's.
     pub(crate) fn steady(reference: Option<Time>) -> Self {
         Self::Steady(Arc::new(SteadyClock {
-            started: Instant::now(),
+            started: monotonic(),
             is_machine: reference.is_none(),
             setting: Mutex::new(Setting {
                 origin: reference.unwrap_or_else(system),
@@ -108,7 +108,7 @@ impl Clock {
         let Self::Steady(clock) = self else {
             return Ok(None);
         };
-        let before = Instant::now();
+        let before = monotonic();
         let reference = read()?;
         let machine = system();
         let took = before.elapsed();
@@ -155,6 +155,14 @@ impl SteadyClock {
             machine
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "steps of the clock are found by comparing it with one that never steps"
+)]
+fn monotonic() -> Instant {
+    Instant::now()
 }
 
 #[expect(

@@ -386,29 +386,40 @@ fn count(
     records: &[NewRecord],
     logged: &[(LogPosition, Time)],
 ) -> Result<(), StoreError> {
-    let mut sources: BTreeMap<&str, (i64, i64, i64, (LogPosition, Time))> = BTreeMap::new();
+    struct Totals {
+        records: i64,
+        events: i64,
+        faults: i64,
+        last: (LogPosition, Time),
+    }
+    let mut sources: BTreeMap<&str, Totals> = BTreeMap::new();
     for (record, logged) in records.iter().zip(logged) {
-        let (count, events, faults, last) =
-            sources.entry(&record.source).or_insert((0, 0, 0, *logged));
-        *count += 1;
-        *events += sql::integer(record.events.len());
-        *faults += i64::from(record.fault.is_some());
-        *last = *logged;
+        let totals = sources.entry(&record.source).or_insert(Totals {
+            records: 0,
+            events: 0,
+            faults: 0,
+            last: *logged,
+        });
+        totals.records += 1;
+        totals.events += sql::integer(record.events.len());
+        totals.faults += i64::from(record.fault.is_some());
+        totals.last = *logged;
     }
     let text = "insert into source_stat (source, records, events, faults, last_position, last_at) values ($1, $2, $3, $4, $5, $6) \
                 on conflict (source) do update set records = source_stat.records + excluded.records, \
                 events = source_stat.events + excluded.events, faults = source_stat.faults + excluded.faults, \
                 last_position = excluded.last_position, last_at = excluded.last_at";
-    for (source, (count, events, faults, (last, clock_at))) in sources {
+    for (source, totals) in sources {
+        let (last, clock_at) = totals.last;
         sql::execute(
             at,
             NOUN,
             text,
             values![
                 source,
-                count,
-                events,
-                faults,
+                totals.records,
+                totals.events,
+                totals.faults,
                 sql::integer(last.position),
                 sql::micros(clock_at)
             ],

@@ -80,7 +80,7 @@ fn each_list_has_all_rows_over_its_pages() {
     assert!(distinct(&deliveries, "key") >= INCIDENTS && sizes[0] == 500);
     let (quarantine, _) = rows(&world, "/api/v1/quarantine?open=true&source=alertmanager");
     assert_eq!(distinct(&quarantine, "position"), INCIDENTS);
-    assert_eq!(rows(&world, "/api/v1/suggestions").0, [json!(0); 0]);
+    assert!(rows(&world, "/api/v1/suggestions").0.is_empty());
 
     // The pages lead to all of them.
     for (page, wanted) in [

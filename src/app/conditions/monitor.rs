@@ -157,7 +157,7 @@ impl ConditionMonitor {
                 .get(&rule.name)
                 .cloned()
                 .unwrap_or_default()
-                .as_of(now),
+                .known_at(now),
         };
         Ok(self
             .core

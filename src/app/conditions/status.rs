@@ -50,8 +50,8 @@ pub struct ConditionView {
 }
 
 impl ConditionStatus {
-    /// The status as known at `now`: an evaluation by a clock that was ahead tells nothing of now.
-    pub(crate) fn as_of(mut self, now: Time) -> Self {
+    /// The status without what a clock that was ahead evaluated: that says nothing of `now`.
+    pub(crate) fn known_at(mut self, now: Time) -> Self {
         if self.last.is_some_and(|last| last > now) {
             self.last = None;
             for (_, state) in &mut self.series {
