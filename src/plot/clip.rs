@@ -102,11 +102,18 @@ pub(crate) struct Stretch {
 impl ClippedPlot {
     pub(crate) fn new(plot: &Plot) -> Self {
         let (from, to) = window(plot.from.timestamp_millis(), plot.to.timestamp_millis());
+        let stretches = stretches(plot, from, to);
+        // The spans do not say which of several lines was unknown.
+        let unknown: Vec<&Stretch> = stretches
+            .iter()
+            .filter(|stretch| plot.lines.len() == 1 && stretch.state == SpanState::Unknown)
+            .collect();
         let known: Vec<(&PlotSeries, Vec<PlotPoint>, i64)> = plot
             .lines
             .iter()
             .filter_map(|line| {
-                let (samples, patience) = samples(line, from, to);
+                let (mut samples, patience) = samples(line, from, to);
+                drop_unknown(&mut samples, &unknown);
                 (!samples.is_empty()).then_some((line, samples, patience))
             })
             .take(LINES)
@@ -143,7 +150,7 @@ impl ClippedPlot {
                 .saturating_add(plot.lines.len() - traces.len()),
             traces,
             thresholds: plot.bounds.iter().filter_map(threshold).take(3).collect(),
-            stretches: stretches(plot, from, to),
+            stretches,
             milestones: milestones(plot, from, to),
         }
     }
@@ -192,6 +199,22 @@ impl ClippedPlot {
             })
             .collect()
     }
+}
+
+/// Drops the samples of unknown time: a server that reads none of its targets goes on answering with
+/// the last value for some minutes.
+fn drop_unknown(samples: &mut Vec<PlotPoint>, unknown: &[&Stretch]) {
+    let mut breaks = false;
+    samples.retain_mut(|sample| {
+        let is_unknown = unknown
+            .iter()
+            .any(|stretch| stretch.from <= sample.at && (stretch.open || sample.at < stretch.to));
+        if !is_unknown {
+            sample.starts |= std::mem::take(&mut breaks);
+        }
+        breaks |= is_unknown;
+        !is_unknown
+    });
 }
 
 /// Converts Unix milliseconds to an instant.

@@ -195,6 +195,22 @@ fn check_told(plot: &Plot, title: &str, told: &str) {
     assert_eq!((text("title"), text("desc")), (title, told));
 }
 
+/// Prometheus goes on answering with the last value for five minutes after its targets went away.
+#[test]
+fn value_of_unknown_time_is_not_drawn() {
+    let value = |minute: f64| Some(if minute < 20.0 { 0.01 } else { 0.5 });
+    let mut plot = plot(vec![line(Labels::new(), "09:48:00", "10:12:00", value)]);
+    plot.spans = vec![span("10:07:00", Some("10:30:00"), SpanState::Unknown)];
+    let seen = ClippedPlot::new(&plot);
+    let last = seen.traces[0].samples.last().unwrap();
+    assert!(last.at < at("10:07:00").timestamp_millis());
+    assert!(seen.worst().unwrap().value < 0.02);
+
+    // Of several lines nobody knows which was unknown.
+    plot.lines.push(plot.lines[0].clone());
+    assert!(ClippedPlot::new(&plot).worst().unwrap().value > 0.4);
+}
+
 #[test]
 fn description_matches_the_plot() {
     check_told(
