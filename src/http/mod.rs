@@ -102,7 +102,7 @@ fn router(app: Arc<App>) -> Router {
     let set_header = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
-    Router::new()
+    let all = Router::new()
         .route(
             "/ingest/{source}",
             post(ingest::webhook)
@@ -116,6 +116,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/style.css", get(pages::layout::style))
         .merge(guarded)
         .fallback(pages::error::not_found)
+        .with_state(app);
+    // A router states the allowed methods outside of its own layers.
+    Router::new()
+        .fallback_service(all)
         .layer(middleware::from_fn(pages::error::explain_method))
         .layer(CsrfLayer::new())
         .layer(TimeoutLayer::with_status_code(
@@ -129,5 +133,4 @@ fn router(app: Arc<App>) -> Router {
         ))
         .layer(set_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set_header(header::REFERRER_POLICY, "same-origin"))
-        .with_state(app)
 }

@@ -114,6 +114,8 @@ fn downgrade(world: &World) {
     let script = "import sqlite3\n\
         db = sqlite3.connect('data/afterword.db')\n\
         db.execute('drop table log_start')\n\
+        db.execute('alter table log drop column clock_at')\n\
+        db.execute('alter table head drop column clock_at')\n\
         db.execute('delete from migration where version > 5')\n\
         db.commit()\n\
         db.close()\n";
