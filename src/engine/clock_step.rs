@@ -15,7 +15,7 @@ use crate::model::time::Time;
 
 /// The step among the events of a record.
 #[must_use]
-pub fn find_clock_step(events: &[Event]) -> Option<ClockStep> {
+pub(crate) fn find_clock_step(events: &[Event]) -> Option<ClockStep> {
     events.iter().find_map(|event| match event.fact {
         Fact::ClockStep(step) => Some(step),
         _ => None,

@@ -6,7 +6,7 @@
 mod announce;
 pub(crate) mod as_of;
 pub mod changes;
-pub mod clock_step;
+pub(crate) mod clock_step;
 pub mod conditions;
 pub(crate) mod correlation;
 mod criteria;

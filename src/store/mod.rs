@@ -24,6 +24,7 @@ pub(crate) mod postgresql;
 pub(crate) mod postmortem;
 mod process_lock;
 pub(crate) mod quarantine;
+pub(crate) mod reference_clock;
 pub(crate) mod retention;
 pub(crate) mod sample;
 pub(crate) mod source_stats;

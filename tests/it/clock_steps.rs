@@ -174,6 +174,8 @@ fn no_verdict_is_met_by_a_step_forward() {
     until("the second step is noticed", PATIENCE, || {
         (metric(&world, "afterword_clock_steps_total") >= 2.0).then_some(())
     });
+    // The program that fakes the clock goes to and fro for a moment.
+    pause(Duration::from_secs(3));
     send_alert(&world, "payments");
     let found = verdict(&world, "payments", "long");
     assert_eq!(found["outcome"], "not_met", "{found:#}");

@@ -1,12 +1,14 @@
 //! Check of the clock: notices steps of the reference clock, logs them, and says when the machine's own
 //! clock differs.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::Judge;
 use crate::app::clock::{ClockReading, STEP};
+use crate::app::core::Core;
+use crate::app::intake::Intake;
 use crate::app::sync::lock;
 use crate::model::time::Time;
 use crate::store::error::StoreError;
@@ -23,27 +25,44 @@ const SHOWN_FOR: TimeDelta = TimeDelta::hours(1);
 const STEPPED: &str = "the clock";
 const DIFFERS: &str = "the clock of this machine";
 
-impl Judge {
-    /// Compares the clock with its reference, accepts and logs its steps. Blocks.
+/// Compares the clock of a service with its reference.
+#[derive(Debug)]
+pub(super) struct ClockCheck {
+    core: Arc<Core>,
+    intake: Arc<Intake>,
+    /// Held during a check.
+    turn: Mutex<()>,
+}
+
+impl ClockCheck {
+    pub(super) fn new(core: Arc<Core>, intake: Arc<Intake>) -> Self {
+        Self {
+            core,
+            intake,
+            turn: Mutex::default(),
+        }
+    }
+
+    /// Compares the clock with its reference and accepts its steps; logs them in the epoch of a judge. Blocks.
     ///
     /// # Errors
     /// When the store fails; a step is then noticed by the next check.
-    pub(crate) fn check_clock(&self) -> anyhow::Result<()> {
+    pub(super) fn check(&self, epoch: Option<u64>) -> anyhow::Result<()> {
         let core = &self.core;
         if core.clock.is_set() {
             return Ok(());
         }
-        let _turn = lock(&self.clock_check);
+        let _turn = lock(&self.turn);
         let reading = core.clock.compare(|| core.store.database_time())?;
         if let Some(reading) = reading {
-            self.follow(reading)?;
+            self.follow(reading, epoch)?;
             self.compare_machine(reading);
         }
         // An earlier process or another replica may have logged by a clock that was ahead.
-        if self.epoch().is_some() {
+        if epoch.is_some() {
             let (reached, now) = (core.store.head()?.clock_at, core.now());
             if reached - now > STEP {
-                self.log_step(reached, now)?;
+                self.log_step(epoch, reached, now)?;
                 self.say(reached, now);
             }
         }
@@ -51,7 +70,7 @@ impl Judge {
         Ok(())
     }
 
-    fn follow(&self, reading: ClockReading) -> anyhow::Result<()> {
+    fn follow(&self, reading: ClockReading, epoch: Option<u64>) -> anyhow::Result<()> {
         let ClockReading {
             expected, found, ..
         } = reading;
@@ -63,21 +82,21 @@ impl Judge {
         // Leases are moved while the clock is behind them, so that none runs out by the step. What is
         // logged while a step back is not is still decided by the clock before it.
         if by > TimeDelta::zero() {
-            self.log_step(expected, found)?;
+            self.log_step(epoch, expected, found)?;
             self.intake.active_alerts().shift(by);
             self.core.clock.set_to(reading);
         } else {
             self.core.clock.set_to(reading);
             self.intake.active_alerts().shift(by);
-            self.log_step(expected, found)?;
+            self.log_step(epoch, expected, found)?;
         }
         self.say(expected, found);
         Ok(())
     }
 
     /// Logs a step while this process is the judge.
-    fn log_step(&self, from: Time, to: Time) -> anyhow::Result<()> {
-        let Some(epoch) = self.epoch() else {
+    fn log_step(&self, epoch: Option<u64>, from: Time, to: Time) -> anyhow::Result<()> {
+        let Some(epoch) = epoch else {
             return Ok(());
         };
         match self.core.store.log_clock_step(epoch, from, to) {

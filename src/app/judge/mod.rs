@@ -34,6 +34,7 @@ use crate::store::error::StoreError;
 use crate::store::head::LEASE;
 use crate::store::incident::IncidentFilter;
 
+use clock_check::ClockCheck;
 use leader_lease::LeaderLease;
 use term::{JudgeTerm, Poison};
 
@@ -53,8 +54,7 @@ pub struct Judge {
     term: Mutex<Option<JudgeTerm>>,
     /// Findings of a term that ended with a panic, for the next one.
     panicked: Mutex<(Option<Poison>, bool)>,
-    /// Held while the clock is compared with its reference.
-    clock_check: Mutex<()>,
+    clock_check: ClockCheck,
 }
 
 /// Result of a step.
@@ -77,13 +77,13 @@ impl Judge {
         term: Option<JudgeTerm>,
     ) -> Self {
         Self {
+            clock_check: ClockCheck::new(Arc::clone(&core), Arc::clone(&intake)),
             core,
             intake,
             calendars,
             lease: LeaderLease::new(term.as_ref().map(|term| term.epoch)),
             term: Mutex::new(term),
             panicked: Mutex::default(),
-            clock_check: Mutex::default(),
         }
     }
 
@@ -91,6 +91,14 @@ impl Judge {
     #[must_use]
     pub fn epoch(&self) -> Option<u64> {
         self.lease.epoch()
+    }
+
+    /// Compares the clock with its reference, accepts and logs its steps. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails; a step is then noticed by the next check.
+    pub(crate) fn check_clock(&self) -> anyhow::Result<()> {
+        self.clock_check.check(self.epoch())
     }
 
     /// Renews the leader lease, or takes it when it is free. Blocks.

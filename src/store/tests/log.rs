@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::testbed::stores;
 use super::{alert, at, note, record};
-use crate::engine::clock_step::find_clock_step;
+use crate::model::event::Fact;
 
 #[test]
 fn positions_are_dense_and_times_rise_even_when_the_clock_does_not() {
@@ -83,7 +83,9 @@ fn clock_set_back_decides_earlier_and_keeps_the_order_of_the_log() {
                 .all(|pair| pair[0].logged_at < pair[1].logged_at)
         );
         // It went from what the log had reached.
-        let step = find_clock_step(&log[1].events).unwrap();
+        let Fact::ClockStep(step) = log[1].events[0].fact else {
+            panic!("{:?}", log[1])
+        };
         assert_eq!((step.from, step.to), (at(100), at(5)));
     }
 }

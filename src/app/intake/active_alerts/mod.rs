@@ -26,20 +26,17 @@ use ends_before_starts::{EndBeforeStart, EndsBeforeStarts};
 use ends_without_start::EndsWithoutStart;
 use promised_renewals::{PromisedRenewal, PromisedRenewals};
 use row::{
-    AlertRow, EpisodeState, NEVER, REPLICA_SKEW, RESTART_GRACE, RETENTION, assumed_lease, end_key,
-    is_late, lease_end, lease_until, micros, time,
+    AlertRow, EpisodeState, NEVER, REPLICA_SKEW, RESTART_GRACE, RETENTION, STRAGGLER_WINDOW,
+    assumed_lease, end_key, is_late, is_straggler, lease_end, lease_until, micros, split_last,
+    time,
 };
 use stated_ends::{
     beginning, begins, ended_declarations, is_end, is_replica, restarted, stated_end,
 };
 use table::{AlertTable, RowId};
 
-/// A firing message received so soon after the end was sent before it.
-const STRAGGLER_WINDOW: TimeDelta = TimeDelta::minutes(1);
 /// Lapses recorded in one step.
 const MAX_LAPSES: usize = 10_000;
-/// Rows saved or removed in one transaction.
-const MAX_SAVED: usize = 20_000;
 
 /// All episodes that fire or ended lately.
 #[derive(Debug, Default)]
@@ -98,9 +95,8 @@ impl ActiveAlerts {
             };
             let saved = by_subject.get(&event.subject.number());
             // Saved by a clock that was ahead.
-            let ahead = saved.map_or(TimeDelta::zero(), |saved| {
-                (saved.last_seen - now).max(TimeDelta::zero())
-            });
+            let ahead = saved.map_or(TimeDelta::zero(), |saved| saved.last_seen - now);
+            let ahead = ahead.max(TimeDelta::zero());
             let unsaved = match alert.status {
                 AlertStatus::Firing => now,
                 AlertStatus::Resolved => event.occurred_at.min(now),
@@ -149,11 +145,8 @@ impl ActiveAlerts {
     /// Moves what is remembered by a step of the clock: an alert seen a minute before it was seen a
     /// minute ago, and its lease lasts as long.
     pub(crate) fn shift(&mut self, by: TimeDelta) {
-        self.table.shift(by);
-        self.promised = PromisedRenewals::default();
-        self.saved_at = None;
-        let firing: Vec<RowId> = self.table.firing().collect();
-        for id in firing {
+        (self.promised, self.saved_at) = (PromisedRenewals::default(), None);
+        for id in self.table.shift(by) {
             self.mark_changed(id);
         }
     }
@@ -800,17 +793,6 @@ impl ActiveAlerts {
         self.unsave(id);
         self.table.remove(id);
     }
-}
-
-fn split_last<T>(list: &mut Vec<T>) -> Vec<T> {
-    if list.len() <= MAX_SAVED {
-        return std::mem::take(list);
-    }
-    list.split_off(list.len() - MAX_SAVED)
-}
-
-fn is_straggler(row: &AlertRow, now: Time) -> bool {
-    now - time(row.last_seen) < STRAGGLER_WINDOW
 }
 
 #[cfg(test)]

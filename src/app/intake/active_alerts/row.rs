@@ -23,6 +23,12 @@ pub(crate) const RESTART_GRACE: TimeDelta = TimeDelta::minutes(5);
 /// Lease of an alert that never lapses.
 pub(crate) const NEVER: Time = Time::MAX_UTC;
 
+/// A firing message received so soon after the end was sent before it.
+pub(crate) const STRAGGLER_WINDOW: TimeDelta = TimeDelta::minutes(1);
+
+/// Rows saved or removed in one transaction.
+const MAX_SAVED: usize = 20_000;
+
 /// Keyed 128-bit hash of an alert's labels. No sender knows the key, so equal hashes mean equal
 /// labels.
 pub(crate) type LabelsKey = [u64; 2];
@@ -209,4 +215,17 @@ pub(crate) fn assumed_lease(event: &Event, now: Time) -> Time {
     } else {
         now + DEFAULT_LEASE
     }
+}
+
+/// True if a firing message was sent before the end of its episode, and overtaken by it.
+pub(crate) fn is_straggler(row: &AlertRow, now: Time) -> bool {
+    now - time(row.last_seen) < STRAGGLER_WINDOW
+}
+
+/// Takes the last items of a list, as many as are saved at once.
+pub(crate) fn split_last<T>(list: &mut Vec<T>) -> Vec<T> {
+    if list.len() <= MAX_SAVED {
+        return std::mem::take(list);
+    }
+    list.split_off(list.len() - MAX_SAVED)
 }

@@ -62,12 +62,6 @@ impl AlertTable {
         &mut self.rows[row as usize]
     }
 
-    /// The rows that fire.
-    pub(crate) fn firing(&self) -> impl Iterator<Item = RowId> {
-        let rows = (0..).zip(&self.rows);
-        rows.filter(|(_, row)| row.is_firing()).map(|(id, _)| id)
-    }
-
     pub(crate) fn rows(&self) -> impl Iterator<Item = &AlertRow> {
         self.rows.iter()
     }
@@ -217,8 +211,8 @@ impl AlertTable {
     }
 
     /// Moves what is remembered of all rows by a step of the clock; starts stay, as they identify
-    /// episodes.
-    pub(crate) fn shift(&mut self, by: TimeDelta) {
+    /// episodes. Gives the rows that fire.
+    pub(crate) fn shift(&mut self, by: TimeDelta) -> Vec<RowId> {
         let by = by.num_microseconds().unwrap_or_default();
         self.due.clear();
         for id in 0..RowId::try_from(self.rows.len()).unwrap_or(RowId::MAX) {
@@ -234,6 +228,9 @@ impl AlertTable {
             }
             self.schedule(id);
         }
+        let rows = (0..).zip(&self.rows);
+        let firing = rows.filter(|(_, row)| row.is_firing());
+        firing.map(|(id, _)| id).collect()
     }
 
     /// Takes one row whose bucket has come by `now`. It may be due later by then.
