@@ -278,7 +278,7 @@ fn refusals(client: &PrometheusClient) {
         (422, "execution"),
         "{message}"
     );
-    assert!(refused("\"text\"").2.contains("gives a text"));
+    assert!(refused("\"text\"").2.contains("returns a string"));
     let range =
         wait(client.query_range("up", epoch(10), epoch(5), Duration::from_secs(1))).unwrap_err();
     assert!(
