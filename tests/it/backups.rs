@@ -28,8 +28,12 @@ fn held() -> World {
         assert_eq!(answer.status, 201, "{}", answer.body);
     }
     until("the draft and the invite are written", PATIENCE, || {
-        let written = |directory, ending| world.files(directory, ending).len() == 1;
-        (written("postmortems", ".md") && written("invites", ".ics")).then_some(())
+        let [draft] = &world.files("postmortems", ".md")[..] else {
+            return None;
+        };
+        let draft = std::fs::read_to_string(world.path("postmortems").join(draft)).unwrap();
+        // The draft names the meeting in its last version.
+        (world.files("invites", ".ics").len() == 1 && draft.contains("\nmeeting: \"")).then_some(())
     });
     world
 }

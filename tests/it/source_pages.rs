@@ -127,7 +127,7 @@ fn source_page_shows_volume_refusals_and_connection_test() {
         &world.get("/sources"),
         &[
             "1 message waiting",
-            "1 refused in the last 24 hours",
+            "<dt>Refused</dt><dd>1 in the last 24 hours",
             "line 1, column 1",
         ],
     );
