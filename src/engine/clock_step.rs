@@ -71,7 +71,11 @@ impl ClockSteps {
             start + ahead
         });
         let latest = starts.filter(|at| (start..=now).contains(at)).max();
-        if let Some(latest) = latest.filter(|latest| *latest > start) {
+        // A clamped start is by our clock, and an end may be by the sender's.
+        if let Some(latest) = latest
+            .filter(|latest| *latest > start)
+            .or(event.clamped.then_some(start))
+        {
             event.start_bounds = Some(Box::new((start, latest)));
         }
     }
@@ -148,20 +152,20 @@ impl Retiming {
             _ => {}
         }
         if let Some(bounds) = &mut event.start_bounds {
-            inner(&mut bounds.0);
             inner(&mut bounds.1);
         }
         event.clamped |= changed;
-        // What lies behind has lasted longer if the clock was right before, and not if it is now.
-        if open && is_firing(event) && onset(event) == start {
-            let earliest = start - (self.step.from - self.step.to);
+        let (firing, moved) = (is_firing(event), onset(event) != start);
+        if firing && moved && event.start_bounds.is_none() {
+            event.start_bounds = Some(Box::new((onset(event), onset(event))));
+        } else if firing && (open || moved) {
+            // What lies behind has lasted longer if the clock was right before, and not if it is now.
             let bounds = event
                 .start_bounds
                 .get_or_insert_with(|| Box::new((start, start)));
-            bounds.0 = bounds.0.min(earliest);
+            bounds.0 -= self.step.from - self.step.to;
             changed = true;
         }
-        event.start_bounds.take_if(|bounds| bounds.0 >= bounds.1);
         changed
     }
 

@@ -42,7 +42,8 @@ pub struct Event {
     /// True when the source's clock was ahead of ours by more than two minutes and the time was clamped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clamped: bool,
-    /// Bounds of the start of what it is about, where a clock that was set leaves that uncertain.
+    /// Bounds of the start of what it is about, where a clock that was set leaves that uncertain. Equal
+    /// ones: an end that states the start again knows better.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_bounds: Option<Box<(Time, Time)>>,
     /// The fact itself.

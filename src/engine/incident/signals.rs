@@ -542,7 +542,7 @@ fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'
 /// Makes the time between the bounds of a start unknown while there is no end. With an end, start and
 /// end are by the clock of the sender.
 fn start_within(spans: &mut Spans, (earliest, latest): (Time, Time)) {
-    let Some(first) = spans.first().copied() else {
+    let Some(first) = spans.first().copied().filter(|_| earliest < latest) else {
         return;
     };
     if spans.last().is_none_or(|span| span.end.is_some()) {
